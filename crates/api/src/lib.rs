@@ -1,0 +1,1 @@
+//! The JSON faces of Claviger. No rule lives here.

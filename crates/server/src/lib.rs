@@ -1,0 +1,1 @@
+//! The Claviger server: configuration, sockets, signals, telemetry and the command line.

@@ -1,0 +1,2 @@
+//! The `claviger` binary.
+fn main() {}

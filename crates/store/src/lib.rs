@@ -1,0 +1,1 @@
+//! The only SQL of Claviger: SQLite and PostgreSQL behind one text.

@@ -1,1 +1,24 @@
-//! Nouns and rules of Claviger: no I/O, no async, no ambient clock or randomness.
+//! Nouns and rules of Claviger.
+//!
+//! Nothing here does I/O, awaits, reads a clock or draws randomness: time comes in as a [`time::Timestamp`], entropy as
+//! bytes. Whatever is decided about an application, a secret or a grant is decided here or in `app`, never in a face.
+
+pub mod access_level;
+pub mod address;
+pub mod application;
+pub mod audit;
+pub mod catalogue;
+pub mod error;
+pub mod grants;
+pub mod id;
+pub mod idempotency;
+pub mod name;
+pub mod network;
+pub mod page;
+pub mod rate;
+pub mod secret;
+pub mod tenant;
+pub mod time;
+pub mod usage;
+
+pub use error::{Error, FieldError, Refusal, Result};

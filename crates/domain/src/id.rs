@@ -1,0 +1,177 @@
+//! Identifiers: UUIDv7 made from a given time and given entropy, one type per noun so that they cannot be mixed up.
+
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use uuid::Uuid;
+
+/// Builds a UUIDv7 (RFC 9562, 5.7) from a time and ten bytes of entropy.
+fn v7(now: Timestamp, entropy: [u8; 10]) -> Uuid {
+    let millis = u64::try_from(now.micros() / 1_000).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &entropy).into_uuid()
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A fresh id: UUIDv7 of `now` with ten bytes of entropy.
+            pub fn new(now: Timestamp, entropy: [u8; 10]) -> Self {
+                Self(v7(now, entropy))
+            }
+
+            /// The id that `text` spells (hyphenated or simple, any case), if it does.
+            pub fn parse(text: &str) -> Option<Self> {
+                Uuid::try_parse(text).ok().map(Self)
+            }
+
+            /// The 128 bits, as the keyring indexes them.
+            pub const fn as_u128(self) -> u128 {
+                self.0.as_u128()
+            }
+
+            /// The id of these 128 bits.
+            pub const fn from_u128(bits: u128) -> Self {
+                Self(Uuid::from_u128(bits))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+    };
+}
+
+id!(
+    /// A tenant: a node of the tree.
+    TenantId
+);
+id!(
+    /// An application: a machine identity of one tenant.
+    ApplicationId
+);
+id!(
+    /// One secret of an application.
+    SecretId
+);
+id!(
+    /// An access level: a named, reusable set of grants.
+    AccessLevelId
+);
+id!(
+    /// A background job whose result can be fetched.
+    JobId
+);
+
+/// An application's public id, at most 128 characters: its UUID, unless it was imported with another text.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClientId(String);
+
+impl ClientId {
+    /// The client id that an application has by itself.
+    pub fn of(id: ApplicationId) -> Self {
+        Self(id.to_string())
+    }
+
+    /// A client id as it was stored.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text a client presents.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The 128-bit key under which the keyring finds a presented client id: the UUID itself, or the first half of the
+    /// SHA-256 of any other text.
+    pub fn key(presented: &str) -> u128 {
+        match Uuid::try_parse(presented) {
+            Ok(uuid) if presented.len() == 36 => uuid.as_u128(),
+            _ => {
+                let digest: [u8; 32] = <sha2::Sha256 as sha2::Digest>::digest(presented.as_bytes()).into();
+                digest.iter().take(16).fold(0, |key, byte| (key << 8) | u128::from(*byte))
+            }
+        }
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An organisation's short key, as Carbon Black clients put it in paths: eight of `[A-Z0-9]`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OrgKey(String);
+
+impl OrgKey {
+    /// Length of a generated key.
+    pub const LENGTH: usize = 8;
+
+    /// A key drawn from eight bytes of entropy.
+    pub fn new(entropy: [u8; Self::LENGTH]) -> Self {
+        const ALPHABET: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+        let text = entropy.iter().filter_map(|byte| ALPHABET.get(usize::from(*byte) % 36)).map(|c| char::from(*c));
+        Self(text.collect())
+    }
+
+    /// A key as it was stored or as it stands in a path.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for OrgKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_time_and_round_trip() {
+        let early = TenantId::new(Timestamp::from_micros(1_000_000), [255; 10]);
+        let late = TenantId::new(Timestamp::from_micros(2_000_000), [0; 10]);
+        assert!(early < late);
+        assert_eq!(TenantId::parse(&early.to_string()), Some(early));
+        assert_eq!(TenantId::parse("not an id"), None);
+    }
+
+    #[test]
+    fn client_id_keys_do_not_confuse_spellings() {
+        let id = ApplicationId::new(Timestamp::from_micros(1), [7; 10]);
+        assert_eq!(ClientId::key(&id.to_string()), id.as_u128());
+        assert_ne!(ClientId::key(&id.to_string().replace('-', "")), id.as_u128());
+        assert_ne!(ClientId::key("ABCDEFGHIJ"), ClientId::key("abcdefghij"));
+    }
+}

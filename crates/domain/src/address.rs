@@ -117,7 +117,9 @@ mod tests {
     fn contradiction_and_nonsense_are_unknown() {
         let trusted = ["10.0.0.0/8"];
         assert_eq!(find("10.0.0.1", &trusted, &["203.0.113.9"], &["for=203.0.113.10"]), Origin::Unknown);
-        for bad in ["unknown", "_hid", "[::1]:80", "127.0.0.1%00", "0x7f.1", "010.0.0.1", "127.0.0.1:80", "127.0.0.1  ", ""] {
+        for bad in
+            ["unknown", "_hid", "[::1]:80", "127.0.0.1%00", "0x7f.1", "010.0.0.1", "127.0.0.1:80", "127.0.0.1  ", ""]
+        {
             assert_eq!(find("10.0.0.1", &trusted, &[bad], &[]), Origin::Unknown, "{bad}");
         }
         let long = vec!["10.0.0.2"; 2_000].join(",");

@@ -134,7 +134,8 @@ impl Catalogue {
         }
         for row in parsed.permission {
             let index = self.permissions.len();
-            let verbs = parse_verbs(&row.verbs).map_err(|word| fail(format!("{}: {word:?} is not a verb", row.name)))?;
+            let verbs =
+                parse_verbs(&row.verbs).map_err(|word| fail(format!("{}: {word:?} is not a verb", row.name)))?;
             let well_formed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
             if row.name.is_empty() || row.name.len() > 128 || !row.name.chars().all(well_formed) {
                 return Err(fail(format!("{:?}: a name has 1 to 128 of letters, digits, '.', '-', '_'", row.name)));
@@ -145,7 +146,9 @@ impl Catalogue {
             let mut scopes = BTreeMap::new();
             for (scope, word) in row.scopes {
                 let verb = Verb::parse(&word).filter(|verb| verbs.has(*verb));
-                let verb = verb.ok_or_else(|| fail(format!("{}: scope {scope:?} maps to {word:?}, which it does not offer", row.name)))?;
+                let verb = verb.ok_or_else(|| {
+                    fail(format!("{}: scope {scope:?} maps to {word:?}, which it does not offer", row.name))
+                })?;
                 if self.permissions.iter().any(|p| p.scopes.contains_key(&scope)) {
                     return Err(fail(format!("the scope {scope:?} is defined twice")));
                 }
@@ -239,7 +242,10 @@ mod tests {
         let catalogue = Catalogue::built_in();
         assert!(catalogue.len() > 60);
         let names: Vec<_> = catalogue.levels().iter().map(|level| level.name.as_str()).collect();
-        assert_eq!(names, ["View All", "Level 1 Analyst", "Level 2 Analyst", "Level 3 Analyst", "System Admin", "Super Admin"]);
+        assert_eq!(
+            names,
+            ["View All", "Level 1 Analyst", "Level 2 Analyst", "Level 3 Analyst", "System Admin", "Super Admin"]
+        );
         let everything = catalogue.everything();
         for level in catalogue.levels() {
             let set = GrantSet::compile(&level.grants, &catalogue);

@@ -204,9 +204,9 @@ impl GrantSet {
 
 /// Grants as JSON: `{"org.audits":["READ"]}`.
 pub fn grants_to_json(grants: &Grants) -> serde_json::Value {
-    let members = grants.iter().map(|(name, verbs)| {
-        (name.clone(), verbs.iter().map(|verb| serde_json::Value::from(verb.as_str())).collect())
-    });
+    let members = grants
+        .iter()
+        .map(|(name, verbs)| (name.clone(), verbs.iter().map(|verb| serde_json::Value::from(verb.as_str())).collect()));
     serde_json::Value::Object(members.collect())
 }
 

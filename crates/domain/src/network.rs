@@ -27,7 +27,11 @@ impl Network {
         };
         if net.trunc() != net {
             let message = format!("{net} has host bits set");
-            return Err(Error::invalid(pointer, message, format!("write {} for the network, or {} for the one address", net.trunc(), net.addr())));
+            return Err(Error::invalid(
+                pointer,
+                message,
+                format!("write {} for the network, or {} for the one address", net.trunc(), net.addr()),
+            ));
         }
         Ok(Self(unmap(net)))
     }
@@ -134,7 +138,9 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for bad in ["", "0x7f.1", "010.0.0.1", "1.2.3.4/33", "::/129", "fe80::1%eth0", "1.2.3.4 ", "1.2.3.4/-1", "１.2.3.4"] {
+        for bad in
+            ["", "0x7f.1", "010.0.0.1", "1.2.3.4/33", "::/129", "fe80::1%eth0", "1.2.3.4 ", "1.2.3.4/-1", "１.2.3.4"]
+        {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -64,7 +64,11 @@ impl<T> Page<T> {
 }
 
 fn bad_cursor() -> Error {
-    Error::invalid("cursor", "not a cursor of this list", "pass next_cursor of the previous page unchanged, or leave it out")
+    Error::invalid(
+        "cursor",
+        "not a cursor of this list",
+        "pass next_cursor of the previous page unchanged, or leave it out",
+    )
 }
 
 fn encode(position: &str) -> String {
@@ -74,7 +78,7 @@ fn encode(position: &str) -> String {
 
 fn decode(cursor: &str) -> Option<String> {
     let digits = cursor.as_bytes();
-    if digits.len() > 1_024 || digits.len() % 2 != 0 || !digits.iter().all(u8::is_ascii_hexdigit) {
+    if digits.len() > 1_024 || !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     let pairs = digits.chunks_exact(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());

@@ -145,7 +145,11 @@ pub fn check_parent(pointer: &str, kind: Kind, parent: Kind) -> Result<()> {
     } else {
         format!("put it under a tenant of kind {}", allowed.join(", "))
     };
-    Err(Error::invalid(pointer, format!("a tenant of kind {} cannot stand under one of kind {}", kind.as_str(), parent.as_str()), fix))
+    Err(Error::invalid(
+        pointer,
+        format!("a tenant of kind {} cannot stand under one of kind {}", kind.as_str(), parent.as_str()),
+        fix,
+    ))
 }
 
 #[cfg(test)]

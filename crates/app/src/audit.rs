@@ -1,0 +1,83 @@
+//! The audit record: read it, and read it as a queue that each application empties for itself.
+
+use crate::App;
+use crate::caller::Caller;
+use claviger_domain::Result;
+use claviger_domain::audit::{Entry, Filter};
+use claviger_domain::grants::Verb;
+use claviger_domain::id::TenantId;
+use claviger_domain::page::{Page, PageRequest};
+use claviger_domain::time::Timestamp;
+use claviger_store::audit::StoredEntry;
+use std::sync::Arc;
+
+const PERMISSION: &str = "audit";
+/// The right under which Carbon Black clients read the audit record.
+const CARBON_BLACK_PERMISSION: &str = "org.audits";
+/// How far back a queue starts for an application that has not read from it yet, in seconds.
+const QUEUE_START: i64 = 3 * 86_400;
+/// Most entries that one call takes from a queue.
+pub const QUEUE_TAKE: i64 = 2_500;
+/// Entries that are read at a time when the record is searched.
+const SEARCH_PAGE: i64 = 2_000;
+
+impl App {
+    /// Entries of a tenant's record, newest first. Needs `audit:READ`.
+    pub async fn list_audit(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<Page<Entry>> {
+        let tenant = caller.reach(tenant)?.id;
+        caller.allow(PERMISSION, Verb::Read)?;
+        let items = self.state.store.list_audit(tenant, filter, page).await?;
+        Ok(Page::cut(items, page, |entry| entry.number.to_string()))
+    }
+
+    /// Takes what has been added to the record of the caller's tenant since this application took from this queue last;
+    /// the first time, since three days ago. The record stays as it is. Needs `org.audits:READ`.
+    pub async fn take_audit_queue(self: &Arc<Self>, caller: &Caller, queue: &'static str) -> Result<Vec<StoredEntry>> {
+        caller.allow(CARBON_BLACK_PERMISSION, Verb::Read)?;
+        let (app, caller) = (Arc::clone(self), caller.clone());
+        // Detached, so that a client that goes away halfway leaves the position either moved or not.
+        let running = tokio::spawn(async move {
+            let (tenant, application) = (caller.tenant().id, caller.record().id);
+            let mut tx = app.state.store.begin().await?;
+            let position = match tx.find_cursor(tenant, application, queue).await? {
+                Some(position) => position,
+                None => tx.audit_number_at(tenant, app.state.clock.now().plus_seconds(-QUEUE_START)).await?,
+            };
+            let entries = tx.list_audit_after(tenant, position, None, QUEUE_TAKE).await?;
+            let reached = entries.last().map_or(position, |entry| entry.number);
+            tx.update_cursor(tenant, application, queue, reached).await?;
+            tx.commit().await?;
+            Ok(entries)
+        });
+        running.await.map_err(|_| claviger_domain::Error::Internal("taking from a queue ended early".into()))?
+    }
+
+    /// Entries of the caller's own tenant between two times that `wanted` accepts, oldest first. Needs `org.audits:READ`.
+    pub async fn search_audit(
+        &self,
+        caller: &Caller,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+        wanted: impl Fn(&StoredEntry) -> bool,
+    ) -> Result<Vec<StoredEntry>> {
+        caller.allow(CARBON_BLACK_PERMISSION, Verb::Read)?;
+        let tenant = caller.tenant().id;
+        let mut after = match since {
+            Some(since) => self.state.store.audit_number_at(tenant, since).await?,
+            None => 0,
+        };
+        let mut found = Vec::new();
+        loop {
+            let page = self.state.store.list_audit_after(tenant, after, until, SEARCH_PAGE).await?;
+            let Some(last) = page.last() else { return Ok(found) };
+            after = last.number;
+            found.extend(page.into_iter().filter(|entry| wanted(entry)));
+        }
+    }
+}

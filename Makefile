@@ -24,6 +24,7 @@ bench:
 
 # Only the tests that run the real binary against real clients and proxies.
 e2e:
+	scripts/install-test-tools
 	scripts/postgres run scripts/wire
 
 # Writes the committed OpenAPI document anew from the code.

@@ -1,1 +1,3 @@
 //! The JSON faces of Claviger. No rule lives here.
+
+pub mod kit;

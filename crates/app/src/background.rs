@@ -30,6 +30,7 @@ impl App {
         while !*stopping.borrow() {
             tokio::select! {
                 _ = flush.tick() => {
+                    self.look_at_store().await;
                     self.log("writing usage", self.flush_usage().await);
                     self.log("writing denials", self.flush_denials().await);
                 }
@@ -43,6 +44,18 @@ impl App {
         let left = self.state.denials.take_all();
         self.log("writing denials", self.write_tallies(left).await);
         self.log("signing the heads of the audit record", self.sign_heads().await);
+    }
+
+    /// Finds out whether the store answers, for whoever asks whether the server is ready.
+    async fn look_at_store(&self) {
+        let answer = self.state.store.find_operator().await;
+        let fault = answer.is_err().then_some("the store does not answer");
+        let before = std::mem::replace(&mut *self.state.fault.lock(), fault);
+        match (before, answer) {
+            (None, Err(error)) => tracing::error!(%error, "the store does not answer; not ready"),
+            (Some(_), Ok(_)) => tracing::info!("the store answers again; ready"),
+            _ => {}
+        }
     }
 
     fn log(&self, what: &str, result: Result<()>) {

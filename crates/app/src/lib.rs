@@ -77,6 +77,7 @@ impl App {
             denials: Denials::default(),
             operator: OnceLock::new(),
             unwritten: parking_lot::Mutex::default(),
+            fault: parking_lot::Mutex::default(),
         };
         setup::prove_root_key(&state).await?;
         let heads = heads::HeadSigner::open(&state).await?;
@@ -134,6 +135,14 @@ impl App {
     /// The store.
     pub fn store(&self) -> &Store {
         &self.state.store
+    }
+
+    /// Whether the server can do its work; if not, why, in words fit for anyone.
+    pub fn ready(&self) -> std::result::Result<(), String> {
+        match *self.state.fault.lock() {
+            None => Ok(()),
+            Some(what) => Err(what.to_owned()),
+        }
     }
 
     /// How many applications are in memory.

@@ -27,6 +27,8 @@ pub struct State {
     pub(crate) meter: Meter,
     pub(crate) denials: Denials,
     pub(crate) operator: OnceLock<TenantId>,
+    /// What keeps the server from its work, if anything does.
+    pub(crate) fault: Mutex<Option<&'static str>>,
     /// What was counted and could not be written yet.
     pub(crate) unwritten: Mutex<Flush>,
 }

@@ -93,7 +93,18 @@ impl ServeArgs {
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
     /// Verify the hash chain of every tenant and its signed heads; exit 0 when whole, 1 when not
-    Verify(StoreArgs),
+    Verify(VerifyArgs),
+}
+
+/// What to verify, and against what.
+#[derive(Args, Clone, Debug, Default)]
+pub struct VerifyArgs {
+    /// The store.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// The audit key that the server printed at its start: proves that the heads were not signed anew
+    #[arg(long, value_name = "HEX")]
+    pub public_key: Option<String>,
 }
 
 /// How to reach the server, and what to do there.

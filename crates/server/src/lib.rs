@@ -3,8 +3,12 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod credentials;
+pub mod data_dir;
 pub mod edge;
 pub mod metrics;
 pub mod probe;
+pub mod root_key;
+pub mod server;
 pub mod telemetry;
 pub mod tls;

@@ -2,7 +2,10 @@
 
 pub mod applications;
 pub mod check_config;
+pub mod demo;
 mod http_client;
+pub mod serve;
+pub mod store;
 
 use std::fmt;
 use std::io::{self, Write as _};

@@ -104,7 +104,7 @@ async fn a_slow_body_and_a_slow_reader_are_cut_and_a_slow_handler_is_not() {
     let mut io = running.connect().await;
     io.write_all(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     tokio::time::sleep(Duration::from_millis(800)).await;
-    assert!(running.counted("claviger_connections_open 0"), "a reader that does not read");
+    assert!(running.counted("claviger_connections_timed_out_total 1"), "a reader that does not read");
 }
 
 #[tokio::test]
@@ -137,6 +137,11 @@ async fn heads_and_bodies_have_limits() {
         ),
         ("POST /body HTTP/1.1\r\nhost: a\r\ncontent-length: +5\r\n\r\nxxxxx".to_owned(), "HTTP/1.1 400"),
         ("POST /body HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip\r\n\r\n".to_owned(), "HTTP/1.1 400"),
+        ("TRACE /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n".to_owned(), "HTTP/1.1 405"),
+        ("BREW /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n".to_owned(), "HTTP/1.1 405"),
+        ("CONNECT b:443 HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n".to_owned(), "HTTP/1.1 404"),
+        ("OPTIONS * HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n".to_owned(), "HTTP/1.1 404"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), ""),
         ("GET /healthz HTTP/1.1\r\nhost: a\r\n folded: 1\r\n\r\n".to_owned(), "HTTP/1.1 400"),
     ];
     for (request, expected) in cases {
@@ -153,6 +158,16 @@ async fn heads_and_bodies_have_limits() {
 fn chunks(count: usize) -> String {
     let chunk = format!("{:x}\r\n{}\r\n", 64 << 10, "x".repeat(64 << 10));
     format!("{}0\r\n\r\n", chunk.repeat(count))
+}
+
+#[tokio::test]
+async fn an_answer_does_not_wait_for_the_rest_of_the_next_request() {
+    let running = Running::start(Limits::default(), None);
+    let mut io = running.connect().await;
+    let answer = ask(&mut io, &[HEALTH, b"GET /hea"].concat()).await;
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    let answer = ask(&mut io, b"lthz HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
 }
 
 #[tokio::test]

@@ -8,12 +8,14 @@ use claviger_domain::access_level::{AccessLevel, AccessLevelPatch, Export, NewAc
 use claviger_domain::application::Reach;
 use claviger_domain::audit::Target;
 use claviger_domain::catalogue::{BuiltInLevel, Catalogue};
+use claviger_domain::error::Referrer;
 use claviger_domain::grants::{GrantSet, Grants, Verb, grants_to_json, parse_grants};
 use claviger_domain::id::{AccessLevelId, TenantId};
 use claviger_domain::name::{DESCRIPTION_MAX, NAME_MAX, Name, parse_text};
 use claviger_domain::page::{Page, PageRequest};
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
+use claviger_store::access_levels::LevelUser;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -175,7 +177,10 @@ impl App {
         self.unit(caller, tenant, move |unit| {
             Box::pin(async move {
                 let level = unit.own_level(tenant, id, if_match).await?;
-                let referrers = unit.tx.list_level_users(tenant, id).await?;
+                let users = unit.tx.list_level_users(tenant, id).await?;
+                let refer =
+                    |user: LevelUser| Referrer { kind: "application", id: user.id.to_string(), name: user.name };
+                let referrers: Vec<_> = users.into_iter().map(refer).collect();
                 if !referrers.is_empty() {
                     let names: Vec<_> = referrers.iter().take(10).map(|user| user.name.as_str()).collect();
                     let detail = format!(

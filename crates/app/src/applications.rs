@@ -108,7 +108,8 @@ impl App {
                 let before = unit.application_within_rights(tenant, id, if_match).await?;
                 let name_key = patch.name.as_ref().map(claviger_domain::name::Name::key);
                 let after = patched(&before, patch.clone(), unit)?;
-                unit.caller.covers(&unit.rights_of(tenant, &after.rights).await?, after.reach)?;
+                let wanted = unit.rights_of(tenant, &after.rights).await?;
+                unit.caller.covers(&wanted, after.reach)?;
                 unit.refuse_own_lock_out(&before, &after, patch.confirm)?;
                 let name_key = match name_key {
                     Some(key) => key,
@@ -212,7 +213,8 @@ impl Unit {
 
     /// What refers to an application and so keeps it from being deleted. Each noun that can refer to one adds its line.
     async fn referrers(&mut self, tenant: TenantId, id: ApplicationId) -> Result<Vec<Referrer>> {
-        self.tx.list_unfinished_jobs(tenant, id).await
+        let jobs = self.tx.list_open_jobs(tenant, id).await?;
+        Ok(jobs.into_iter().map(|job| Referrer { kind: "job", id: job.number.to_string(), name: job.kind }).collect())
     }
 
     fn refuse_own_lock_out(&self, before: &Application, after: &Application, confirm: bool) -> Result<()> {

@@ -45,13 +45,12 @@ impl App {
         let running = tokio::spawn(async move {
             let (tenant, application) = (caller.tenant().id, caller.record().id);
             let mut tx = app.state.store.begin().await?;
-            let position = match tx.find_cursor(tenant, application, queue).await? {
-                Some(position) => position,
-                None => tx.audit_number_at(tenant, app.state.clock.now().plus_seconds(-QUEUE_START)).await?,
-            };
-            let entries = tx.list_audit_after(tenant, position, None, QUEUE_TAKE).await?;
-            let reached = entries.last().map_or(position, |entry| entry.number);
-            tx.update_cursor(tenant, application, queue, reached).await?;
+            let position = tx.find_cursor(tenant, application, queue).await?;
+            let since = app.state.clock.now().plus_seconds(-QUEUE_START);
+            let entries = tx.list_audit_queue(tenant, position, since, QUEUE_TAKE).await?;
+            if let Some(last) = entries.last() {
+                tx.update_cursor(tenant, application, queue, last.number).await?;
+            }
             tx.commit().await?;
             Ok(entries)
         });

@@ -3,24 +3,59 @@
 use crate::App;
 use crate::live::denials::Tally;
 use crate::live::meter::Flush;
-use claviger_domain::Result;
 use claviger_domain::audit::{Actor, NewEntry, Target};
 use claviger_domain::time::Timestamp;
+use claviger_domain::{Error, Result};
 use serde_json::{Map, json};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 const FLUSH_EACH: Duration = Duration::from_secs(1);
 const SIGN_EACH: Duration = Duration::from_secs(60);
+/// How often the hold on the store is confirmed.
+const HOLD_EACH: Duration = Duration::from_millis(250);
+/// How long calls are answered while the store is away.
+const UNCONFIRMED_MAX: Duration = Duration::from_secs(5);
 const SWEEP_EACH: Duration = Duration::from_secs(600);
 /// Denials that are written in one transaction.
 const TALLIES_AT_ONCE: usize = 256;
 
 impl App {
     /// Runs until `stopping` turns true, then writes what is left and returns.
-    pub async fn run_background(self: Arc<Self>, mut stopping: watch::Receiver<bool>) {
+    pub async fn run_background(self: Arc<Self>, stopping: watch::Receiver<bool>) {
+        tokio::join!(self.write_out(stopping.clone()), self.keep_hold(stopping));
+    }
+
+    /// Makes sure that no other server changes the store behind the keyring's back, and refuses every call when that
+    /// cannot be known: at once when another server has taken over, after a while when the store does not answer (nobody
+    /// can change anything then).
+    async fn keep_hold(&self, mut stopping: watch::Receiver<bool>) {
+        let mut confirmed = Instant::now();
+        while !*stopping.borrow() {
+            let sent = Instant::now();
+            let held = self.state.store.hold_alone().await;
+            let refuse = match &held {
+                Ok(()) => {
+                    confirmed = sent;
+                    false
+                }
+                Err(Error::Conflict { .. }) => true,
+                Err(_) => confirmed.elapsed() > UNCONFIRMED_MAX,
+            };
+            if self.state.refusing.swap(refuse, Ordering::AcqRel) != refuse {
+                tracing::error!(refuse, ?held, "whether this server may answer has changed");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(HOLD_EACH) => {}
+                _ = stopping.changed() => {}
+            }
+        }
+    }
+
+    async fn write_out(&self, mut stopping: watch::Receiver<bool>) {
         let every = |period: Duration| {
             let mut ticks = interval_at(Instant::now() + period, period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

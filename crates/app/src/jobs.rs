@@ -3,14 +3,20 @@
 use crate::App;
 use crate::caller::Caller;
 use claviger_domain::grants::Verb;
-use claviger_domain::id::JobId;
+use claviger_domain::id::{JobId, TenantId};
 use claviger_domain::page::{Page, PageRequest};
 use claviger_domain::{Error, Result};
-use claviger_store::jobs::Job;
+use claviger_store::jobs::{Job, JobEnd, NewJob};
 use serde_json::Value;
 use std::sync::Arc;
 
 const PERMISSION: &str = "jobs.status";
+/// Status of a job that has not ended.
+pub const CREATED: &str = "CREATED";
+/// Status of a job whose result can be fetched.
+pub const COMPLETED: &str = "COMPLETED";
+/// Status of a job that came to nothing.
+pub const FAILED: &str = "FAILED";
 
 /// The result of a job.
 #[derive(Debug)]
@@ -29,52 +35,45 @@ impl App {
     {
         let now = self.state.clock.now();
         let tenant = caller.tenant().id;
-        let mut job = Job {
+        let new = NewJob {
             id: JobId::new(now, self.state.random.bytes()?),
-            number: 0,
-            tenant_id: tenant,
             application_id: caller.record().id,
             kind: kind.to_owned(),
-            status: "CREATED".to_owned(),
+            status: CREATED.to_owned(),
             parameters,
             created_at: now,
-            updated_at: now,
-            content_type: None,
-            error: None,
             total: 0,
-            completed: 0,
         };
         let mut tx = self.state.store.begin().await?;
-        job.number = tx.insert_job(tenant, &job).await?;
+        let number = tx.insert_job(tenant, &new).await?;
         tx.commit().await?;
-        let (app, mut finished) = (Arc::clone(self), job.clone());
+        let (app, id) = (Arc::clone(self), new.id);
         tokio::spawn(async move {
             let result = work.await;
-            finished.updated_at = app.state.clock.now();
-            let bytes = match result {
+            let at = app.state.clock.now();
+            let (end, bytes) = match result {
                 Ok((result, count)) => {
-                    finished.status = "COMPLETED".to_owned();
-                    finished.content_type = Some(result.content_type);
-                    (finished.total, finished.completed) = (count, count);
-                    result.bytes
+                    let content_type = Some(result.content_type);
+                    let status = COMPLETED.to_owned();
+                    (JobEnd { status, at, content_type, error: None, total: count, completed: count }, result.bytes)
                 }
                 Err(error) => {
-                    tracing::error!(job = %finished.id, %error, "a job failed");
-                    finished.status = "FAILED".to_owned();
-                    finished.error = Some("the job failed; start it again".to_owned());
-                    Vec::new()
+                    tracing::error!(job = %id, %error, "a job failed");
+                    let error = Some("the job failed; start it again".to_owned());
+                    let status = FAILED.to_owned();
+                    (JobEnd { status, at, content_type: None, error, total: 0, completed: 0 }, Vec::new())
                 }
             };
-            if let Err(error) = app.finish_job(&finished, &bytes).await {
-                tracing::error!(job = %finished.id, %error, "a job's result could not be stored");
+            if let Err(error) = app.finish_job(tenant, id, &end, &bytes).await {
+                tracing::error!(job = %id, %error, "a job's result could not be stored");
             }
         });
-        Ok(job)
+        self.state.store.find_job(tenant, number).await?.ok_or(Error::NotFound("job"))
     }
 
-    async fn finish_job(&self, job: &Job, result: &[u8]) -> Result<()> {
+    async fn finish_job(&self, tenant: TenantId, id: JobId, end: &JobEnd, result: &[u8]) -> Result<()> {
         let mut tx = self.state.store.begin().await?;
-        tx.finish_job(job.tenant_id, job, result).await?;
+        tx.finish_job(tenant, id, end, result).await?;
         tx.commit().await
     }
 

@@ -61,8 +61,9 @@ pub struct Parts {
 
 impl App {
     /// Opens the server on a store: proves the root key and reads the tree of tenants. Applications are loaded by
-    /// [`App::load_keyring`], which may go on while the server serves.
+    /// [`App::load_keyring`], which may go on while the server serves. Refused while another server has the store.
     pub async fn open(parts: Parts) -> Result<Arc<Self>> {
+        parts.store.hold_alone().await?;
         let catalogue = Arc::new(parts.catalogue);
         let state = State {
             store: parts.store,
@@ -77,6 +78,7 @@ impl App {
             denials: Denials::default(),
             operator: OnceLock::new(),
             unwritten: parking_lot::Mutex::default(),
+            refusing: std::sync::atomic::AtomicBool::new(false),
             fault: parking_lot::Mutex::default(),
         };
         setup::prove_root_key(&state).await?;
@@ -117,9 +119,9 @@ impl App {
         Ok(())
     }
 
-    /// Loads every application into memory. `alone` says that no other process writes to the store.
-    pub async fn load_keyring(&self, alone: bool) -> Result<()> {
-        self.state.keyring.load_all(self.state.surroundings(), alone).await
+    /// Loads every application into memory.
+    pub async fn load_keyring(&self) -> Result<()> {
+        self.state.keyring.load_all(self.state.surroundings()).await
     }
 
     /// The catalogue.
@@ -139,6 +141,9 @@ impl App {
 
     /// Whether the server can do its work; if not, why, in words fit for anyone.
     pub fn ready(&self) -> std::result::Result<(), String> {
+        if self.state.refusing.load(std::sync::atomic::Ordering::Acquire) {
+            return Err("the store cannot be confirmed; every call is refused".into());
+        }
         match *self.state.fault.lock() {
             None => Ok(()),
             Some(what) => Err(what.to_owned()),

@@ -12,6 +12,7 @@ use claviger_domain::catalogue::Catalogue;
 use claviger_domain::id::TenantId;
 use claviger_store::Store;
 use parking_lot::Mutex;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 /// The server's state; callers hold it too.
@@ -27,6 +28,8 @@ pub struct State {
     pub(crate) meter: Meter,
     pub(crate) denials: Denials,
     pub(crate) operator: OnceLock<TenantId>,
+    /// Whether every call is refused, because memory may be out of date.
+    pub(crate) refusing: AtomicBool,
     /// What keeps the server from its work, if anything does.
     pub(crate) fault: Mutex<Option<&'static str>>,
     /// What was counted and could not be written yet.

@@ -159,7 +159,11 @@ impl App {
             if let Some(once) = &once {
                 match unit.tx.claim_once(owner.0, owner.1, &once.once, now).await? {
                     Claim::Fresh => {}
-                    Claim::Replay(answer) => return Ok(Posted::Replayed(kept(answer))),
+                    Claim::Replay(answer) => {
+                        // What was read may be of a unit that is not durable yet: this commit waits for it.
+                        unit.tx.commit().await?;
+                        return Ok(Posted::Replayed(kept(answer)));
+                    }
                     Claim::Mismatch => return Err(key_reused()),
                 }
             }

@@ -12,6 +12,7 @@ use claviger_domain::secret::{self, SecretHash};
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Refusal, Result};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// A credential as it came over the wire: three spellings, one type.
 #[derive(Clone, Copy)]
@@ -40,6 +41,9 @@ enum Found {
 impl App {
     /// Verifies a credential. The order of the checks is fixed: secret, address, enabled, tenants, expiry, rate limit.
     pub async fn authenticate(&self, presented: Presented<'_>, origin: Origin, user_agent: &str) -> Result<Caller> {
+        if self.state.refusing.load(Ordering::Acquire) {
+            return Err(Error::Unavailable("the server cannot confirm what it knows; try again soon".into()));
+        }
         let mut found = self.verify(presented, origin, user_agent);
         if matches!(found, Ok(Found::Miss)) {
             let monotonic = self.state.clock.monotonic();

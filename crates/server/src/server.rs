@@ -155,10 +155,10 @@ impl Server {
     }
 
     fn start_loading(&mut self) {
-        let (app, alone) = (Arc::clone(&self.app), self.config.database.is_none());
+        let app = Arc::clone(&self.app);
         self.tasks.push(tokio::spawn(async move {
             // Not everything in memory is slower, not wrong: a miss reads the store.
-            match app.load_keyring(alone).await {
+            match app.load_keyring().await {
                 Ok(()) => tracing::info!(applications = app.applications_loaded(), "all applications are in memory"),
                 Err(error) => tracing::error!(%error, "loading the applications failed; they are loaded one by one"),
             }
@@ -182,9 +182,7 @@ impl Server {
         };
         let router = metrics::router(Arc::clone(&self.counters), more);
         self.tasks.push(tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(%error, "the metrics listener ended");
-            }
+            Edge::new(listener).serve(router, std::future::pending()).await;
         }));
         Ok(())
     }

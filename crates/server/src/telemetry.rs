@@ -22,7 +22,7 @@ pub fn init(logs: &Logs) -> Result<(), String> {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("no message");
-        tracing::error!(place, message, "panic");
+        tracing::error!(place, why = message, "a thread panicked");
     }));
     Ok(())
 }

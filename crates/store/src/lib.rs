@@ -1,1 +1,33 @@
 //! The only SQL of Claviger: SQLite and PostgreSQL behind one text.
+//!
+//! A verb takes a [`Tx`] from [`Store::begin`], calls functions named after what they do to rows, and commits; what only
+//! reads may ask the [`Store`] itself. Each function takes the tenant first; the few that cross tenants stand in
+//! [`system`]. Inside a unit rows are taken in this order: nouns, journal, audit head, revision. No rule lives here.
+//!
+//! A unit sees what earlier units of the same shared commit have written, before that is durable. Whoever answers from
+//! what a unit read, and not only from what it wrote, commits the unit before answering.
+
+pub mod access_levels;
+pub mod applications;
+pub mod audit;
+pub mod changes;
+pub mod credentials;
+mod engine;
+mod group;
+mod hold;
+pub mod idempotency;
+pub mod jobs;
+pub mod journal;
+pub mod queue_cursors;
+mod schema;
+pub mod secrets;
+mod sql;
+pub mod system;
+pub mod tenants;
+#[cfg(feature = "test")]
+pub mod testing;
+pub mod usage;
+
+pub use engine::{FILE as SQLITE_FILE, Location, Options, Store};
+pub use schema::SchemaState;
+pub use sql::{Engine, Tx};

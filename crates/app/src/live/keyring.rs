@@ -112,7 +112,10 @@ impl Keyring {
                 return Ok(());
             }
             match around.store.find_client(client_id).await? {
-                None => return Ok(self.remember_unknown(key, monotonic)),
+                None => {
+                    self.remember_unknown(key, monotonic);
+                    return Ok(());
+                }
                 Some((tenant, application)) if application.as_u128() == key => {
                     return self.refresh_locked(around, tenant, application).await;
                 }
@@ -144,9 +147,9 @@ impl Keyring {
         Ok(())
     }
 
-    /// Loads everything there is. Serves meanwhile; when this returns, what is not loaded does not exist, unless other
-    /// nodes write to the same store (`alone` is false then).
-    pub async fn load_all(&self, around: Surroundings<'_>, alone: bool) -> Result<()> {
+    /// Loads everything there is. Serves meanwhile; when this returns, what is not loaded does not exist, since the store
+    /// is held by this server alone.
+    pub async fn load_all(&self, around: Surroundings<'_>) -> Result<()> {
         let touched = Arc::new(Mutex::new(HashSet::new()));
         self.touched.store(Some(Arc::clone(&touched)));
         let mut after = None;
@@ -161,7 +164,7 @@ impl Keyring {
                 }
             }
         }
-        self.complete.store(alone, Ordering::Release);
+        self.complete.store(true, Ordering::Release);
         self.touched.store(None);
         Ok(())
     }

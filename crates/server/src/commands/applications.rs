@@ -196,33 +196,4 @@ fn segment(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn options_become_a_body() {
-        let new = CreateArgs {
-            name: Some("siem".to_owned()),
-            grants: vec!["org.audits:read".to_owned(), "users:READ,UPDATE".to_owned()],
-            networks: vec!["10.0.0.0/8".to_owned()],
-            ..CreateArgs::default()
-        };
-        let expected = json!({
-            "name": "siem",
-            "grants": { "org.audits": ["READ"], "users": ["READ", "UPDATE"] },
-            "allowed_networks": ["10.0.0.0/8"],
-        });
-        assert_eq!(body(new).unwrap(), expected);
-        let bad =
-            CreateArgs { name: Some("a".to_owned()), grants: vec!["org.audits".to_owned()], ..Default::default() };
-        assert!(body(bad).unwrap_err().0.contains("PERMISSION:VERBS"));
-        assert!(body(CreateArgs::default()).unwrap_err().0.contains("--name"));
-    }
-
-    #[test]
-    fn tables_are_aligned_and_harmless() {
-        let rows = vec![vec!["ID".to_owned(), "NAME".to_owned()], vec![cell(Some(&json!("a\u{1b}[2Jb"))), cell(None)]];
-        assert_eq!(table(&rows), "ID     NAME\na[2Jb  -\n");
-        assert_eq!(segment("a/../b?c"), "a%2F..%2Fb%3Fc");
-    }
-}
+mod tests;

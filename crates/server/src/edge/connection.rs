@@ -44,11 +44,11 @@ pub(crate) struct Engines {
 impl Engines {
     pub(crate) fn new(limits: &Limits) -> Self {
         let mut http1 = http1::Builder::new();
-        // Deadlines are the pulse's: hyper's own would arm a timer per request.
+        // Deadlines are the pulse's: hyper's own would arm a timer per request. No `pipeline_flush`: it holds an answer
+        // back while bytes are left to read, which loses the answer to a bad head and delays one before half a head.
         http1
             .header_read_timeout(None)
             .half_close(false)
-            .pipeline_flush(true)
             .max_header_size(limits.head_bytes)
             .max_buf_size(BUFFER_BYTES.max(limits.head_bytes));
         if limits.header_count > 100 {

@@ -38,6 +38,9 @@ use crate::tls::TlsReloader;
 /// How long the loop rests when the system has no more descriptors to give.
 const REST: Duration = Duration::from_millis(50);
 
+/// Descriptors left to everything but connections: the store, logs, outgoing calls.
+const OTHER_DESCRIPTORS: usize = 256;
+
 /// A listener and what it demands of its peers.
 pub struct Edge {
     /// Where connections come from.
@@ -81,7 +84,8 @@ impl Edge {
 
     /// Serves until `shutdown` resolves, then drains.
     pub async fn serve(self, router: Router, shutdown: impl Future<Output = ()>) -> Drained {
-        let Self { listener, tls, limits, counters, access_log, timed } = self;
+        let Self { listener, tls, mut limits, counters, access_log, timed } = self;
+        limits.connections = fitting(limits.connections, descriptor_limit());
         let ticks = Arc::new(Ticks::new(limits.timers.tick()));
         let mut floor = Floor {
             deadlines: Deadlines::new(&limits.timers, &ticks),
@@ -110,6 +114,22 @@ impl Edge {
         drop(listener);
         floor.drain().await
     }
+}
+
+/// The cap on connections that the system's limit on descriptors leaves room for.
+fn fitting(connections: usize, descriptors: Option<usize>) -> usize {
+    let room = descriptors.map_or(usize::MAX, |limit| limit.saturating_sub(OTHER_DESCRIPTORS).max(limit / 2)).max(1);
+    if room < connections {
+        tracing::warn!(connections, room, "fewer connections than configured: raise the descriptor limit (ulimit -n)");
+    }
+    connections.min(room)
+}
+
+/// How many files and sockets this process may have open, where the system tells.
+fn descriptor_limit() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// The state of the accept loop.
@@ -208,5 +228,26 @@ pub fn reachable(listening: SocketAddr) -> SocketAddr {
             SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), listening.port())
         }
         _ => listening,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_fit_the_descriptors() {
+        assert_eq!(fitting(10_000, None), 10_000);
+        assert_eq!(fitting(10_000, Some(1_048_576)), 10_000);
+        assert_eq!(fitting(10_000, Some(1024)), 768);
+        assert_eq!(fitting(10_000, Some(64)), 32);
+        assert!(descriptor_limit().is_some_and(|limit| limit > 0));
+    }
+
+    #[test]
+    fn a_wildcard_is_reached_by_loopback() {
+        assert_eq!(reachable("0.0.0.0:1".parse().unwrap()).to_string(), "127.0.0.1:1");
+        assert_eq!(reachable("[::]:1".parse().unwrap()).to_string(), "[::1]:1");
+        assert_eq!(reachable("192.0.2.1:1".parse().unwrap()).to_string(), "192.0.2.1:1");
     }
 }

@@ -1,0 +1,18 @@
+-- Text compares byte by byte, as in SQLite: the same order on both engines, quicker, and no index depends on the
+-- locale data of an operating system that gets updated. A migration that adds text columns repeats this.
+do $$
+declare
+    c record;
+begin
+    for c in
+        select table_name, column_name
+        from information_schema.columns
+        where table_schema = current_schema()
+          and data_type = 'text'
+          and collation_name is distinct from 'C'
+          and table_name <> '_sqlx_migrations'
+    loop
+        execute format('alter table %I alter column %I type text collate "C"', c.table_name, c.column_name);
+    end loop;
+end
+$$;

@@ -1,0 +1,43 @@
+//! Facts about the store: one body per fact, run on each engine. PostgreSQL is asked for by `CLAVIGER_TEST_POSTGRES`, the
+//! URL of a role that may make databases; without it those tests say that they are skipped.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "this crate is nothing but tests")]
+
+/// Runs each named fact, an `async fn(Store)`, on each engine: as `sqlite::fact` and as `postgres::fact`.
+macro_rules! facts {
+    ($($fact:ident),* $(,)?) => {
+        facts!(@on sqlite, Sqlite, $($fact),*);
+        facts!(@on postgres, Postgres, $($fact),*);
+    };
+    (@on $module:ident, $engine:ident, $($fact:ident),*) => {
+        mod $module {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $fact() {
+                    let fresh = claviger_store::testing::open_fresh(claviger_store::Engine::$engine).await;
+                    if let Some((store, _guard)) = fresh {
+                        super::$fact(store).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+
+mod access_levels;
+mod applications;
+mod audit;
+mod changes;
+mod credentials;
+mod engine;
+mod fixtures;
+mod group;
+mod idempotency;
+mod jobs;
+mod journal;
+mod queue_cursors;
+mod schema;
+mod secrets;
+mod system;
+mod tenants;
+mod usage;

@@ -1,0 +1,7 @@
+//! Attacks and faults, by the groups of the security cases: A secrets, D caches, E addresses, G rights, L audit, Q errors.
+
+mod address;
+mod audit;
+mod matrix;
+mod secrets;
+mod start;

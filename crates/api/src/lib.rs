@@ -1,3 +1,4 @@
 //! The JSON faces of Claviger. No rule lives here.
 
+pub mod carbon_black;
 pub mod kit;

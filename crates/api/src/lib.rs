@@ -3,6 +3,7 @@
 //! A face translates a request into one verb of `claviger_app` and its outcome into the words of one dialect. Faces share
 //! the kit and nothing else, and none knows that another exists.
 
+pub mod carbon_black;
 pub mod kit;
 pub mod native;
 

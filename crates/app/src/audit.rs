@@ -2,14 +2,18 @@
 
 use crate::App;
 use crate::caller::Caller;
+use crate::jobs::{Job, JobResult};
 use claviger_domain::Result;
 use claviger_domain::audit::{Entry, Filter};
 use claviger_domain::grants::Verb;
 use claviger_domain::id::TenantId;
 use claviger_domain::page::{Page, PageRequest};
 use claviger_domain::time::Timestamp;
-use claviger_store::audit::StoredEntry;
+pub use claviger_store::audit::StoredEntry;
+use serde_json::Value;
+use std::ops::Range;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 const PERMISSION: &str = "audit";
 /// The right under which Carbon Black clients read the audit record.
@@ -20,6 +24,17 @@ const QUEUE_START: i64 = 3 * 86_400;
 pub const QUEUE_TAKE: i64 = 2_500;
 /// Entries that are read at a time when the record is searched.
 const SEARCH_PAGE: i64 = 2_000;
+/// Exports at work at once; the others wait their turn, so that their number does not become a size.
+static EXPORTING: Semaphore = Semaphore::const_new(2);
+
+/// A file made of the entries that it is shown.
+pub trait AuditExport: Send + 'static {
+    /// Looks at an entry, the oldest first. An error ends the export.
+    fn look(&mut self, entry: &StoredEntry) -> Result<()>;
+
+    /// The file, and how many entries it holds.
+    fn finish(self) -> Result<(JobResult, i64)>;
+}
 
 impl App {
     /// Entries of a tenant's record, newest first. Needs `audit:READ`.
@@ -57,26 +72,54 @@ impl App {
         running.await.map_err(|_| claviger_domain::Error::Internal("taking from a queue ended early".into()))?
     }
 
-    /// Entries of the caller's own tenant between two times that `wanted` accepts, oldest first. Needs `org.audits:READ`.
+    /// Shows `look` every entry of the caller's own tenant within `times`, oldest first. Needs `org.audits:READ`.
     pub async fn search_audit(
         &self,
         caller: &Caller,
-        since: Option<Timestamp>,
-        until: Option<Timestamp>,
-        wanted: impl Fn(&StoredEntry) -> bool,
-    ) -> Result<Vec<StoredEntry>> {
+        times: Range<Option<Timestamp>>,
+        mut look: impl FnMut(&StoredEntry) + Send,
+    ) -> Result<()> {
         caller.allow(CARBON_BLACK_PERMISSION, Verb::Read)?;
-        let tenant = caller.tenant().id;
-        let mut after = match since {
+        self.read_audit(caller.tenant().id, times, |entry| {
+            look(entry);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Starts a job that makes a file of the entries of the caller's own tenant within `times`. Needs `org.audits:READ`.
+    pub async fn export_audit(
+        self: &Arc<Self>,
+        caller: &Caller,
+        times: Range<Option<Timestamp>>,
+        parameters: Value,
+        mut export: impl AuditExport,
+    ) -> Result<Job> {
+        caller.allow(CARBON_BLACK_PERMISSION, Verb::Read)?;
+        let (app, tenant) = (Arc::clone(self), caller.tenant().id);
+        let work = async move {
+            let _turn = EXPORTING.acquire().await;
+            app.read_audit(tenant, times, |entry| export.look(entry)).await?;
+            export.finish()
+        };
+        self.start_job(caller, "audit_export", parameters, work).await
+    }
+
+    async fn read_audit(
+        &self,
+        tenant: TenantId,
+        times: Range<Option<Timestamp>>,
+        mut look: impl FnMut(&StoredEntry) -> Result<()> + Send,
+    ) -> Result<()> {
+        let mut after = match times.start {
             Some(since) => self.state.store.audit_number_at(tenant, since).await?,
             None => 0,
         };
-        let mut found = Vec::new();
         loop {
-            let page = self.state.store.list_audit_after(tenant, after, until, SEARCH_PAGE).await?;
-            let Some(last) = page.last() else { return Ok(found) };
+            let page = self.state.store.list_audit_after(tenant, after, times.end, SEARCH_PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
             after = last.number;
-            found.extend(page.into_iter().filter(|entry| wanted(entry)));
+            page.iter().try_for_each(&mut look)?;
         }
     }
 }

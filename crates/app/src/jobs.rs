@@ -6,7 +6,8 @@ use claviger_domain::grants::Verb;
 use claviger_domain::id::{JobId, TenantId};
 use claviger_domain::page::{Page, PageRequest};
 use claviger_domain::{Error, Result};
-use claviger_store::jobs::{Job, JobEnd, NewJob};
+pub use claviger_store::jobs::Job;
+use claviger_store::jobs::{JobEnd, NewJob};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -59,7 +60,10 @@ impl App {
                 }
                 Err(error) => {
                     tracing::error!(job = %id, %error, "a job failed");
-                    let error = Some("the job failed; start it again".to_owned());
+                    let error = Some(match error {
+                        Error::Conflict { detail, .. } => detail,
+                        _ => "the job failed; start it again".to_owned(),
+                    });
                     let status = FAILED.to_owned();
                     (JobEnd { status, at, content_type: None, error, total: 0, completed: 0 }, Vec::new())
                 }

@@ -67,6 +67,11 @@ impl App {
         self.state.store.find_tenant(id).await?.ok_or(Error::NotFound("tenant"))
     }
 
+    /// The caller's own tenant, which every credential may know.
+    pub async fn own_tenant(&self, caller: &Caller) -> Result<Tenant> {
+        self.state.store.find_tenant(caller.tenant().id).await?.ok_or(Error::NotFound("tenant"))
+    }
+
     /// The tenants within reach, the caller's own among them, by id. Needs `tenants:READ`.
     pub async fn list_tenants(&self, caller: &Caller, page: &PageRequest) -> Result<Page<Tenant>> {
         caller.allow(PERMISSION, Verb::Read)?;

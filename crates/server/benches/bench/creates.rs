@@ -151,7 +151,8 @@ impl Prepared {
             "secret_id": secret.id,
         });
         let target = Target { kind: "application", id: id.to_string(), name: new.name.as_str().to_owned() };
-        let body = json!({ "target": { "kind": target.kind, "id": target.id, "name": target.name }, "details": details });
+        let body =
+            json!({ "target": { "kind": target.kind, "id": target.id, "name": target.name }, "details": details });
         let actor = Actor { kind: "application", id: id.to_string(), tenant_id: Some(tenant_id) };
         let entry = NewEntry {
             at: now,

@@ -35,11 +35,25 @@ struct Stores {
 pub(crate) fn all(scratch: &Path) -> Outcome<Table> {
     let mut table = Table::default();
     let stores = prepare(scratch)?;
-    start_and_idle(&mut table, &stores)?;
-    over_tls(&mut table, &stores)?;
-    without_sockets(&mut table, &stores.many)?;
-    creates(&mut table, &scratch.join("creates"))?;
+    if wanted("start") {
+        start_and_idle(&mut table, &stores)?;
+    }
+    if wanted("tls") {
+        over_tls(&mut table, &stores)?;
+    }
+    if wanted("process") {
+        without_sockets(&mut table, &stores.many)?;
+    }
+    if wanted("creates") {
+        creates(&mut table, &scratch.join("creates"))?;
+    }
     Ok(table)
+}
+
+/// Whether a part was asked for: all are unless some are named.
+fn wanted(part: &str) -> bool {
+    let mut named = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
+    named.peek().is_none() || named.any(|name| name == part)
 }
 
 fn prepare(scratch: &Path) -> Outcome<Stores> {
@@ -127,8 +141,13 @@ fn over_tls(table: &mut Table, stores: &Stores) -> Outcome<()> {
     many.stop()?;
     few.stop()?;
     let [bare, verify, hot, few] = &costs;
-    let ratio = |over: &[f64], under: &[f64]| median(over.iter().zip(under).map(|(over, under)| over / under).collect());
-    table.at_least("bare 204 ÷ verify by secret, TLS, 1,000,000 applications, 100,000 of them calling", ratio(bare, verify), 0.80);
+    let ratio =
+        |over: &[f64], under: &[f64]| median(over.iter().zip(under).map(|(over, under)| over / under).collect());
+    table.at_least(
+        "bare 204 ÷ verify by secret, TLS, 1,000,000 applications, 100,000 of them calling",
+        ratio(bare, verify),
+        0.80,
+    );
     table.at_least("  the same, 1,000 of them calling", ratio(bare, hot), 0.80);
     table.at_most("CPU of a verify at 1,000,000 applications ÷ at 1,000, 1,000 calling", ratio(hot, few), 1.15, "");
     table.at_most("resident memory per loaded application, 1,000,000", per_application, 250.0, " B");
@@ -186,7 +205,12 @@ fn without_sockets(table: &mut Table, directory: &Path) -> Outcome<()> {
             say(&format!("cold {cold:.0} ns, warm {warm:.0}, hot {hot:.0}, stick {stick:.0}"));
             ratios.push(cold / stick);
         }
-        table.at_most("one verification in process, at random of 1,000,000 ÷ (SHA-256 + look-up)", median(ratios), 4.0, "");
+        table.at_most(
+            "one verification in process, at random of 1,000,000 ÷ (SHA-256 + look-up)",
+            median(ratios),
+            4.0,
+            "",
+        );
         app.store().close().await;
         Ok(())
     })

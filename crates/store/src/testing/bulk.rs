@@ -21,9 +21,9 @@ pub async fn insert_applications(tx: &mut Tx, rows: &[(Application, StoredSecret
         applications.collect(),
     )
     .await?;
-    let client_ids = rows.iter().map(|(application, _)| {
-        args![application.client_id.as_str(), application.tenant_id, application.id]
-    });
+    let client_ids = rows
+        .iter()
+        .map(|(application, _)| args![application.client_id.as_str(), application.tenant_id, application.id]);
     tx.execute_many(
         "insert into client_ids (client_id, tenant_id, application_id) values {rows}",
         client_ids.collect(),

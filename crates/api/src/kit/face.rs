@@ -134,29 +134,15 @@ pub fn status(error: &Error) -> StatusCode {
     }
 }
 
-/// Answers a path that no route has, inside of a frame.
-pub async fn fallback() -> Failure {
-    Failure(path::no_route())
-}
-
-/// Answers a method that a path does not take, inside of a frame; the router adds `Allow`.
-pub async fn method_fallback() -> Failure {
-    Failure(no_method())
-}
-
-/// Answers a path that no route has, where there is no frame.
-pub async fn bare_fallback<F: Face>(request: Request) -> Response {
+/// Answers a path that no route has, with or without a frame.
+pub async fn fallback<F: Face>(request: Request) -> Response {
     refuse::<F>(&request, &path::no_route())
 }
 
-/// Answers a method that a path does not take, where there is no frame.
-pub async fn bare_method_fallback<F: Face>(request: Request) -> Response {
-    refuse::<F>(&request, &no_method())
-}
-
-fn no_method() -> Error {
+/// Answers a method that a path does not take, with or without a frame; the router adds `Allow`.
+pub async fn method_fallback<F: Face>(request: Request) -> Response {
     let detail = "this path does not take that method; Allow lists those that it takes".into();
-    Error::Malformed { code: "method_not_allowed", detail }
+    refuse::<F>(&request, &Error::Malformed { code: "method_not_allowed", detail })
 }
 
 fn refuse<F: Face>(request: &Request, error: &Error) -> Response {

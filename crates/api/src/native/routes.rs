@@ -1,6 +1,6 @@
 //! Which path leads to which handler; the OpenAPI document is made of the same list.
 
-use crate::kit::{Api, bare_fallback, bare_method_fallback, framed, method_fallback};
+use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
     Native, access_levels, applications, audit, catalogue, openapi as document, problems, secrets, tenants, usage,
     verify, whoami,
@@ -51,14 +51,14 @@ fn bare_routes() -> OpenApiRouter<Api> {
 pub fn router(api: Api) -> Router {
     let (inner, _) = framed_routes().split_for_parts();
     let (bare, _) = bare_routes().split_for_parts();
-    let inner = inner.method_not_allowed_fallback(method_fallback).with_state(api.clone());
-    let bare = bare.method_not_allowed_fallback(bare_method_fallback::<Native>).with_state(api);
+    let inner = inner.method_not_allowed_fallback(method_fallback::<Native>).with_state(api.clone());
+    let bare = bare.method_not_allowed_fallback(method_fallback::<Native>).with_state(api);
     framed::<Native>(inner).merge(bare)
 }
 
 /// Answers every path that no face has.
 pub fn with_fallback(router: Router) -> Router {
-    router.fallback(bare_fallback::<Native>)
+    router.fallback(fallback::<Native>)
 }
 
 /// The document of all routes.

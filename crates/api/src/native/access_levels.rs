@@ -1,6 +1,6 @@
 //! Access levels: create, list, read, change, delete, duplicate; export and import as files.
 
-use crate::kit::{Api, Authenticated, Body, Fields, Path, Post, Precondition, Query};
+use crate::kit::{Api, Authenticated, Body, Fields, OptionalPost, Path, Post, Precondition, Query};
 use crate::native::answer::{Answer, Made, json, keep, no_content, page, versioned};
 use crate::native::grants::GrantsBody;
 use crate::native::members::{PageOf, PageQuery};
@@ -67,7 +67,7 @@ pub(crate) struct NewAccessLevelBody {
 #[schema(as = AccessLevelPatch)]
 pub(crate) struct AccessLevelPatchBody {
     /// New name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
     #[schema(min_length = 1, max_length = 128, nullable = false)]
     name: Option<String>,
     /// New description; `null` empties it.
@@ -75,7 +75,7 @@ pub(crate) struct AccessLevelPatchBody {
     #[schema(value_type = Option<String>, max_length = 1024)]
     description: Option<Option<String>>,
     /// New grants, in place of all old ones.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
     #[schema(nullable = false)]
     grants: Option<GrantsBody>,
 }
@@ -281,9 +281,10 @@ pub(crate) async fn duplicate_access_level(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Path((tenant, id)): Path<(TenantId, AccessLevelId)>,
-    Post { body, once }: Post<DuplicateBody>,
+    OptionalPost { body, once }: OptionalPost<DuplicateBody>,
 ) -> Answer {
-    let name = body.name.map(|name| Name::parse("/name", &name)).transpose()?;
+    let name = body.and_then(|body| body.name);
+    let name = name.map(|name| Name::parse("/name", &name)).transpose()?;
     let once = once.map(|once| OnceFor { once, keep: kept });
     posted(tenant, api.app.duplicate_access_level(&caller, tenant, id, name, once).await?)
 }

@@ -87,15 +87,15 @@ pub(crate) struct NewTenantBody {
 #[schema(as = TenantPatch)]
 pub(crate) struct TenantPatchBody {
     /// New name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
     #[schema(min_length = 1, max_length = 128, nullable = false)]
     name: Option<String>,
     /// New status.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
     #[schema(nullable = false)]
     status: Option<StatusWord>,
     /// New limit.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
     #[schema(minimum = 0, maximum = 10000000, nullable = false)]
     application_limit: Option<i64>,
 }

@@ -55,15 +55,13 @@ pub(crate) struct VerifyQuery {
 #[utoipa::path(get, path = "/v1/verify", tag = "verification", params(VerifyQuery), responses(Verifying))]
 pub(crate) async fn verify(State(api): State<Api>, request: Request) -> Response {
     let (parts, _unread) = request.into_parts();
-    let query = parts.uri.query().unwrap_or_default();
-    let (plain, failed, caller) = match question(query, api.app.catalogue()) {
-        Err(error) => (true, error, None),
-        Ok(question) => match ask(&api, &parts, &question).await {
-            Ok(caller) => return admission(&caller),
-            Err((error, caller)) => (question.plain, error, caller),
-        },
+    let question = question(parts.uri.query().unwrap_or_default(), api.app.catalogue());
+    let plain = question.as_ref().is_ok_and(|question| question.plain);
+    let (error, caller) = match ask(&api, &parts, question).await {
+        Ok(caller) => return admission(&caller),
+        Err(refused) => refused,
     };
-    let mut response = refusal(&parts, plain, &failed);
+    let mut response = refusal(&parts, plain, &error);
     if let Some((limit, quota)) = caller.and_then(|caller| caller.quota()) {
         RateHeaders::of(limit, quota.remaining, quota.reset_seconds).add_to(response.headers_mut());
     }
@@ -85,13 +83,16 @@ struct Question<'a> {
     plain: bool,
 }
 
-async fn ask(api: &Api, parts: &Parts, question: &Question<'_>) -> Result<Caller, (Error, Option<Caller>)> {
+/// The credential comes first: a stranger learns nothing of how the question is put.
+async fn ask(api: &Api, parts: &Parts, question: Result<Question<'_>>) -> Result<Caller, (Error, Option<Caller>)> {
     let caller = authenticate(api, parts).await.map_err(|error| match error {
         // A proxy passes on what a client sent, and knows no answer for it but 401.
         Error::Malformed { .. } => (Error::Unauthenticated(Refusal::Malformed), None),
         other => (other, None),
     })?;
-    match api.app.admit(&caller, &question.permission, question.verb, question.audience) {
+    let admitted =
+        question.and_then(|question| api.app.admit(&caller, &question.permission, question.verb, question.audience));
+    match admitted {
         Ok(()) => Ok(caller),
         Err(error) => Err((error, Some(caller))),
     }

@@ -142,7 +142,7 @@ pub(crate) struct NewApplicationBody {
 #[schema(as = ApplicationPatch)]
 pub(crate) struct ApplicationPatchBody {
     /// New name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
     #[schema(min_length = 1, max_length = 128, nullable = false)]
     name: Option<String>,
     /// New description; `null` empties it.
@@ -162,7 +162,7 @@ pub(crate) struct ApplicationPatchBody {
     #[schema(value_type = Option<GrantsBody>)]
     grants: Option<Option<GrantsBody>>,
     /// New reach.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
     #[schema(nullable = false)]
     reach: Option<ReachWord>,
     /// New networks; `null` is any.
@@ -174,7 +174,7 @@ pub(crate) struct ApplicationPatchBody {
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Option<Timestamp>>,
     /// Enable or disable.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
     #[schema(nullable = false)]
     enabled: Option<bool>,
     /// New rate limit; `null` is none.

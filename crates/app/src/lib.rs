@@ -37,6 +37,9 @@ use claviger_domain::{Error, Result};
 use claviger_store::Store;
 use std::sync::{Arc, OnceLock};
 
+const HOLD_TRIES: usize = 20;
+const HOLD_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// The server without its sockets.
 pub struct App {
     pub(crate) state: Arc<State>,
@@ -63,7 +66,7 @@ impl App {
     /// Opens the server on a store: proves the root key and reads the tree of tenants. Applications are loaded by
     /// [`App::load_keyring`], which may go on while the server serves. Refused while another server has the store.
     pub async fn open(parts: Parts) -> Result<Arc<Self>> {
-        parts.store.hold_alone().await?;
+        hold(&parts.store).await?;
         let catalogue = Arc::new(parts.catalogue);
         let state = State {
             store: parts.store,
@@ -160,6 +163,17 @@ impl App {
         let node = self.state.tree.find_org(org_key).ok_or(Error::NotFound("organization"))?;
         caller.reach(node.id).map_err(|_| Error::NotFound("organization"))
     }
+}
+
+/// Takes the hold on the store. A server that was killed may seem to have it for a moment longer.
+async fn hold(store: &Store) -> Result<()> {
+    for _ in 0..HOLD_TRIES {
+        match store.hold_alone().await {
+            Err(Error::Conflict { .. }) => tokio::time::sleep(HOLD_PAUSE).await,
+            answer => return answer,
+        }
+    }
+    store.hold_alone().await
 }
 
 /// Refuses where `If-Match` names another version than the stored one.

@@ -88,6 +88,8 @@ impl App {
         let state = &self.state;
         // Garbage is refused by its checksum, before anything is looked up.
         let well_formed = secret::is_well_formed(presented.secret);
+        // Hashed before the look-up, so that an unknown client id takes as long as a known one.
+        let hash = SecretHash::of(presented.secret);
         let Some(record) = state.keyring.find(presented.client_id) else {
             if well_formed && !state.keyring.is_unknown(presented.client_id, state.clock.monotonic()) {
                 return Ok(Found::Miss);
@@ -96,7 +98,6 @@ impl App {
             return Err(self.stranger(refusal, origin));
         };
         let now = state.clock.now();
-        let hash = SecretHash::of(presented.secret);
         let checked = match record.secret(&hash).filter(|_| well_formed) {
             Some(secret) => check(&record, secret, origin, now).map(|()| secret.id),
             None => Err(Refusal::WrongSecret),

@@ -2,6 +2,7 @@
 
 mod address;
 mod audit;
+mod crash;
 mod matrix;
 mod secrets;
 mod start;

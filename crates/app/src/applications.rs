@@ -4,7 +4,7 @@ use crate::App;
 use crate::caller::Caller;
 use crate::secrets::MintedSecret;
 use crate::unit::{Effect, OnceFor, Posted, Unit};
-use claviger_domain::application::{Application, ApplicationPatch, NewApplication, Reach, Rights};
+use claviger_domain::application::{Application, ApplicationPatch, NewApplication, Reach, Rights, Secret};
 use claviger_domain::audit::Target;
 use claviger_domain::error::Referrer;
 use claviger_domain::grants::{GrantSet, Grants, Verb, grants_to_json};
@@ -77,6 +77,18 @@ impl App {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Read)?;
         self.state.store.find_application(tenant, id).await?.ok_or(Error::NotFound("application"))
+    }
+
+    /// An application with its live secrets and their last use. Needs `applications:READ`.
+    pub async fn find_application_and_secrets(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        id: ApplicationId,
+    ) -> Result<(Application, Vec<Secret>)> {
+        let application = self.find_application(caller, tenant, id).await?;
+        let secrets = self.state.store.list_secrets(application.tenant_id, id).await?;
+        Ok((application, secrets))
     }
 
     /// The applications of a tenant, oldest first. Needs `applications:READ`.

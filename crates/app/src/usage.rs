@@ -36,6 +36,26 @@ impl App {
     ) -> Result<Page<UsageRow>> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Read)?;
+        self.usage_page(tenant, query, page).await
+    }
+
+    /// Usage of one application, and when each of its rights was last used with success, by name. Needs `usage:READ`.
+    pub async fn application_usage(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        application: ApplicationId,
+        query: UsageQuery,
+        page: &PageRequest,
+    ) -> Result<(Page<UsageRow>, Vec<(String, Timestamp)>)> {
+        let tenant = caller.reach(tenant)?.id;
+        caller.allow(PERMISSION, Verb::Read)?;
+        let query = UsageQuery { application: Some(application), ..query };
+        let rows = self.usage_page(tenant, &query, page).await?;
+        Ok((rows, self.state.store.last_use_of_rights(tenant, application).await?))
+    }
+
+    async fn usage_page(&self, tenant: TenantId, query: &UsageQuery, page: &PageRequest) -> Result<Page<UsageRow>> {
         if query.until <= query.since {
             return Err(Error::invalid("until", "it does not lie after since", "give a later time"));
         }
@@ -45,18 +65,5 @@ impl App {
         let rows =
             self.state.store.usage(tenant, query.application, query.since, query.until, query.grain, page).await?;
         Ok(Page::cut(rows, page, usage_position))
-    }
-
-    /// When each right of an application was last used with success, by name. Needs `usage:READ`.
-    pub async fn last_use_of_rights(
-        &self,
-        caller: &Caller,
-        tenant: TenantId,
-        application: ApplicationId,
-    ) -> Result<Vec<(String, Timestamp)>> {
-        let tenant = caller.reach(tenant)?.id;
-        caller.allow(PERMISSION, Verb::Read)?;
-        self.state.store.find_application(tenant, application).await?.ok_or(Error::NotFound("application"))?;
-        self.state.store.last_use_of_rights(tenant, application).await
     }
 }

@@ -134,15 +134,18 @@ pub fn status(error: &Error) -> StatusCode {
     }
 }
 
-/// Answers a path that no route has; to be put inside of a frame.
-#[expect(clippy::unused_async, reason = "handlers are async")]
-pub async fn fallback() -> Failure {
-    Failure(path::no_route())
+/// Answers a path that no route has.
+pub async fn fallback<F: Face>(request: Request) -> Response {
+    refuse::<F>(&request, &path::no_route())
 }
 
-/// Answers a method that a path does not take; the router adds `Allow`. To be put inside of a frame.
-#[expect(clippy::unused_async, reason = "handlers are async")]
-pub async fn method_fallback() -> Failure {
+/// Answers a method that a path does not take; the router adds `Allow`.
+pub async fn method_fallback<F: Face>(request: Request) -> Response {
     let detail = "this path does not take that method; Allow lists those that it takes".into();
-    Failure(Error::Malformed { code: "method_not_allowed", detail })
+    refuse::<F>(&request, &Error::Malformed { code: "method_not_allowed", detail })
+}
+
+fn refuse<F: Face>(request: &Request, error: &Error) -> Response {
+    let id = request.extensions().get::<RequestId>().copied().unwrap_or_default();
+    answer_failure::<F>(error, &Asked { id, path: request.uri().path() })
 }

@@ -153,6 +153,7 @@ fn explain(pointer: String, text: &str, place: Place) -> FieldError {
         return FieldError { pointer, message: format!("the {what} is missing"), fix: format!("give {name}") };
     }
     if let Some((name, _)) = quoted("duplicate field `") {
+        let pointer = format!("{pointer}{name}");
         let message = format!("the {what} {:?} is given twice", cut(name));
         return FieldError { pointer, message, fix: "give it once".into() };
     }

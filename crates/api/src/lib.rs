@@ -14,5 +14,5 @@ use kit::Api;
 
 /// All routes of all faces.
 pub fn router(api: Api) -> Router {
-    native::with_fallback(native::router(api))
+    native::with_fallback(native::router(api.clone()).merge(carbon_black::routes::router(api)))
 }

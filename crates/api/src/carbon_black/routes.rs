@@ -15,7 +15,10 @@ pub fn router(api: Api) -> Router {
     let v1 = Router::new()
         .route("/audit_log/v1/orgs/{org}/logs/_search", post(audit_log::search))
         .route("/audit_log/v1/orgs/{org}/logs/_export", post(audit_log::export))
-        .route("/audit_log/v1/orgs/{org}/logs/_queue", get(audit_log::take_queue).head(only_get::<Family>))
+        .route(
+            "/audit_log/v1/orgs/{org}/logs/_queue",
+            get(audit_log::take_queue).head(only_get::<Family>).fallback(only_get::<Family>),
+        )
         .route("/audit_log/{*rest}", any(fallback::<Family>))
         .route("/jobs/v1/orgs/{org}/jobs", get(jobs::list))
         .route("/jobs/v1/orgs/{org}/jobs/{id}", get(jobs::find))
@@ -25,7 +28,10 @@ pub fn router(api: Api) -> Router {
         .method_not_allowed_fallback(method_fallback::<Family>)
         .with_state(api.clone());
     let v3 = Router::new()
-        .route("/integrationServices/v3/auditlogs", get(auditlogs_v3::take_queue).head(only_get::<FamilyV3>))
+        .route(
+            "/integrationServices/v3/auditlogs",
+            get(auditlogs_v3::take_queue).head(only_get::<FamilyV3>).fallback(only_get::<FamilyV3>),
+        )
         .route("/integrationServices/{*rest}", any(fallback::<FamilyV3>))
         .method_not_allowed_fallback(method_fallback::<FamilyV3>)
         .with_state(api);

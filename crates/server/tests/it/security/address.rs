@@ -13,8 +13,15 @@ on_both![
     e13_the_next_request_of_an_open_connection_is_refused,
 ];
 
-const HEADERS: [&str; 7] =
-    ["X-Forwarded-For", "X-Real-IP", "Forwarded", "True-Client-IP", "CF-Connecting-IP", "X-Client-IP", "X-Original-Forwarded-For"];
+const HEADERS: [&str; 7] = [
+    "X-Forwarded-For",
+    "X-Real-IP",
+    "Forwarded",
+    "True-Client-IP",
+    "CF-Connecting-IP",
+    "X-Client-IP",
+    "X-Original-Forwarded-For",
+];
 const VERIFY: &str = "/v1/verify?permission=org.audits:READ&tenant=any";
 
 async fn e1_headers_of_strangers_are_believed_nothing(f: Arc<Fixture>) {
@@ -27,7 +34,10 @@ async fn e1_headers_of_strangers_are_believed_nothing(f: Arc<Fixture>) {
         assert_eq!(answer.code(401), "unauthenticated", "{header}");
     }
     let denial = &f.audit(&org).await[0];
-    assert_eq!((denial["address"].as_str(), denial["details"]["reason"].as_str()), (Some("127.0.0.1"), Some("address_not_allowed")));
+    assert_eq!(
+        (denial["address"].as_str(), denial["details"]["reason"].as_str()),
+        (Some("127.0.0.1"), Some("address_not_allowed"))
+    );
 }
 
 async fn e7_e11_e12_lists_are_lists_of_addresses(f: Arc<Fixture>) {
@@ -35,8 +45,14 @@ async fn e7_e11_e12_lists_are_lists_of_addresses(f: Arc<Fixture>) {
     let (id, client) = f.application(&org, "SIEM", json!({"org.audits": ["READ"]})).await;
     let path = format!("/v1/tenants/{org}/applications/{id}");
     for (networks, status) in [
-        (json!(["127.0.0.1"]), 204), (json!(["::ffff:127.0.0.0/104"]), 204), (json!(["127.0.0.2"]), 401), (json!([]), 401), (json!(["::1"]), 401),
-        (json!(["0.0.0.0/0"]), 204), (json!(["::/0"]), 401), (json!(null), 204),
+        (json!(["127.0.0.1"]), 204),
+        (json!(["::ffff:127.0.0.0/104"]), 204),
+        (json!(["127.0.0.2"]), 401),
+        (json!([]), 401),
+        (json!(["::1"]), 401),
+        (json!(["0.0.0.0/0"]), 204),
+        (json!(["::/0"]), 401),
+        (json!(null), 204),
     ] {
         let patched = f.operator.patch(&path, &json!({"allowed_networks": networks})).await.expect(200);
         assert_eq!(patched["allowed_networks"].is_null(), networks.is_null());
@@ -60,7 +76,10 @@ async fn e13_the_next_request_of_an_open_connection_is_refused(f: Arc<Fixture>) 
     let one = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(1).build().unwrap();
     let client = crate::fixture::Client { http: one, ..client };
     assert_eq!(client.verify("org.audits:READ").await.status, 204);
-    f.operator.patch(&format!("/v1/tenants/{org}/applications/{id}"), &json!({"allowed_networks": ["203.0.113.0/24"]})).await.expect(200);
+    f.operator
+        .patch(&format!("/v1/tenants/{org}/applications/{id}"), &json!({"allowed_networks": ["203.0.113.0/24"]}))
+        .await
+        .expect(200);
     assert_eq!(client.verify("org.audits:READ").await.status, 401);
 }
 
@@ -91,7 +110,9 @@ async fn e2_e3_e4_a_trusted_proxy_names_one_hop() {
             (&[], 401),
         ];
         for (headers, status) in cases {
-            let request = headers.iter().fold(client.request(Method::GET, VERIFY), |request, (name, value)| request.header(*name, *value));
+            let request = headers
+                .iter()
+                .fold(client.request(Method::GET, VERIFY), |request, (name, value)| request.header(*name, *value));
             assert_eq!(send(request).await.status, status, "{headers:?}");
         }
         let long = send(client.request(Method::GET, VERIFY).header("X-Forwarded-For", &long)).await;

@@ -28,11 +28,18 @@ async fn l1_every_change_has_one_entry(f: Arc<Fixture>) {
     let made = f.operator.post(&applications, &json!({"name": "A", "grants": {}})).await.expect(201);
     let application = format!("{applications}/{}", made["application"]["id"].as_str().unwrap());
     expected += 2;
-    let secret = f.operator.get(&format!("{application}/secrets")).await.expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
+    let secret = f.operator.get(&format!("{application}/secrets")).await.expect(200)["items"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let changes = [
         (Method::PATCH, level.clone(), json!({"description": "d"})),
         (Method::POST, format!("{level}/duplicate"), json!({})),
-        (Method::POST, format!("{levels}/import"), json!({"name": "I", "desc": file["desc"], "capabilities": file["capabilities"]})),
+        (
+            Method::POST,
+            format!("{levels}/import"),
+            json!({"name": "I", "desc": file["desc"], "capabilities": file["capabilities"]}),
+        ),
         (Method::PATCH, application.clone(), json!({"description": "d"})),
         (Method::DELETE, format!("{application}/secrets/{secret}"), json!(null)),
         (Method::POST, format!("{application}/regenerate"), json!({})),
@@ -74,11 +81,16 @@ async fn l2_no_change_without_its_entry(f: Arc<Fixture>) {
 async fn l3_l4_entries_hold_what_they_should(f: Arc<Fixture>) {
     let (org, _) = f.organization("Acme").await;
     let body = json!({"name": "A\u{202f}B", "description": "line\r\nbreak \u{1b}", "grants": {}});
-    assert_eq!(f.operator.post(&format!("/v1/tenants/{org}/applications"), &body).await.status, 422, "control characters");
+    assert_eq!(
+        f.operator.post(&format!("/v1/tenants/{org}/applications"), &body).await.status,
+        422,
+        "control characters"
+    );
     let body = json!({"name": "A", "description": "line\nbreak \"quoted\" {json}", "grants": {}});
     let (_, client) = f.application_with(&org, body).await;
     let agent = "x".repeat(7_000);
-    send(client.request(Method::GET, "/v1/verify?permission=org.audits:READ&tenant=any").header("User-Agent", &agent)).await;
+    send(client.request(Method::GET, "/v1/verify?permission=org.audits:READ&tenant=any").header("User-Agent", &agent))
+        .await;
     let entries = f.audit(&org).await;
     for entry in &entries {
         let text = entry.to_string();
@@ -87,7 +99,10 @@ async fn l3_l4_entries_hold_what_they_should(f: Arc<Fixture>) {
     }
     let made = entries.iter().find(|entry| entry["action"] == "application.created").unwrap();
     assert_eq!(made["actor"]["id"], f.operator.client_id.as_str());
-    assert_eq!((made["address"].as_str(), made["request"].as_str()), (Some("127.0.0.1"), Some(format!("POST /v1/tenants/{org}/applications").as_str())));
+    assert_eq!(
+        (made["address"].as_str(), made["request"].as_str()),
+        (Some("127.0.0.1"), Some(format!("POST /v1/tenants/{org}/applications").as_str()))
+    );
     assert_eq!(made["request_id"].as_str().unwrap().len(), 32);
 }
 

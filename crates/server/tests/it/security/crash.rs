@@ -72,7 +72,11 @@ async fn kill_under_load(process: Process, round: usize) -> Vec<(String, bool)> 
                     let Ok(made) = answer.json::<Value>().await else { break };
                     let id = made["id"].as_str().unwrap().to_owned();
                     let deleted = number % 3 == 0
-                        && client.request(Method::DELETE, &format!("{path}/{id}")).send().await.is_ok_and(|a| a.status() == 204);
+                        && client
+                            .request(Method::DELETE, &format!("{path}/{id}"))
+                            .send()
+                            .await
+                            .is_ok_and(|a| a.status() == 204);
                     let known = deleted || number % 3 != 0;
                     if known {
                         acknowledged.push((id, !deleted));
@@ -121,7 +125,11 @@ async fn v1_acknowledged_is_durable_postgres() {
 async fn audit_verify_tells_by_its_exit_code() {
     let directory = scratch("audit");
     let process = start(&directory, None).await;
-    process.operator.post("/v1/tenants", &json!({"name": "Acme", "kind": "organization", "parent_id": process.root})).await.expect(201);
+    process
+        .operator
+        .post("/v1/tenants", &json!({"name": "Acme", "kind": "organization", "parent_id": process.root}))
+        .await
+        .expect(201);
     let data = directory.join("data");
     let verify = || {
         Command::new(env!("CARGO_BIN_EXE_claviger"))
@@ -138,7 +146,9 @@ async fn audit_verify_tells_by_its_exit_code() {
     assert_eq!(verify(), Some(0));
     let store = claviger_store::testing::open_sqlite(&data).await;
     let mut tx = store.begin().await.unwrap();
-    claviger_store::testing::execute(&mut tx, "update audit_entries set body = replace(body, 'Acme', 'Evil')").await.unwrap();
+    claviger_store::testing::execute(&mut tx, "update audit_entries set body = replace(body, 'Acme', 'Evil')")
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     store.close().await;
     assert_eq!(verify(), Some(1));
@@ -150,16 +160,27 @@ async fn usage_loses_at_most_a_second_in_a_kill() {
     let directory = scratch("usage");
     let process = start(&directory, None).await;
     let usage = |process: &Process| {
-        let path = format!("/v1/tenants/{}/usage?since=2020-01-01T00:00:00Z&until=2099-01-01T00:00:00Z&grain=day", process.root);
+        let path = format!(
+            "/v1/tenants/{}/usage?since=2020-01-01T00:00:00Z&until=2099-01-01T00:00:00Z&grain=day",
+            process.root
+        );
         let client = process.operator.clone();
         async move {
             let body = client.get(&path).await.expect(200);
             let rows = body["items"].as_array().unwrap().clone();
-            rows.iter().filter(|row| row["right"] == "org.audits:READ").map(|row| row["count"].as_i64().unwrap()).sum::<i64>()
+            rows.iter()
+                .filter(|row| row["right"] == "org.audits:READ")
+                .map(|row| row["count"].as_i64().unwrap())
+                .sum::<i64>()
         }
     };
     for _ in 0..25 {
-        assert_eq!(send(process.operator.request(Method::GET, "/v1/verify?permission=org.audits:READ&tenant=any")).await.status, 204);
+        assert_eq!(
+            send(process.operator.request(Method::GET, "/v1/verify?permission=org.audits:READ&tenant=any"))
+                .await
+                .status,
+            204
+        );
     }
     let called = Instant::now();
     while usage(&process).await < 25 {

@@ -21,8 +21,14 @@ async fn a1_a_secret_is_in_one_answer_only(f: Arc<Fixture>) {
     f.app.flush_usage().await.unwrap();
     let application = format!("/v1/tenants/{org}/applications/{id}");
     let reads = [
-        application.clone(), format!("{application}/secrets"), format!("{application}/usage"), format!("/v1/tenants/{org}/applications"),
-        format!("/v1/tenants/{org}/audit"), format!("/v1/tenants/{org}/usage"), format!("/v1/tenants/{org}/access-levels"), "/v1/whoami".to_owned(),
+        application.clone(),
+        format!("{application}/secrets"),
+        format!("{application}/usage"),
+        format!("/v1/tenants/{org}/applications"),
+        format!("/v1/tenants/{org}/audit"),
+        format!("/v1/tenants/{org}/usage"),
+        format!("/v1/tenants/{org}/access-levels"),
+        "/v1/whoami".to_owned(),
     ];
     for path in reads {
         let answer = f.operator.get(&path).await;
@@ -37,8 +43,14 @@ async fn a2_a3_changed_secrets_are_refused_without_a_look_up(f: Arc<Fixture>) {
     let secret = client.secret.clone();
     let swapped: String = secret.chars().rev().collect();
     let bad = [
-        format!("{}x", &secret[..54]), secret.replace("clv_a_", "clv_b_"), secret[..54].to_owned(), secret.to_uppercase(), swapped,
-        format!("{secret}0"), "a".into(), "😀".into(),
+        format!("{}x", &secret[..54]),
+        secret.replace("clv_a_", "clv_b_"),
+        secret[..54].to_owned(),
+        secret.to_uppercase(),
+        swapped,
+        format!("{secret}0"),
+        "a".into(),
+        "😀".into(),
     ];
     let uniform = f.client(&client.client_id, "x").verify("org.audits:READ").await.json();
     let before = f.app.store().statements();
@@ -58,10 +70,15 @@ async fn a13_secrets_elsewhere_are_refused(f: Arc<Fixture>) {
     let token = format!("{}/{}", f.operator.secret, f.operator.client_id);
     let in_query = send(f.operator.bare(Method::GET, &format!("/v1/tenants?X-Auth-Token={token}"))).await;
     assert_eq!(in_query.status, 401);
-    let in_cookie = send(f.operator.bare(Method::GET, "/v1/tenants").header("Cookie", format!("X-Auth-Token={token}"))).await;
+    let in_cookie =
+        send(f.operator.bare(Method::GET, "/v1/tenants").header("Cookie", format!("X-Auth-Token={token}"))).await;
     assert_eq!(in_cookie.status, 401);
     let form = format!("client_id={}&client_secret={}", f.operator.client_id, f.operator.secret);
-    let in_body = f.operator.bare(Method::GET, "/v1/tenants").header("Content-Type", "application/x-www-form-urlencoded").body(form);
+    let in_body = f
+        .operator
+        .bare(Method::GET, "/v1/tenants")
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body(form);
     assert_eq!(send(in_body).await.status, 401);
     for answer in [in_query, in_cookie] {
         assert!(!answer.text.contains(&f.operator.secret), "{}", answer.text);
@@ -87,7 +104,11 @@ async fn a5_no_file_holds_a_secret() {
             let (id, client) = f.application(&org, &format!("A{index}"), json!({"org.audits": ["READ"]})).await;
             client.verify("org.audits:READ").await;
             let path = format!("/v1/tenants/{org}/applications/{id}/regenerate");
-            let request = f.operator.request(Method::POST, &path).header("Idempotency-Key", "k".repeat(index + 1)).json(&json!({}));
+            let request = f
+                .operator
+                .request(Method::POST, &path)
+                .header("Idempotency-Key", "k".repeat(index + 1))
+                .json(&json!({}));
             let next = send(request).await.expect(200);
             secrets.extend([client.secret.clone(), next["secret"]["text"].as_str().unwrap().to_owned()]);
         }

@@ -71,7 +71,12 @@ async fn one_server_per_database() {
     run(Engine::Postgres, &[], |f| async move {
         let claviger_store::Location::Postgres { url } = f.location.clone() else { panic!("not PostgreSQL") };
         let directory = scratch("database");
-        let overrides = Overrides { data_dir: Some(directory.display().to_string()), listen: Some("127.0.0.1:0".into()), database: Some(url), ..Overrides::default() };
+        let overrides = Overrides {
+            data_dir: Some(directory.display().to_string()),
+            listen: Some("127.0.0.1:0".into()),
+            database: Some(url),
+            ..Overrides::default()
+        };
         let config = Config::load(None, std::iter::empty(), overrides).unwrap();
         let refused = Server::open(config, Clock::system(), Random::System).await.err().unwrap();
         assert!(refused.to_string().contains("another claviger serves this database"), "{refused}");

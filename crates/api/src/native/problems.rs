@@ -69,7 +69,7 @@ pub(crate) fn page_of(code: &str) -> String {
 ///
 /// The page that `type` of a problem document points to. Needs no credential.
 #[utoipa::path(get, path = "/v1/problems/{code}", tag = "about", params(("code" = String, Path)), security(()),
-    responses((status = 200, body = String, content_type = "text/plain"),
+    responses((status = 200, description = "Done", body = String, content_type = "text/plain"),
         (status = 404, description = "There is no such code", body = crate::native::error::Problem<'static>, content_type = "application/problem+json")))]
 pub(crate) async fn read_problem(Path(code): Path<String>) -> Result<Response, Failure> {
     let Entry(code, title, text) = find(&code).ok_or(Error::NotFound("problem"))?;

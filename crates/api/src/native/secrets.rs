@@ -28,9 +28,10 @@ pub(crate) struct SecretBody {
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     /// When it stops; `null` is never.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
     /// Its last use; `null` if it has not been used.
+    #[schema(required = true)]
     last_use: Option<LastUseBody>,
 }
 
@@ -42,6 +43,7 @@ pub(crate) struct LastUseBody {
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     /// From which address; `null` if a proxy did not say.
+    #[schema(required = true)]
     address: Option<String>,
     /// What the client called itself.
     user_agent: String,
@@ -55,6 +57,7 @@ pub(crate) struct MintedBody {
     #[schema(value_type = Uuid)]
     id: SecretId,
     /// The secret itself. It is not shown again: a repetition of the request has `null` here.
+    #[schema(required = true)]
     text: Option<String>,
     /// By what people recognise it.
     hint: String,
@@ -62,7 +65,7 @@ pub(crate) struct MintedBody {
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     /// When it stops; `null` is never.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
 }
 
@@ -121,7 +124,7 @@ fn kept(minted: &MintedSecret) -> Kept {
 /// With hint and last use, never with their texts. There are two at most, so there is one page.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/applications/{id}/secrets", tag = "secrets",
     params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path)),
-    responses((status = 200, body = PageOf<SecretBody>), Reading))]
+    responses((status = 200, description = "Done", body = PageOf<SecretBody>), Reading))]
 pub(crate) async fn list_secrets(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -139,7 +142,7 @@ pub(crate) async fn list_secrets(
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/applications/{id}/regenerate", tag = "secrets",
     params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), Creating),
     request_body = Option<NothingBody>,
-    responses((status = 200, body = RegeneratedBody), Writing))]
+    responses((status = 200, description = "Done", body = RegeneratedBody), Writing))]
 pub(crate) async fn regenerate_secret(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -158,7 +161,7 @@ pub(crate) async fn regenerate_secret(
 /// It is dead when this returns.
 #[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/applications/{id}/secrets/{secret_id}", tag = "secrets",
     params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), ("secret_id" = Uuid, Path)),
-    responses((status = 204), Writing))]
+    responses((status = 204, description = "Done"), Writing))]
 pub(crate) async fn revoke_secret(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,

@@ -86,7 +86,8 @@ async fn usage_is_counted_and_kept(f: Fixture) {
     let secrets = f.app.list_secrets(&f.operator, org.id, made.application.id).await.unwrap();
     let last = secrets[0].last_use.as_ref().unwrap();
     assert_eq!((last.at, last.user_agent.as_str()), (now, "test"));
-    let rights = f.app.last_use_of_rights(&f.operator, org.id, made.application.id).await.unwrap();
+    let (_, rights) =
+        f.app.application_usage(&f.operator, org.id, made.application.id, query, &everything()).await.unwrap();
     assert_eq!(rights, [("org.audits:READ".to_owned(), now)]);
 }
 

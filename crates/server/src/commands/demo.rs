@@ -31,7 +31,6 @@ pub async fn run(args: &ServeArgs) -> Result<(), Failure> {
     if overrides.credentials_file.is_none() {
         let directory = overrides.data_dir.get_or_insert_with(|| "claviger-demo".into());
         overrides.credentials_file = Some(format!("{directory}/credentials.json"));
-        std::fs::create_dir_all(directory.as_str()).map_err(|error| Failure(format!("{directory}: {error}")))?;
     }
     let mut server = open(args, overrides).await?;
     if server.first_start {

@@ -32,7 +32,7 @@ async fn start(directory: &Path, database: Option<&str>) -> Process {
     }
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = crate::fixture::http();
     loop {
         assert!(Instant::now() < deadline, "the server did not start");
         let text = std::fs::read_to_string(&file).ok().filter(|text| Some(text) != before.as_ref());

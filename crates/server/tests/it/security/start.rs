@@ -101,7 +101,16 @@ async fn usage_survives_a_clean_stop() {
     drop(app);
     let again = open(&directory).await.unwrap();
     let caller = again.app.authenticate(presented, here, "test").await.unwrap();
-    let rights = again.app.last_use_of_rights(&caller, caller.tenant().id, caller.record().id).await.unwrap();
+    let now = again.app.clock().now();
+    let query = claviger_app::usage::UsageQuery {
+        application: None,
+        since: now.plus_seconds(-86_400),
+        until: now.plus_seconds(86_400),
+        grain: claviger_domain::usage::Grain::Hour,
+    };
+    let page = claviger_domain::page::PageRequest::parse(None, None).unwrap();
+    let (tenant, application) = (caller.tenant().id, caller.record().id);
+    let (_, rights) = again.app.application_usage(&caller, tenant, application, query, &page).await.unwrap();
     assert!(rights.iter().any(|(right, _)| right == "org.audits:READ"), "{rights:?}");
     again.serve(async {}).await.unwrap();
     std::fs::remove_dir_all(directory).unwrap();

@@ -188,11 +188,18 @@ fn push_id(text: &mut BytesMut, id: u128) {
 fn refusal(parts: &Parts, plain: bool, error: &Error) -> Response {
     let id = parts.extensions.get::<RequestId>().copied().unwrap_or_default();
     let asked = Asked { id, path: parts.uri.path() };
-    if plain {
+    let mut response = if plain {
         answer_failure::<crate::native::Native>(error, &asked)
     } else {
         answer_failure::<ForProxies>(error, &asked)
-    }
+    };
+    let reason = match error {
+        Error::Limited { .. } => HeaderValue::from_static("rate_limited"),
+        Error::Unavailable(_) => HeaderValue::from_static("unavailable"),
+        _ => return response,
+    };
+    response.headers_mut().insert(X_CLAVIGER_REASON.clone(), reason);
+    response
 }
 
 /// Refusals for proxies that know 401 and 403 and make a 500 of everything else.
@@ -200,14 +207,10 @@ struct ForProxies;
 
 impl Face for ForProxies {
     fn render(error: &Error, asked: &Asked<'_>) -> Response {
-        let reason = match error {
-            Error::Limited { .. } => "rate_limited",
-            Error::Unavailable(_) => "unavailable",
-            _ => return crate::native::Native::render(error, asked),
-        };
-        let mut response = respond(StatusCode::FORBIDDEN, error, asked);
-        response.headers_mut().insert(X_CLAVIGER_REASON.clone(), HeaderValue::from_static(reason));
-        response
+        match error {
+            Error::Limited { .. } | Error::Unavailable(_) => respond(StatusCode::FORBIDDEN, error, asked),
+            _ => crate::native::Native::render(error, asked),
+        }
     }
 }
 

@@ -198,3 +198,16 @@ async fn sqlite_the_committer_goes_with_the_last_store() {
     }
     panic!("the writer is still open");
 }
+
+/// Whoever waits for a writer that is not given back is told so, and does not stand in the queue any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_a_busy_writer_is_waited_for_so_long() {
+    let (store, _guard) = open_fresh(Engine::Sqlite).await.unwrap();
+    let holding = store.begin().await.unwrap();
+    let refused = store.begin().await;
+    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+    drop(holding);
+    let mut tx = store.begin().await.unwrap();
+    insert(&mut tx, 1).await;
+    tx.commit().await.unwrap();
+}

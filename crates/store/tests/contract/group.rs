@@ -4,6 +4,8 @@ use crate::fixtures::*;
 use claviger_domain::Error;
 use claviger_store::testing::{execute, open_fresh};
 use claviger_store::{Engine, Store};
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 facts!(
@@ -210,4 +212,33 @@ async fn sqlite_a_busy_writer_is_waited_for_so_long() {
     let mut tx = store.begin().await.unwrap();
     insert(&mut tx, 1).await;
     tx.commit().await.unwrap();
+}
+
+/// A caller that goes away while its savepoint is being set costs nobody anything.
+#[tokio::test]
+async fn sqlite_a_begin_cut_short_harms_nobody() {
+    let (store, _guard) = open_fresh(Engine::Sqlite).await.unwrap();
+    for number in 0..100 {
+        let mut tx = store.begin().await.unwrap();
+        insert(&mut tx, number).await;
+        // On one thread the committer has had no turn yet, so that the batch is open when the next one begins.
+        let mut committing = Box::pin(tx.commit());
+        assert!(poll_once(committing.as_mut()).await.is_none());
+        let mut cut = Box::pin(store.begin());
+        assert!(poll_once(cut.as_mut()).await.is_none());
+        drop(cut);
+        let mut next = store.begin().await.unwrap();
+        insert(&mut next, number + 1_000).await;
+        next.commit().await.unwrap();
+        committing.await.unwrap();
+        assert!(holds(&store, number).await && holds(&store, number + 1_000).await);
+    }
+}
+
+async fn poll_once<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }

@@ -11,7 +11,7 @@ use claviger_domain::time::Timestamp;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::{SqliteError, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, Encode, FromRow, Postgres, SqlSafeStr, SqlStr, Type};
+use sqlx::{Arguments, Encode, FromRow, Postgres, SqlSafeStr, SqlStr, Type};
 use std::sync::Arc;
 
 /// Which engine a store runs on.
@@ -235,7 +235,7 @@ impl Tx {
                 places.push(')');
             }
             // The text consists of a fixed one and of places counted here; every value is bound.
-            let text = AssertSqlSafe(sql.replacen("{rows}", &places, 1)).into_sql_str();
+            let text = sqlx::AssertSqlSafe(sql.replacen("{rows}", &places, 1)).into_sql_str();
             touched += self.run(text, batch.into_iter().flatten().collect()).await?;
         }
         Ok(touched)

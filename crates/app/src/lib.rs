@@ -1,1 +1,185 @@
-//! The verbs of Claviger: one method, one transaction, one audit entry; and the live state that the hot path reads.
+//! The verbs of Claviger and the live state that the hot path reads.
+//!
+//! A verb is a method of [`App`] in the file of its noun: it takes the [`caller::Caller`] first, asks for the right, and
+//! does its work as one transaction with one audit entry ([`unit`]). No file here names a vendor's dialect.
+
+pub mod access_levels;
+pub mod applications;
+pub mod audit;
+pub mod background;
+pub mod caller;
+pub mod clock;
+pub mod heads;
+pub mod jobs;
+pub mod live;
+pub mod random;
+pub mod seal;
+pub mod secrets;
+pub mod setup;
+mod state;
+pub mod tenants;
+pub mod unit;
+pub mod usage;
+pub mod verify;
+
+use crate::caller::RequestLine;
+use crate::clock::Clock;
+use crate::live::denials::Denials;
+use crate::live::keyring::Keyring;
+use crate::live::levels::Levels;
+use crate::live::meter::Meter;
+use crate::live::tree::Tree;
+use crate::random::Random;
+use crate::seal::RootKey;
+use crate::state::State;
+use claviger_domain::catalogue::Catalogue;
+use claviger_domain::{Error, Result};
+use claviger_store::Store;
+use std::sync::{Arc, OnceLock};
+
+const HOLD_TRIES: usize = 20;
+const HOLD_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// The server without its sockets.
+pub struct App {
+    pub(crate) state: Arc<State>,
+    pub(crate) no_request: Arc<RequestLine>,
+    pub(crate) refreshing: tokio::sync::Mutex<()>,
+    pub(crate) heads: heads::HeadSigner,
+}
+
+/// What a server is made of.
+pub struct Parts {
+    /// The store, migrated.
+    pub store: Store,
+    /// The catalogue.
+    pub catalogue: Catalogue,
+    /// The root key.
+    pub root_key: RootKey,
+    /// The clock.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+}
+
+impl App {
+    /// Opens the server on a store: proves the root key and reads the tree of tenants. Applications are loaded by
+    /// [`App::load_keyring`], which may go on while the server serves. Refused while another server has the store.
+    pub async fn open(parts: Parts) -> Result<Arc<Self>> {
+        hold(&parts.store).await?;
+        let catalogue = Arc::new(parts.catalogue);
+        let state = State {
+            store: parts.store,
+            levels: Levels::new(Arc::clone(&catalogue)),
+            catalogue,
+            clock: parts.clock,
+            random: parts.random,
+            root_key: parts.root_key,
+            tree: Tree::default(),
+            keyring: Keyring::default(),
+            meter: Meter::default(),
+            denials: Denials::default(),
+            operator: OnceLock::new(),
+            unwritten: parking_lot::Mutex::default(),
+            refusing: std::sync::atomic::AtomicBool::new(false),
+            fault: parking_lot::Mutex::default(),
+        };
+        setup::prove_root_key(&state).await?;
+        let heads = heads::HeadSigner::open(&state).await?;
+        let app = Arc::new(Self {
+            state: Arc::new(state),
+            no_request: Arc::default(),
+            refreshing: tokio::sync::Mutex::default(),
+            heads,
+        });
+        app.load_tree().await?;
+        Ok(app)
+    }
+
+    /// Reads all tenants, and learns who the operator is.
+    pub async fn load_tree(&self) -> Result<()> {
+        let (mut after, mut waiting) = (None, Vec::new());
+        loop {
+            let page = self.state.store.load_tenants(after, 5_000).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            waiting.extend(page);
+        }
+        // Parents are older than their children, but ids of one millisecond have no order.
+        loop {
+            let before = waiting.len();
+            waiting.retain(|tenant| !self.state.tree.put(tenant));
+            if waiting.is_empty() {
+                break;
+            }
+            if waiting.len() == before {
+                return Err(Error::Internal(format!("{before} tenants stand under no known tenant")));
+            }
+        }
+        if let Some(operator) = self.state.store.find_operator().await? {
+            let _ = self.state.operator.set(operator.id);
+        }
+        Ok(())
+    }
+
+    /// Loads every application into memory.
+    pub async fn load_keyring(&self) -> Result<()> {
+        self.state.keyring.load_all(self.state.surroundings()).await
+    }
+
+    /// The catalogue.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.state.catalogue
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.state.clock
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.state.store
+    }
+
+    /// Whether the server can do its work; if not, why, in words fit for anyone.
+    pub fn ready(&self) -> std::result::Result<(), String> {
+        if self.state.refusing.load(std::sync::atomic::Ordering::Acquire) {
+            return Err("the store cannot be confirmed; every call is refused".into());
+        }
+        match *self.state.fault.lock() {
+            None => Ok(()),
+            Some(what) => Err(what.to_owned()),
+        }
+    }
+
+    /// How many applications are in memory.
+    pub fn applications_loaded(&self) -> usize {
+        self.state.keyring.len()
+    }
+
+    /// The tenant of an org key, if it is the caller's own or within its reach.
+    pub fn find_org(&self, caller: &caller::Caller, org_key: &str) -> Result<Arc<live::tree::TenantNode>> {
+        let node = self.state.tree.find_org(org_key).ok_or(Error::NotFound("organization"))?;
+        caller.reach(node.id).map_err(|_| Error::NotFound("organization"))
+    }
+}
+
+/// Takes the hold on the store. A server that was killed may seem to have it for a moment longer.
+async fn hold(store: &Store) -> Result<()> {
+    for _ in 0..HOLD_TRIES {
+        match store.hold_alone().await {
+            Err(Error::Conflict { .. }) => tokio::time::sleep(HOLD_PAUSE).await,
+            answer => return answer,
+        }
+    }
+    store.hold_alone().await
+}
+
+/// Refuses where `If-Match` names another version than the stored one.
+pub(crate) fn check_version(if_match: Option<i64>, current: i64) -> Result<()> {
+    match if_match {
+        Some(expected) if expected != current => Err(Error::PreconditionFailed { current }),
+        _ => Ok(()),
+    }
+}

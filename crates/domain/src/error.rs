@@ -1,6 +1,7 @@
 //! The one error below the wire. Each face renders it in its own words; a variant exists because some caller acts on it.
 
 use crate::grants::Right;
+use crate::rate::RateLimit;
 use std::fmt;
 
 /// Shorthand for results of rules and verbs.
@@ -101,6 +102,8 @@ pub enum Error {
     /// The rate limit is used up.
     #[error("rate limit used up, retry in {retry_after_seconds} s")]
     Limited {
+        /// The limit.
+        limit: RateLimit,
         /// Whole seconds until a call can succeed again, at least 1.
         retry_after_seconds: u64,
     },

@@ -1,1 +1,14 @@
 //! The Claviger server: configuration, sockets, signals, telemetry and the command line.
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod credentials;
+pub mod data_dir;
+pub mod edge;
+pub mod metrics;
+pub mod probe;
+pub mod root_key;
+pub mod server;
+pub mod telemetry;
+pub mod tls;

@@ -80,6 +80,27 @@ impl Tx {
     }
 }
 
+impl Tx {
+    /// Entries after `position`, or where there is none yet those at or after `since`, oldest first.
+    pub async fn list_audit_queue(
+        &mut self,
+        tenant: TenantId,
+        position: Option<i64>,
+        since: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<StoredEntry>> {
+        let since = if position.is_some() { i64::MIN } else { since.micros() };
+        let found: Vec<EntryRow> = self
+            .all(
+                "select number, at, body, hash from audit_entries \
+                 where tenant_id = $1 and number > $2 and at >= $3 order by number limit $4",
+                args![tenant, position.unwrap_or(0), since, limit],
+            )
+            .await?;
+        found.into_iter().map(EntryRow::read).collect()
+    }
+}
+
 impl Store {
     /// The entries that the filter lets through, newest first; positions are numbers.
     pub async fn list_audit(&self, tenant: TenantId, filter: &Filter, page: &PageRequest) -> Result<Vec<Entry>> {

@@ -4,7 +4,7 @@ use crate::group::Group;
 use crate::schema::{self, SchemaState};
 use crate::sql::{Engine, Failure, Tx, Work};
 use claviger_domain::{Error, Result};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 use std::fs;
@@ -13,9 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// Name of the database's file in the data directory.
-const FILE: &str = "claviger.db";
+pub const FILE: &str = "claviger.db";
 /// Statements that are kept prepared on each connection: more than there are.
 const STATEMENTS: usize = 256;
 const READERS: u32 = 4;
@@ -72,6 +73,7 @@ pub(crate) struct Inner {
     pub(crate) pools: Pools,
     statements: AtomicU64,
     commits: AtomicU64,
+    pub(crate) hold: Mutex<Option<PgConnection>>,
 }
 
 pub(crate) enum Pools {
@@ -112,7 +114,12 @@ impl Store {
     }
 
     fn guarded(pools: Pools, settings: &[Setting], accept_data_loss: bool) -> Result<Self> {
-        let store = Self(Arc::new(Inner { pools, statements: AtomicU64::new(0), commits: AtomicU64::new(0) }));
+        let store = Self(Arc::new(Inner {
+            pools,
+            statements: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
+            hold: Mutex::default(),
+        }));
         for weak in settings.iter().filter(|setting| !setting.strong.contains(&setting.value.as_str())) {
             let Setting { name, value, strong, remedy } = weak;
             if !accept_data_loss {
@@ -185,6 +192,7 @@ impl Store {
 
     /// Commits what was handed over, and closes all connections.
     pub async fn close(&self) {
+        self.let_go().await;
         match &self.0.pools {
             Pools::Sqlite { readers, group } => {
                 // Readers first: one that is still open would keep the log from being emptied.

@@ -139,6 +139,19 @@ impl Tx {
         Ok(number)
     }
 
+    /// The jobs of an application that have not ended.
+    pub async fn list_open_jobs(&mut self, tenant: TenantId, application: ApplicationId) -> Result<Vec<Job>> {
+        let found: Vec<JobRow> = self
+            .all(
+                "select tenant_id, id, number, application_id, kind, status, parameters, created_at, updated_at, \
+                 content_type, error, total, completed \
+                 from jobs where tenant_id = $1 and application_id = $2 and finished_at is null order by number",
+                args![tenant, application],
+            )
+            .await?;
+        found.into_iter().map(JobRow::read).collect()
+    }
+
     /// Records how a job ended, and its result.
     pub async fn finish_job(&mut self, tenant: TenantId, id: JobId, end: &JobEnd, result: &[u8]) -> Result<()> {
         let finished = self

@@ -14,6 +14,7 @@ pub mod changes;
 pub mod credentials;
 mod engine;
 mod group;
+mod hold;
 pub mod idempotency;
 pub mod jobs;
 pub mod journal;
@@ -27,6 +28,6 @@ pub mod tenants;
 pub mod testing;
 pub mod usage;
 
-pub use engine::{Location, Options, Store};
+pub use engine::{FILE as SQLITE_FILE, Location, Options, Store};
 pub use schema::SchemaState;
 pub use sql::{Engine, Tx};

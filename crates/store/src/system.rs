@@ -45,6 +45,13 @@ row! {
 }
 
 impl Store {
+    /// A setting of the store, read outside any unit.
+    pub async fn read_setting(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let found: Option<(Vec<u8>,)> =
+            self.optional("select value from settings where name = $1", args![name]).await?;
+        Ok(found.map(|(value,)| value))
+    }
+
     /// The operator: the root of the tree, once the store is set up.
     pub async fn find_operator(&self) -> Result<Option<Tenant>> {
         let found: Option<TenantRow> = self

@@ -1,0 +1,47 @@
+//! Who calls: the credential of a request's headers, verified.
+
+use crate::kit::credential::{self, DECODED_MAX, Unreadable};
+use crate::kit::face::QuotaSlot;
+use crate::kit::{Api, Failure, Peer, RequestId, origin};
+use axum::extract::FromRequestParts;
+use claviger_app::caller::{Caller, RequestLine};
+use claviger_domain::{Error, Result};
+use http::header::USER_AGENT;
+use http::request::Parts;
+
+/// Extracts the verified caller of a request, whose audit entries will name the request. To be taken before anything else
+/// that a request says, so that a stranger learns nothing.
+#[derive(Debug)]
+pub struct Authenticated(pub Caller);
+
+/// Verifies the credential of a request. Memory only, unless the application was never seen by this process.
+///
+/// # Errors
+/// `Unauthenticated`, `Limited`, `Unavailable`; `Malformed` for more than one credential.
+pub async fn authenticate(api: &Api, parts: &Parts) -> Result<Caller> {
+    let origin = origin::find(&parts.headers, parts.extensions.get::<Peer>(), &api.trusted_proxies);
+    let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut buffer = [0; DECODED_MAX];
+    match credential::read(&parts.headers, &mut buffer) {
+        Ok(presented) => api.app.authenticate(presented, origin, user_agent).await,
+        Err(Unreadable::Refused(refusal)) => Err(api.app.stranger(refusal, origin)),
+        Err(Unreadable::Ambiguous) => Err(Error::Malformed {
+            code: "credential_ambiguous",
+            detail: "the request presents more than one credential; send X-Auth-Token or Authorization, once".into(),
+        }),
+    }
+}
+
+impl FromRequestParts<Api> for Authenticated {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Failure> {
+        let caller = authenticate(api, parts).await?;
+        if let (Some(quota), Some(slot)) = (caller.quota(), parts.extensions.get::<QuotaSlot>()) {
+            slot.put(quota);
+        }
+        let id = parts.extensions.get::<RequestId>().copied().unwrap_or_default().to_string();
+        let line = format!("{} {}", parts.method, parts.uri.path());
+        Ok(Self(caller.with_request(RequestLine { id, line })))
+    }
+}

@@ -1,0 +1,128 @@
+//! Credentials as they stand in headers: `X-Auth-Token: SECRET/CLIENT_ID` and `Authorization: Basic`. Queries, cookies and
+//! bodies are never looked at, so a secret that stands there is as good as none.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use claviger_app::verify::Presented;
+use claviger_domain::Refusal;
+use http::header::{AUTHORIZATION, HeaderName};
+use http::{HeaderMap, HeaderValue};
+
+/// Room for a decoded Basic credential: a client id of 128 characters of four bytes each, and a secret.
+pub(crate) const DECODED_MAX: usize = 640;
+
+static X_AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+
+/// Why no credential could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    /// None was presented, or it has no form that is known here.
+    Refused(Refusal),
+    /// More than one was presented.
+    Ambiguous,
+}
+
+/// Reads the one credential that a request presents; `buffer` holds what Basic decodes to.
+pub(crate) fn read<'a>(headers: &'a HeaderMap, buffer: &'a mut [u8; DECODED_MAX]) -> Result<Presented<'a>, Unreadable> {
+    let token = only(headers, &X_AUTH_TOKEN)?;
+    let authorization = only(headers, &AUTHORIZATION)?;
+    let found = match (token, authorization) {
+        (None, None) => return Err(Unreadable::Refused(Refusal::Absent)),
+        (Some(_), Some(_)) => return Err(Unreadable::Ambiguous),
+        (Some(token), None) => token.to_str().ok().and_then(auth_token),
+        (None, Some(authorization)) => authorization.to_str().ok().and_then(|text| basic(text, buffer)),
+    };
+    found.ok_or(Unreadable::Refused(Refusal::Malformed))
+}
+
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Unreadable> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if first.is_some() && values.next().is_some() {
+        return Err(Unreadable::Ambiguous);
+    }
+    Ok(first)
+}
+
+/// `SECRET/CLIENT_ID`. A secret never holds a slash, a foreign client id may.
+fn auth_token(text: &str) -> Option<Presented<'_>> {
+    text.split_once('/').map(|(secret, client_id)| Presented { client_id, secret })
+}
+
+/// `Basic base64(CLIENT_ID:SECRET)` (RFC 7617).
+fn basic<'a>(text: &str, buffer: &'a mut [u8; DECODED_MAX]) -> Option<Presented<'a>> {
+    let (scheme, encoded) = text.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let length = STANDARD.decode_slice(encoded.trim_matches(' '), buffer.as_mut_slice()).ok()?;
+    let decoded = std::str::from_utf8(buffer.get(..length)?).ok()?;
+    decoded.split_once(':').map(|(client_id, secret)| Presented { client_id, secret })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        headers
+    }
+
+    fn parsed(pairs: &[(&'static str, &str)]) -> Result<(String, String), Unreadable> {
+        let mut buffer = [0; DECODED_MAX];
+        let headers = headers(pairs);
+        read(&headers, &mut buffer).map(|found| (found.client_id.to_owned(), found.secret.to_owned()))
+    }
+
+    #[test]
+    fn both_spellings_mean_the_same() {
+        let expected = Ok(("id".to_owned(), "secret".to_owned()));
+        assert_eq!(parsed(&[("x-auth-token", "secret/id")]), expected);
+        for scheme in ["Basic", "basic", "BASIC"] {
+            let value = format!("{scheme} {}", STANDARD.encode("id:secret"));
+            assert_eq!(parsed(&[("authorization", &value)]), expected);
+        }
+        assert_eq!(parsed(&[("x-auth-token", "secret/a/b")]), Ok(("a/b".to_owned(), "secret".to_owned())));
+        let value = format!("Basic {}", STANDARD.encode("id:se:cret"));
+        assert_eq!(parsed(&[("authorization", &value)]), Ok(("id".to_owned(), "se:cret".to_owned())));
+    }
+
+    #[test]
+    fn more_than_one_is_ambiguous() {
+        let basic = format!("Basic {}", STANDARD.encode("id:secret"));
+        let ambiguous = Err(Unreadable::Ambiguous);
+        assert_eq!(parsed(&[("x-auth-token", "secret/id"), ("authorization", &basic)]), ambiguous);
+        assert_eq!(parsed(&[("x-auth-token", "secret/id"), ("authorization", "Bearer x")]), ambiguous);
+        assert_eq!(parsed(&[("x-auth-token", "secret/id"), ("x-auth-token", "secret/id")]), ambiguous);
+        assert_eq!(parsed(&[("authorization", &basic), ("authorization", &basic)]), ambiguous);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_malformed_and_nothing_is_absent() {
+        assert_eq!(parsed(&[]), Err(Unreadable::Refused(Refusal::Absent)));
+        assert_eq!(parsed(&[("cookie", "x-auth-token=secret/id")]), Err(Unreadable::Refused(Refusal::Absent)));
+        let malformed = Err(Unreadable::Refused(Refusal::Malformed));
+        assert_eq!(parsed(&[("x-auth-token", "secret")]), malformed);
+        assert_eq!(parsed(&[("x-auth-token", "sécret/id")]), malformed);
+        for bad in ["Bearer abc", "Basic", "Basic ", "Basic !!!!", "Basic aWQ=", "Basicaaaa", "basic \u{fc}"] {
+            assert_eq!(parsed(&[("authorization", bad)]), malformed, "{bad}");
+        }
+        let long = format!("Basic {}", STANDARD.encode(format!("{}:x", "i".repeat(DECODED_MAX))));
+        assert_eq!(parsed(&[("authorization", &long)]), malformed);
+        let not_text = format!("Basic {}", STANDARD.encode(b"id:\xff\xfe"));
+        assert_eq!(parsed(&[("authorization", &not_text)]), malformed);
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_answered(token in "[ -~]{0,80}", authorization in "[Bb]asic [ -~]{0,80}") {
+            let _ = parsed(&[("x-auth-token", &token)]);
+            let _ = parsed(&[("authorization", &authorization)]);
+        }
+    }
+}

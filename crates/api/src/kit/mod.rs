@@ -1,0 +1,55 @@
+//! What every face shares: who calls from where, what a body or a query says, and how a refusal reaches the wire.
+//!
+//! Nothing here knows a dialect. A face says how a refusal looks ([`Face`]), wraps its routes with [`framed`], and its
+//! handlers take the extractors of this module and answer `Result<Response, Failure>`.
+
+mod body;
+mod caller;
+mod credential;
+mod face;
+mod fields;
+mod json;
+mod once;
+mod origin;
+mod path;
+mod precondition;
+mod query;
+mod rate_headers;
+
+pub use body::{BODY_MAX, Body, OptionalPost, Post};
+pub use caller::{Authenticated, authenticate};
+pub use face::{Asked, Face, Failure, answer_failure, fallback, framed, method_fallback, status};
+pub use fields::{Fields, given, not_null};
+pub use path::Path;
+pub use precondition::{Precondition, etag};
+pub use query::{Query, pairs};
+pub use rate_headers::{RateHeaders, write_digits};
+
+use claviger_app::App;
+use claviger_domain::network::Network;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// What every handler works with.
+#[derive(Clone)]
+pub struct Api {
+    /// The verbs.
+    pub app: Arc<App>,
+    /// Peers whose forwarding headers are believed.
+    pub trusted_proxies: Arc<[Network]>,
+}
+
+/// The address of the socket's other end, as the edge saw it (an IPv4-mapped IPv6 address is given as IPv4).
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// The id of one request: a number on the hot path, text only when a log line or an error body needs it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct RequestId(pub u128);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}

@@ -1,0 +1,314 @@
+//! Bodies about applications, and what they mean.
+
+use crate::kit::Fields;
+use crate::native::grants::GrantsBody;
+use crate::native::rate_limit::{RateLimitBody, RateLimitInput};
+use crate::native::secrets::{MintedBody, SecretBody};
+use claviger_domain::Result;
+use claviger_domain::application::{Application, ApplicationPatch, NewApplication, Reach, Rights, parse_expiry};
+use claviger_domain::catalogue::Catalogue;
+use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId};
+use claviger_domain::name::{DESCRIPTION_MAX, Name, parse_owner, parse_text};
+use claviger_domain::network::parse_networks;
+use claviger_domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// How far an application's rights reach.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = Reach)]
+pub(crate) enum ReachWord {
+    /// Its own tenant only.
+    Own,
+    /// Its own tenant and everything beneath.
+    Beneath,
+}
+
+/// An application.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Application)]
+pub(crate) struct ApplicationBody {
+    /// Id.
+    #[schema(value_type = Uuid)]
+    id: ApplicationId,
+    /// What it presents together with a secret.
+    client_id: String,
+    /// The tenant it belongs to.
+    #[schema(value_type = Uuid)]
+    tenant_id: TenantId,
+    /// Name, unique in the tenant.
+    name: String,
+    /// Description.
+    description: String,
+    /// E-mail address of whoever answers for it.
+    #[schema(required = true)]
+    owner: Option<String>,
+    /// The access level it has its rights from; `null` where they are its own.
+    #[schema(required = true, value_type = Option<Uuid>)]
+    access_level_id: Option<AccessLevelId>,
+    /// Its own grants; `null` where they come from an access level.
+    #[schema(required = true)]
+    grants: Option<GrantsBody>,
+    /// How far its rights reach.
+    reach: ReachWord,
+    /// Networks it may call from: `null` is any, an empty list is none.
+    #[schema(required = true, example = json!(["192.0.2.0/24", "2001:db8::/32"]))]
+    allowed_networks: Option<Vec<String>>,
+    /// When it stops; `null` is never.
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+    /// Whether it may call at all.
+    enabled: bool,
+    /// Rate limit; `null` is none.
+    #[schema(required = true)]
+    rate_limit: Option<RateLimitBody>,
+    /// Counts the changes; the entity tag.
+    version: i64,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When it was changed last.
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+}
+
+/// An application with its live secrets.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ApplicationWithSecrets)]
+pub(crate) struct DetailedBody {
+    #[serde(flatten)]
+    pub(crate) application: ApplicationBody,
+    /// Its live secrets, without their texts.
+    pub(crate) secrets: Vec<SecretBody>,
+}
+
+/// A new application and its first secret.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CreatedApplication)]
+pub(crate) struct CreatedBody {
+    /// The application.
+    pub(crate) application: ApplicationBody,
+    /// Its secret, whose text is not shown again.
+    pub(crate) secret: MintedBody,
+}
+
+/// An application to be made. Either `access_level_id` or `grants`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewApplication)]
+pub(crate) struct NewApplicationBody {
+    /// Name, unique in the tenant.
+    #[schema(min_length = 1, max_length = 128)]
+    name: String,
+    /// Description.
+    #[serde(default)]
+    #[schema(max_length = 1024)]
+    description: String,
+    /// E-mail address of whoever answers for it.
+    #[serde(default)]
+    #[schema(max_length = 254)]
+    owner: Option<String>,
+    /// An access level of the tenant, or a built-in one.
+    #[serde(default)]
+    #[schema(value_type = Option<Uuid>)]
+    access_level_id: Option<AccessLevelId>,
+    /// Grants of its own: permission name → verbs.
+    #[serde(default)]
+    grants: Option<GrantsBody>,
+    /// How far its rights reach; `own` if not given.
+    #[serde(default)]
+    reach: Option<ReachWord>,
+    /// Networks it may call from, in CIDR notation: absent or `null` is any, an empty list is none.
+    #[serde(default)]
+    #[schema(max_items = 256)]
+    allowed_networks: Option<Vec<String>>,
+    /// When it stops.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+    /// Whether it may call from the start; it may if not given.
+    #[serde(default)]
+    enabled: Option<bool>,
+    /// Rate limit; a bare number is so many requests per second.
+    #[serde(default)]
+    #[schema(value_type = Option<RateLimitInput>)]
+    rate_limit: Option<RateLimitBody>,
+}
+
+/// A change of an application: a merge patch.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ApplicationPatch)]
+pub(crate) struct ApplicationPatchBody {
+    /// New name.
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
+    #[schema(min_length = 1, max_length = 128, nullable = false)]
+    name: Option<String>,
+    /// New description; `null` empties it.
+    #[serde(default, deserialize_with = "crate::kit::given")]
+    #[schema(value_type = Option<String>, max_length = 1024)]
+    description: Option<Option<String>>,
+    /// New owner.
+    #[serde(default, deserialize_with = "crate::kit::given")]
+    #[schema(value_type = Option<String>, max_length = 254)]
+    owner: Option<Option<String>>,
+    /// New access level, in place of grants of its own.
+    #[serde(default, deserialize_with = "crate::kit::given")]
+    #[schema(value_type = Option<Uuid>)]
+    access_level_id: Option<Option<AccessLevelId>>,
+    /// New grants of its own, in place of all old ones and of an access level.
+    #[serde(default, deserialize_with = "crate::kit::given")]
+    #[schema(value_type = Option<GrantsBody>)]
+    grants: Option<Option<GrantsBody>>,
+    /// New reach.
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
+    #[schema(nullable = false)]
+    reach: Option<ReachWord>,
+    /// New networks; `null` is any.
+    #[serde(default, deserialize_with = "crate::kit::given")]
+    #[schema(value_type = Option<Vec<String>>, max_items = 256)]
+    allowed_networks: Option<Option<Vec<String>>>,
+    /// New end; `null` is none.
+    #[serde(default, deserialize_with = "crate::kit::given")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Option<Timestamp>>,
+    /// Enable or disable.
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
+    #[schema(nullable = false)]
+    enabled: Option<bool>,
+    /// New rate limit; `null` is none.
+    #[serde(default, deserialize_with = "crate::kit::given")]
+    #[schema(value_type = Option<RateLimitInput>)]
+    rate_limit: Option<Option<RateLimitBody>>,
+    /// Says that the caller knows that it shuts out the address it calls from.
+    #[serde(default)]
+    confirm: bool,
+}
+
+impl From<&Application> for ApplicationBody {
+    fn from(application: &Application) -> Self {
+        let (access_level_id, grants) = match &application.rights {
+            Rights::Level(id) => (Some(*id), None),
+            Rights::Inline(grants) => (None, Some(GrantsBody::from(grants))),
+        };
+        let networks = application.allowed_networks.as_ref();
+        Self {
+            id: application.id,
+            client_id: application.client_id.to_string(),
+            tenant_id: application.tenant_id,
+            name: application.name.clone(),
+            description: application.description.clone(),
+            owner: application.owner.clone(),
+            access_level_id,
+            grants,
+            reach: application.reach.into(),
+            allowed_networks: networks.map(|list| list.iter().map(ToString::to_string).collect()),
+            expires_at: application.expires_at,
+            enabled: application.enabled,
+            rate_limit: application.rate_limit.map(Into::into),
+            version: application.version,
+            created_at: application.created_at,
+            updated_at: application.updated_at,
+        }
+    }
+}
+
+impl From<Reach> for ReachWord {
+    fn from(reach: Reach) -> Self {
+        match reach {
+            Reach::Own => Self::Own,
+            Reach::Beneath => Self::Beneath,
+        }
+    }
+}
+
+impl From<ReachWord> for Reach {
+    fn from(word: ReachWord) -> Self {
+        match word {
+            ReachWord::Own => Self::Own,
+            ReachWord::Beneath => Self::Beneath,
+        }
+    }
+}
+
+impl NewApplicationBody {
+    /// What is to be made, or all that is wrong with it.
+    pub(crate) fn parse(self, catalogue: &Catalogue, now: Timestamp) -> Result<NewApplication> {
+        let mut fields = Fields::new();
+        let name = fields.take(Name::parse("/name", &self.name));
+        let description = fields.take(parse_text("/description", &self.description, DESCRIPTION_MAX));
+        let owner = self.owner.and_then(|owner| fields.take(parse_owner("/owner", &owner)));
+        let rights = rights(&mut fields, self.access_level_id, self.grants.as_ref(), catalogue);
+        if rights.is_none() && self.access_level_id.is_none() && self.grants.is_none() {
+            fields.refuse("/grants", "neither access_level_id nor grants is given", "give one of the two");
+        }
+        let networks = self.allowed_networks;
+        let allowed_networks =
+            networks.and_then(|networks| fields.take(parse_networks("/allowed_networks", &networks)));
+        let expires_at = self.expires_at.and_then(|at| fields.take(parse_expiry("/expires_at", at, now)));
+        let rate_limit = self.rate_limit.and_then(|limit| fields.take(limit.parse("/rate_limit")));
+        let built = name.zip(description).zip(rights).map(|((name, description), rights)| NewApplication {
+            name,
+            description,
+            owner,
+            rights,
+            reach: self.reach.map_or(Reach::Own, Into::into),
+            allowed_networks,
+            expires_at,
+            enabled: self.enabled.unwrap_or(true),
+            rate_limit,
+        });
+        fields.finish(built)
+    }
+}
+
+impl ApplicationPatchBody {
+    /// What is to be changed, or all that is wrong with it.
+    pub(crate) fn parse(self, catalogue: &Catalogue, now: Timestamp) -> Result<ApplicationPatch> {
+        let mut fields = Fields::new();
+        let touches_rights = self.access_level_id.is_some() || self.grants.is_some();
+        let (level, grants) = (self.access_level_id.flatten(), self.grants.flatten());
+        let rights = rights(&mut fields, level, grants.as_ref(), catalogue);
+        if touches_rights && level.is_none() && grants.is_none() {
+            fields.refuse("/grants", "the application would have no rights", "give access_level_id or grants");
+        }
+        let description = self.description.map(Option::unwrap_or_default);
+        let patch = ApplicationPatch {
+            name: self.name.and_then(|name| fields.take(Name::parse("/name", &name))),
+            description: description.and_then(|text| fields.take(parse_text("/description", &text, DESCRIPTION_MAX))),
+            owner: self.owner.map(|owner| owner.and_then(|owner| fields.take(parse_owner("/owner", &owner)))),
+            rights,
+            reach: self.reach.map(Into::into),
+            allowed_networks: self.allowed_networks.map(|networks| {
+                networks.and_then(|networks| fields.take(parse_networks("/allowed_networks", &networks)))
+            }),
+            expires_at: self.expires_at.map(|end| end.and_then(|at| fields.take(parse_expiry("/expires_at", at, now)))),
+            enabled: self.enabled,
+            rate_limit: self.rate_limit.map(|limit| limit.and_then(|limit| fields.take(limit.parse("/rate_limit")))),
+            confirm: self.confirm,
+        };
+        fields.finish(Some(patch))
+    }
+}
+
+/// The rights that a body names: from one source, not from both.
+fn rights(
+    fields: &mut Fields,
+    level: Option<AccessLevelId>,
+    grants: Option<&GrantsBody>,
+    catalogue: &Catalogue,
+) -> Option<Rights> {
+    match (level, grants) {
+        (None, None) => None,
+        (Some(level), None) => Some(Rights::Level(level)),
+        (None, Some(grants)) => fields.take(grants.parse(catalogue)).map(Rights::Inline),
+        (Some(_), Some(_)) => {
+            fields.refuse("/grants", "both access_level_id and grants are given", "give one of the two");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

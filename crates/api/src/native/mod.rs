@@ -1,0 +1,24 @@
+//! The native API `/v1`: problem documents (RFC 9457), cursors, merge patches, entity tags. It translates requests into
+//! verbs and holds no rule.
+
+mod access_levels;
+mod answer;
+mod applications;
+mod audit;
+mod catalogue;
+mod error;
+mod grants;
+mod members;
+mod openapi;
+mod problems;
+mod rate_limit;
+mod routes;
+mod secrets;
+mod tenants;
+mod usage;
+mod verify;
+mod whoami;
+
+pub use error::Native;
+pub use openapi::openapi_json;
+pub use routes::{router, with_fallback};

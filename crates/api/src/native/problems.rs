@@ -1,0 +1,142 @@
+//! The stable codes of problem documents, each with a page of its own.
+
+use crate::kit::{Failure, Path};
+use axum::body::Body;
+use axum::response::Response;
+use claviger_domain::Error;
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+
+/// What there is to say about a code: the code, its title, and what to do.
+struct Entry(&'static str, &'static str, &'static str);
+
+#[rustfmt::skip]
+const ENTRIES: &[Entry] = &[
+    Entry("access_level_built_in", "The access level comes with the server", "Built-in access levels cannot be changed or deleted. Duplicate it and change the copy."),
+    Entry("access_level_in_use", "The access level is in use", "Applications have their rights from it; referrers lists them. Give them another access level first."),
+    Entry("access_level_name_taken", "The name is taken", "Another access level of the tenant has this name. Names are compared without regard to case, width and surrounding blanks."),
+    Entry("application_disabled", "The application is disabled", "The credential is right, but its application was disabled. An administrator of its tenant can enable it."),
+    Entry("application_in_use", "The application is in use", "Something refers to it; referrers lists what. Remove that first."),
+    Entry("application_limit_reached", "The tenant has as many applications as it may", "Delete one, or ask the tenant above to raise application_limit."),
+    Entry("application_name_taken", "The name is taken", "Another application of the tenant has this name. Names are compared without regard to case, width and surrounding blanks."),
+    Entry("body_incomplete", "The body did not arrive", "It ended early or came too slowly. Send the request again."),
+    Entry("body_too_large", "The body is too large", "A body has at most one mebibyte, and an operator may have set less. Send less at once."),
+    Entry("client_id_taken", "The client id is taken", "Another application of this server has this client id."),
+    Entry("credential_ambiguous", "More than one credential", "Send X-Auth-Token or Authorization, not both, and once."),
+    Entry("credential_expired", "The credential has expired", "The application or the secret has reached its expires_at. An administrator of its tenant can set a later one or regenerate the secret."),
+    Entry("forbidden", "Not allowed", "The credential is good but may not do this; detail says why. No single permission would change it."),
+    Entry("headers_too_large", "The headers are too large", "Send fewer or shorter headers."),
+    Entry("idempotency_key_busy", "The request is being done", "Another request with this Idempotency-Key is under way. Repeat it when that has been answered."),
+    Entry("if_match_malformed", "If-Match cannot be read", "Send one entity tag exactly as ETag gave it, such as \"3\", or *."),
+    Entry("internal", "Internal error", "The server failed. Nothing was changed unless a later read shows otherwise. Report request_id; it finds the reason in the server's log."),
+    Entry("invalid", "Invalid members", "errors names each member, parameter or header that cannot be accepted, says why, and what would be."),
+    Entry("malformed_json", "The body is not acceptable JSON", "Send UTF-8 JSON with at most 32 levels in which no object names a member twice. detail names line and column."),
+    Entry("media_type_unsupported", "The media type is not supported", "Send the body as application/json; a PATCH may also be application/merge-patch+json."),
+    Entry("method_not_allowed", "The path does not take that method", "The Allow header lists the methods that it takes."),
+    Entry("not_found", "Not found", "There is nothing there, or it belongs to a tenant out of reach: the two look alike."),
+    Entry("operator_exists", "The store has its operator", "A store has one operator, made when it was set up."),
+    Entry("org_key_taken", "The org key is taken", "Another tenant of this server has this org key. Try again."),
+    Entry("own_application", "An application cannot do this to itself", "Use the credential of another application."),
+    Entry("permission_missing", "A permission is missing", "The credential is good but lacks the right named by missing_permission. An administrator of its tenant can grant it."),
+    Entry("precondition_failed", "The object has changed", "If-Match names another version than the stored one. Read the object again, and decide again."),
+    Entry("query_malformed", "The query cannot be read", "Percent-encode each name and value as UTF-8."),
+    Entry("rate_limited", "The rate limit is used up", "Wait for Retry-After seconds. Calling earlier does not lengthen the wait."),
+    Entry("root_key_mismatch", "The root key does not fit the store", "Start the server with the root key that the store was set up with."),
+    Entry("store_in_use", "The store is in use", "Another process has opened the store. Stop it first."),
+    Entry("tenant_name_taken", "The name is taken", "Another tenant beneath the same parent has this name. Names are compared without regard to case, width and surrounding blanks."),
+    Entry("tenant_suspended", "The tenant is suspended", "The credential is right, but its tenant or one above it is suspended. Whoever administers it from above can lift that."),
+    Entry("unauthenticated", "No acceptable credential", "Send X-Auth-Token: SECRET/CLIENT_ID, or Authorization: Basic with client id and secret. Why a credential was refused stands in the audit record of its tenant."),
+    Entry("unavailable", "Not available at the moment", "Send the same request again after Retry-After seconds."),
+    Entry("url_too_long", "The URL is too long", "Send a shorter one."),
+    Entry("verify_malformed", "The question cannot be answered", "GET /v1/verify takes permission=NAME:VERB and tenant=ID or any, and may take status=plain. detail names what is wrong; it is the proxy's configuration that has to change."),
+];
+
+fn find(code: &str) -> Option<&'static Entry> {
+    ENTRIES.iter().find(|entry| entry.0 == code)
+}
+
+/// The title of a code.
+pub(crate) fn title_of(code: &str) -> &'static str {
+    find(code).map_or("Refused", |entry| entry.1)
+}
+
+/// The path of a code's page.
+pub(crate) fn page_of(code: &str) -> String {
+    format!("/v1/problems/{code}")
+}
+
+/// Read about a problem
+///
+/// The page that `type` of a problem document points to. Needs no credential.
+#[utoipa::path(get, path = "/v1/problems/{code}", tag = "about", params(("code" = String, Path)), security(()),
+    responses((status = 200, description = "Done", body = String, content_type = "text/plain"),
+        (status = 404, description = "There is no such code", body = crate::native::error::Problem<'static>, content_type = "application/problem+json")))]
+pub(crate) async fn read_problem(Path(code): Path<String>) -> Result<Response, Failure> {
+    let Entry(code, title, text) = find(&code).ok_or(Error::NotFound("problem"))?;
+    let mut response = Response::new(Body::from(format!("{title} ({code})\n\n{text}\n")));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use claviger_domain::Refusal;
+    use std::collections::BTreeSet;
+    use std::path::{Path as FilePath, PathBuf};
+
+    fn sources(folder: &FilePath, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+
+    /// The codes that stand in production code as `conflict("…"`, `conflict_with("…"` or `code: "…"`.
+    fn used() -> BTreeSet<String> {
+        let crates = FilePath::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let mut files = Vec::new();
+        for name in ["domain", "store", "app"] {
+            sources(&crates.join(name).join("src"), &mut files);
+        }
+        sources(&crates.join("api/src/kit"), &mut files);
+        sources(&crates.join("api/src/native"), &mut files);
+        let mut codes = BTreeSet::new();
+        for file in files {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let text = text.split("#[cfg(test)]").next().unwrap();
+            for mark in ["conflict(", "code: "] {
+                for (at, _) in text.match_indices(mark) {
+                    let rest = text[at + mark.len()..].trim_start();
+                    if let Some(code) = rest.strip_prefix('"').and_then(|rest| rest.split('"').next()) {
+                        codes.insert(code.to_owned());
+                    }
+                }
+            }
+        }
+        codes
+    }
+
+    #[test]
+    fn every_code_has_a_page() {
+        let mut codes = used();
+        assert!(codes.len() > 15 && codes.contains("own_application"), "{codes:?}");
+        for refusal in [Refusal::Disabled, Refusal::Expired, Refusal::TenantSuspended] {
+            codes.insert(refusal.code().to_owned());
+        }
+        let missing: Vec<_> = codes.iter().filter(|code| find(code).is_none()).collect();
+        assert!(missing.is_empty(), "without a page: {missing:?}");
+    }
+
+    #[test]
+    fn pages_are_sorted_and_written_out() {
+        assert!(ENTRIES.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        assert!(ENTRIES.iter().all(|entry| entry.2.ends_with('.') && !entry.1.ends_with('.')));
+    }
+}

@@ -1,0 +1,70 @@
+//! Which path leads to which handler; the OpenAPI document is made of the same list.
+
+use crate::kit::{Api, fallback, framed, method_fallback};
+use crate::native::{
+    Native, access_levels, applications, audit, catalogue, openapi as document, problems, secrets, tenants, usage,
+    verify, whoami,
+};
+use axum::Router;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Routes with a frame: their refusals are rendered on the way out.
+fn framed_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(document::base())
+        .routes(routes!(tenants::create_tenant, tenants::list_tenants))
+        .routes(routes!(tenants::read_tenant, tenants::update_tenant))
+        .routes(routes!(access_levels::create_access_level, access_levels::list_access_levels))
+        .routes(routes!(access_levels::import_access_level))
+        .routes(routes!(
+            access_levels::read_access_level,
+            access_levels::update_access_level,
+            access_levels::delete_access_level
+        ))
+        .routes(routes!(access_levels::duplicate_access_level))
+        .routes(routes!(access_levels::export_access_level))
+        .routes(routes!(applications::create_application, applications::list_applications))
+        .routes(routes!(
+            applications::read_application,
+            applications::update_application,
+            applications::delete_application
+        ))
+        .routes(routes!(secrets::list_secrets))
+        .routes(routes!(secrets::regenerate_secret))
+        .routes(routes!(secrets::revoke_secret))
+        .routes(routes!(usage::read_application_usage))
+        .routes(routes!(usage::list_usage))
+        .routes(routes!(audit::list_audit))
+        .routes(routes!(catalogue::read_catalogue))
+        .routes(routes!(whoami::whoami))
+        .routes(routes!(document::read_openapi))
+        .routes(routes!(problems::read_problem))
+}
+
+/// The hot path, without a frame.
+fn bare_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(verify::verify, verify::verify_by_post))
+}
+
+/// All routes of the native API.
+pub fn router(api: Api) -> Router {
+    let (inner, _) = framed_routes().split_for_parts();
+    let (bare, _) = bare_routes().split_for_parts();
+    let inner = inner.method_not_allowed_fallback(method_fallback::<Native>).with_state(api.clone());
+    let bare = bare.method_not_allowed_fallback(method_fallback::<Native>).with_state(api);
+    framed::<Native>(inner).merge(bare)
+}
+
+/// Answers every path that no face has.
+pub fn with_fallback(router: Router) -> Router {
+    router.fallback(fallback::<Native>)
+}
+
+/// The document of all routes.
+pub(crate) fn openapi() -> OpenApi {
+    let (_, mut document) = framed_routes().split_for_parts();
+    let (_, bare) = bare_routes().split_for_parts();
+    document.merge(bare);
+    document
+}

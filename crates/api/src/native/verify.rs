@@ -1,0 +1,270 @@
+//! The hot path: a protecting proxy asks whether a caller may do something.
+//!
+//! Nothing here is framed, boxed or formatted on the way to an admission: the query is read where it lies, and the ids of
+//! the answer share one buffer. The body of a question is never read.
+
+use crate::kit::{Api, Asked, Face, RateHeaders, RequestId, answer_failure, authenticate, pairs};
+use crate::native::error::respond;
+use crate::native::openapi::Verifying;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use claviger_app::caller::Caller;
+use claviger_app::verify::Audience;
+use claviger_domain::catalogue::Catalogue;
+use claviger_domain::grants::Verb;
+use claviger_domain::id::TenantId;
+use claviger_domain::{Error, Refusal, Result};
+use http::header::{CACHE_CONTROL, HeaderName};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use std::borrow::Cow;
+use utoipa::IntoParams;
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
+
+static X_CLAVIGER_TENANT: HeaderName = HeaderName::from_static("x-claviger-tenant");
+static X_CLAVIGER_APPLICATION: HeaderName = HeaderName::from_static("x-claviger-application");
+static X_CLAVIGER_CLIENT_ID: HeaderName = HeaderName::from_static("x-claviger-client-id");
+static X_CLAVIGER_REASON: HeaderName = HeaderName::from_static("x-claviger-reason");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// Headers of the fullest admission.
+const HEADERS: usize = 6;
+
+/// What is asked. For the document alone: the query is read by hand.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what `question` reads")]
+pub(crate) struct VerifyQuery {
+    /// The right the caller must hold.
+    #[param(example = "org.audits:READ")]
+    permission: String,
+    /// Whose application it must be: a tenant's id (that tenant or one beneath it), or `any`.
+    #[param(example = "any")]
+    tenant: String,
+    /// `plain` for proxies that pass on 429 and 503; without it these two are answered as 403.
+    status: Option<String>,
+}
+
+/// Ask whether a caller may do something
+///
+/// For reverse proxies (nginx `auth_request`, Traefik `forwardAuth`, Envoy `ext_authz`, Caddy `forward_auth`), which pass on
+/// the caller's credential and take both parameters from their own configuration. Over the rate limit, and while the server
+/// cannot know, the answer is 403 with `X-Claviger-Reason` and `Retry-After`; with `status=plain` it is 429 or 503.
+#[utoipa::path(get, path = "/v1/verify", tag = "verification", params(VerifyQuery), responses(Verifying))]
+pub(crate) async fn verify(State(api): State<Api>, request: Request) -> Response {
+    let (parts, _unread) = request.into_parts();
+    let question = question(parts.uri.query().unwrap_or_default(), api.app.catalogue());
+    let plain = question.as_ref().is_ok_and(|question| question.plain);
+    let (error, caller) = match ask(&api, &parts, question).await {
+        Ok(caller) => return admission(&caller),
+        Err(refused) => refused,
+    };
+    let mut response = refusal(&parts, plain, &error);
+    if let Some((limit, quota)) = caller.and_then(|caller| caller.quota()) {
+        RateHeaders::of(limit, quota.remaining, quota.reset_seconds).add_to(response.headers_mut());
+    }
+    response
+}
+
+/// Ask whether a caller may do something
+///
+/// As by GET, for proxies that ask with the method of the request they protect. The body is not read.
+#[utoipa::path(post, path = "/v1/verify", tag = "verification", params(VerifyQuery), responses(Verifying))]
+pub(crate) async fn verify_by_post(state: State<Api>, request: Request) -> Response {
+    verify(state, request).await
+}
+
+struct Question<'a> {
+    permission: Cow<'a, str>,
+    verb: Verb,
+    audience: Audience,
+    plain: bool,
+}
+
+/// The credential comes first: a stranger learns nothing of how the question is put.
+async fn ask(api: &Api, parts: &Parts, question: Result<Question<'_>>) -> Result<Caller, (Error, Option<Caller>)> {
+    let caller = authenticate(api, parts).await.map_err(|error| match error {
+        // A proxy passes on what a client sent, and knows no answer for it but 401.
+        Error::Malformed { .. } => (Error::Unauthenticated(Refusal::Malformed), None),
+        other => (other, None),
+    })?;
+    let admitted =
+        question.and_then(|question| api.app.admit(&caller, &question.permission, question.verb, question.audience));
+    match admitted {
+        Ok(()) => Ok(caller),
+        Err(error) => Err((error, Some(caller))),
+    }
+}
+
+fn question<'a>(query: &'a str, catalogue: &Catalogue) -> Result<Question<'a>> {
+    let (mut right, mut tenant, mut status) = (None, None, None);
+    for pair in pairs(query) {
+        let (name, value) = pair?;
+        let slot = match name.as_ref() {
+            "permission" => &mut right,
+            "tenant" => &mut tenant,
+            "status" => &mut status,
+            _ => return Err(malformed("it takes permission, tenant and status, and no other parameter")),
+        };
+        if slot.replace(value).is_some() {
+            return Err(malformed("a parameter is given twice"));
+        }
+    }
+    let plain = match status.as_deref() {
+        None => false,
+        Some("plain") => true,
+        Some(_) => return Err(malformed("status can only be plain")),
+    };
+    let audience = match tenant.as_deref() {
+        Some("any") => Audience::Any,
+        Some(id) => match TenantId::parse(id) {
+            Some(id) => Audience::Within(id),
+            None => return Err(malformed("tenant is neither an id nor any")),
+        },
+        None => return Err(malformed("tenant is missing: give a tenant's id, or any")),
+    };
+    let Some(right) = right else { return Err(malformed("permission is missing: give one such as org.audits:READ")) };
+    let (permission, verb) = split(right).ok_or_else(|| malformed("permission is not of the form NAME:VERB"))?;
+    match catalogue.find(&permission) {
+        None => Err(malformed("there is no such permission; GET /v1/catalogue lists all")),
+        Some(found) if !found.verbs.has(verb) => Err(malformed("the permission does not offer that verb")),
+        Some(_) => Ok(Question { permission, verb, audience, plain }),
+    }
+}
+
+fn split(right: Cow<'_, str>) -> Option<(Cow<'_, str>, Verb)> {
+    let (name, verb) = right.rsplit_once(':')?;
+    let verb = Verb::parse(verb)?;
+    let length = name.len();
+    Some(match right {
+        Cow::Borrowed(text) => (Cow::Borrowed(text.get(..length)?), verb),
+        Cow::Owned(mut text) => {
+            text.truncate(length);
+            (Cow::Owned(text), verb)
+        }
+    })
+}
+
+fn malformed(detail: &str) -> Error {
+    Error::Malformed { code: "verify_malformed", detail: format!("the question cannot be answered: {detail}") }
+}
+
+fn admission(caller: &Caller) -> Response {
+    let record = caller.record();
+    let mut text = BytesMut::with_capacity(2 * Hyphenated::LENGTH);
+    push_id(&mut text, caller.tenant().id.as_u128());
+    push_id(&mut text, record.id.as_u128());
+    let mut tenant = text.freeze();
+    let application = tenant.split_off(Hyphenated::LENGTH);
+    let client_id = match &record.foreign {
+        Some(foreign) => Bytes::copy_from_slice(foreign.as_str().as_bytes()),
+        None => application.clone(),
+    };
+    let mut headers = HeaderMap::with_capacity(HEADERS);
+    for (name, value) in
+        [(&X_CLAVIGER_TENANT, tenant), (&X_CLAVIGER_APPLICATION, application), (&X_CLAVIGER_CLIENT_ID, client_id)]
+    {
+        if let Ok(value) = HeaderValue::from_maybe_shared(value) {
+            headers.insert(name.clone(), value);
+        }
+    }
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    if let Some((limit, quota)) = caller.quota() {
+        RateHeaders::of(limit, quota.remaining, quota.reset_seconds).add_to(&mut headers);
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    *response.headers_mut() = headers;
+    response
+}
+
+fn push_id(text: &mut BytesMut, id: u128) {
+    let mut buffer = Uuid::encode_buffer();
+    text.extend_from_slice(Uuid::from_u128(id).hyphenated().encode_lower(&mut buffer).as_bytes());
+}
+
+fn refusal(parts: &Parts, plain: bool, error: &Error) -> Response {
+    let id = parts.extensions.get::<RequestId>().copied().unwrap_or_default();
+    let asked = Asked { id, path: parts.uri.path() };
+    if plain {
+        answer_failure::<crate::native::Native>(error, &asked)
+    } else {
+        answer_failure::<ForProxies>(error, &asked)
+    }
+}
+
+/// Refusals for proxies that know 401 and 403 and make a 500 of everything else.
+struct ForProxies;
+
+impl Face for ForProxies {
+    fn render(error: &Error, asked: &Asked<'_>) -> Response {
+        let reason = match error {
+            Error::Limited { .. } => "rate_limited",
+            Error::Unavailable(_) => "unavailable",
+            _ => return crate::native::Native::render(error, asked),
+        };
+        let mut response = respond(StatusCode::FORBIDDEN, error, asked);
+        response.headers_mut().insert(X_CLAVIGER_REASON.clone(), HeaderValue::from_static(reason));
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(query: &str) -> Result<(String, Verb, Audience, bool)> {
+        let catalogue = Catalogue::built_in();
+        question(query, &catalogue).map(|q| (q.permission.into_owned(), q.verb, q.audience, q.plain))
+    }
+
+    #[test]
+    fn a_question_has_a_right_and_an_audience() {
+        let expected = ("org.audits".to_owned(), Verb::Read, Audience::Any, false);
+        assert_eq!(asked("permission=org.audits:READ&tenant=any").unwrap(), expected);
+        assert_eq!(asked("tenant=any&permission=org%2Eaudits%3AREAD").unwrap(), expected);
+        assert!(asked("permission=org.audits:READ&tenant=any&status=plain").unwrap().3);
+        let id = TenantId::from_u128(7);
+        let (_, _, audience, _) = asked(&format!("permission=org.audits:READ&tenant={id}")).unwrap();
+        assert_eq!(audience, Audience::Within(id));
+    }
+
+    #[test]
+    fn what_is_no_question_is_refused() {
+        for bad in [
+            "",
+            "permission=org.audits:READ",
+            "tenant=any",
+            "permission=org.audits:READ&tenant=",
+            "permission=org.audits:READ&tenant=ANY",
+            "permission=org.audits:READ&tenant=any&tenant=any",
+            "permission=org.audits:READ&permission=org.audits:READ&tenant=any",
+            "permission=org.audits:READ&tenant=any&status=full",
+            "permission=org.audits:READ&tenant=any&x=1",
+            "permission=org.audits&tenant=any",
+            "permission=org.audits:read&tenant=any",
+            "permission=org.audits:DELETE&tenant=any",
+            "permission=no.such:READ&tenant=any",
+            "permission=org.audits:READ%00&tenant=any",
+            "permission=%ff&tenant=any",
+        ] {
+            assert!(matches!(asked(bad), Err(Error::Malformed { .. })), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_told_no_other_status_than_it_knows() {
+        let asked = Asked { id: RequestId(1), path: "/v1/verify" };
+        let response = answer_failure::<ForProxies>(&Error::Unavailable(String::new()), &asked);
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["x-claviger-reason"]),
+            (403, &HeaderValue::from_static("unavailable"))
+        );
+        assert_eq!(response.headers()["retry-after"], "1");
+        let response = answer_failure::<ForProxies>(&Error::Unauthenticated(Refusal::Absent), &asked);
+        assert_eq!(response.status(), 401);
+        assert!(response.headers().contains_key("www-authenticate"));
+    }
+}

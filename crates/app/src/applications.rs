@@ -1,0 +1,303 @@
+//! Applications: create, change, delete; and the rule that nobody deals with what lies above their own rights.
+
+use crate::App;
+use crate::caller::Caller;
+use crate::secrets::MintedSecret;
+use crate::unit::{Effect, OnceFor, Posted, Unit};
+use claviger_domain::application::{Application, ApplicationPatch, NewApplication, Reach, Rights, Secret};
+use claviger_domain::audit::Target;
+use claviger_domain::error::Referrer;
+use claviger_domain::grants::{GrantSet, Grants, Verb, grants_to_json};
+use claviger_domain::id::{ApplicationId, ClientId, TenantId};
+use claviger_domain::network::Networks;
+use claviger_domain::page::{Page, PageRequest};
+use claviger_domain::{Error, Result};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+const PERMISSION: &str = "applications";
+
+/// A new application and its first secret.
+#[derive(Debug)]
+pub struct CreatedApplication {
+    /// The application.
+    pub application: Application,
+    /// The secret, which exists nowhere else.
+    pub secret: MintedSecret,
+}
+
+impl App {
+    /// Makes an application with its first secret. Needs `applications:CREATE` and every right that it hands out.
+    pub async fn create_application(
+        self: &Arc<Self>,
+        caller: &Caller,
+        tenant: TenantId,
+        new: NewApplication,
+        once: Option<OnceFor<CreatedApplication>>,
+    ) -> Result<Posted<CreatedApplication>> {
+        let tenant = caller.reach(tenant)?.id;
+        caller.allow(PERMISSION, Verb::Create)?;
+        self.unit_once(caller, tenant, once, move |unit| {
+            Box::pin(async move {
+                let wanted = unit.rights_of(tenant, &new.rights).await?;
+                unit.caller.covers(&wanted, new.reach)?;
+                unit.check_application_limit(tenant).await?;
+                let id = ApplicationId::new(unit.now, unit.app.state.random.bytes()?);
+                let application = Application {
+                    id,
+                    tenant_id: tenant,
+                    client_id: ClientId::of(id),
+                    name: new.name.as_str().to_owned(),
+                    description: new.description,
+                    owner: new.owner,
+                    rights: new.rights,
+                    reach: new.reach,
+                    allowed_networks: new.allowed_networks,
+                    expires_at: new.expires_at,
+                    enabled: new.enabled,
+                    rate_limit: new.rate_limit,
+                    version: 1,
+                    created_at: unit.now,
+                    updated_at: unit.now,
+                };
+                unit.tx.insert_application(tenant, &application, &new.name.key()).await?;
+                let secret = unit.mint_secret(tenant, id).await?;
+                let mut details = describe(&application);
+                details.insert("secret_id".into(), secret.secret.id.to_string().into());
+                unit.record("application.created", target(&application), details);
+                unit.affects(Effect::Application(tenant, id));
+                Ok(CreatedApplication { application, secret })
+            })
+        })
+        .await
+    }
+
+    /// An application. Needs `applications:READ`.
+    pub async fn find_application(&self, caller: &Caller, tenant: TenantId, id: ApplicationId) -> Result<Application> {
+        let tenant = caller.reach(tenant)?.id;
+        caller.allow(PERMISSION, Verb::Read)?;
+        self.state.store.find_application(tenant, id).await?.ok_or(Error::NotFound("application"))
+    }
+
+    /// An application with its live secrets and their last use. Needs `applications:READ`.
+    pub async fn find_application_and_secrets(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        id: ApplicationId,
+    ) -> Result<(Application, Vec<Secret>)> {
+        let application = self.find_application(caller, tenant, id).await?;
+        let secrets = self.state.store.list_secrets(application.tenant_id, id).await?;
+        Ok((application, secrets))
+    }
+
+    /// The applications of a tenant, oldest first. Needs `applications:READ`.
+    pub async fn list_applications(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<Application>> {
+        let tenant = caller.reach(tenant)?.id;
+        caller.allow(PERMISSION, Verb::Read)?;
+        let items = self.state.store.list_applications(tenant, page).await?;
+        Ok(Page::cut(items, page, |application| application.id.to_string()))
+    }
+
+    /// Changes an application. Needs `applications:UPDATE` and every right that it has before and after.
+    pub async fn update_application(
+        self: &Arc<Self>,
+        caller: &Caller,
+        tenant: TenantId,
+        id: ApplicationId,
+        patch: ApplicationPatch,
+        if_match: Option<i64>,
+    ) -> Result<Application> {
+        let tenant = caller.reach(tenant)?.id;
+        caller.allow(PERMISSION, Verb::Update)?;
+        self.unit(caller, tenant, move |unit| {
+            Box::pin(async move {
+                let before = unit.application_within_rights(tenant, id, if_match).await?;
+                let name_key = patch.name.as_ref().map(claviger_domain::name::Name::key);
+                let after = patched(&before, patch.clone(), unit)?;
+                let wanted = unit.rights_of(tenant, &after.rights).await?;
+                unit.caller.covers(&wanted, after.reach)?;
+                unit.refuse_own_lock_out(&before, &after, patch.confirm)?;
+                let name_key = match name_key {
+                    Some(key) => key,
+                    None => claviger_domain::name::Name::parse("/name", &after.name)?.key(),
+                };
+                unit.tx.update_application(tenant, &after, &name_key).await?;
+                unit.record("application.updated", target(&after), changed(&describe(&before), &describe(&after)));
+                unit.affects(Effect::Application(tenant, id));
+                Ok(after)
+            })
+        })
+        .await
+    }
+
+    /// Deletes an application with its secrets, at once. Needs `applications:DELETE` and every right that it has. Refused
+    /// while something refers to it.
+    pub async fn delete_application(
+        self: &Arc<Self>,
+        caller: &Caller,
+        tenant: TenantId,
+        id: ApplicationId,
+        if_match: Option<i64>,
+    ) -> Result<()> {
+        let tenant = caller.reach(tenant)?.id;
+        caller.allow(PERMISSION, Verb::Delete)?;
+        self.unit(caller, tenant, move |unit| {
+            Box::pin(async move {
+                let application = unit.application_within_rights(tenant, id, if_match).await?;
+                if unit.caller.record().id == id {
+                    return Err(Error::conflict(
+                        "own_application",
+                        "an application cannot delete itself; use another one",
+                    ));
+                }
+                let referrers = unit.referrers(tenant, id).await?;
+                if !referrers.is_empty() {
+                    let detail = format!(
+                        "{} is still in use by {} other objects; remove them first",
+                        application.name,
+                        referrers.len()
+                    );
+                    return Err(Error::Conflict { code: "application_in_use", detail, referrers });
+                }
+                unit.tx.delete_application(tenant, id).await?;
+                unit.record("application.deleted", target(&application), Map::new());
+                unit.affects(Effect::Application(tenant, id));
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+impl Unit {
+    /// The grants behind an application's rights.
+    pub(crate) async fn rights_of(&mut self, tenant: TenantId, rights: &Rights) -> Result<GrantSet> {
+        let catalogue = Arc::clone(&self.app.state.catalogue);
+        let compile = |grants: &Grants| GrantSet::compile(grants, &catalogue);
+        match rights {
+            Rights::Inline(grants) => Ok(compile(grants)),
+            Rights::Level(id) => match catalogue.level(*id) {
+                Some(level) => Ok(compile(&level.grants)),
+                None => match self.tx.find_access_level(tenant, *id).await? {
+                    Some(level) => Ok(compile(&level.grants)),
+                    None => Err(Error::invalid(
+                        "/access_level_id",
+                        format!("the tenant has no access level {id}"),
+                        "GET /v1/tenants/{tenant_id}/access-levels lists its levels and the built-in ones",
+                    )),
+                },
+            },
+        }
+    }
+
+    /// The application, where the caller's own rights cover it and its version is the one expected.
+    pub(crate) async fn application_within_rights(
+        &mut self,
+        tenant: TenantId,
+        id: ApplicationId,
+        if_match: Option<i64>,
+    ) -> Result<Application> {
+        let found = self.tx.find_application(tenant, id).await?;
+        let application = found.ok_or(Error::NotFound("application"))?;
+        crate::check_version(if_match, application.version)?;
+        let held = self.rights_of(tenant, &application.rights).await?;
+        self.caller.covers(&held, application.reach)?;
+        Ok(application)
+    }
+
+    async fn check_application_limit(&mut self, tenant: TenantId) -> Result<()> {
+        let limit = self.tx.find_tenant(tenant).await?.ok_or(Error::NotFound("tenant"))?.application_limit;
+        let count = self.tx.count_applications(tenant).await?;
+        if count < limit {
+            return Ok(());
+        }
+        let detail = format!(
+            "the tenant has {count} applications and may have {limit}; delete one, or ask the tenant above to raise application_limit"
+        );
+        Err(Error::conflict("application_limit_reached", detail))
+    }
+
+    /// What refers to an application and so keeps it from being deleted. Each noun that can refer to one adds its line.
+    async fn referrers(&mut self, tenant: TenantId, id: ApplicationId) -> Result<Vec<Referrer>> {
+        let jobs = self.tx.list_open_jobs(tenant, id).await?;
+        Ok(jobs.into_iter().map(|job| Referrer { kind: "job", id: job.number.to_string(), name: job.kind }).collect())
+    }
+
+    fn refuse_own_lock_out(&self, before: &Application, after: &Application, confirm: bool) -> Result<()> {
+        if self.caller.record().id != before.id {
+            return Ok(());
+        }
+        if before.enabled && !after.enabled {
+            return Err(Error::conflict("own_application", "an application cannot disable itself; use another one"));
+        }
+        let Some(networks) = after.allowed_networks.as_deref() else { return Ok(()) };
+        let address = self.caller.origin().address();
+        if confirm || address.is_some_and(|address| Networks::compile(networks).contains(address)) {
+            return Ok(());
+        }
+        Err(Error::invalid(
+            "/allowed_networks",
+            "the list would shut out the address this request comes from",
+            "add that address, or repeat the request with \"confirm\": true",
+        ))
+    }
+}
+
+fn patched(before: &Application, patch: ApplicationPatch, unit: &Unit) -> Result<Application> {
+    let mut after = before.clone();
+    if let Some(name) = patch.name {
+        after.name = name.as_str().to_owned();
+    }
+    after.description = patch.description.unwrap_or(after.description);
+    after.owner = patch.owner.unwrap_or(after.owner);
+    after.rights = patch.rights.unwrap_or(after.rights);
+    after.reach = patch.reach.unwrap_or(after.reach);
+    after.allowed_networks = patch.allowed_networks.unwrap_or(after.allowed_networks);
+    after.expires_at = patch.expires_at.unwrap_or(after.expires_at);
+    after.enabled = patch.enabled.unwrap_or(after.enabled);
+    after.rate_limit = patch.rate_limit.unwrap_or(after.rate_limit);
+    after.version += 1;
+    after.updated_at = unit.now;
+    Ok(after)
+}
+
+pub(crate) fn target(application: &Application) -> Target {
+    Target { kind: "application", id: application.id.to_string(), name: application.name.clone() }
+}
+
+/// The members of an application that its audit entries may hold.
+fn describe(application: &Application) -> Map<String, Value> {
+    let rights = match &application.rights {
+        Rights::Level(id) => json!({ "access_level_id": id }),
+        Rights::Inline(grants) => json!({ "grants": grants_to_json(grants) }),
+    };
+    let networks = application.allowed_networks.as_ref();
+    let members = json!({
+        "client_id": application.client_id,
+        "name": application.name,
+        "description": application.description,
+        "owner": application.owner,
+        "rights": rights,
+        "reach": match application.reach { Reach::Own => "own", Reach::Beneath => "beneath" },
+        "allowed_networks": networks.map(|list| list.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        "expires_at": application.expires_at,
+        "enabled": application.enabled,
+        "rate_limit": application.rate_limit,
+    });
+    match members {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+/// Of two descriptions, what differs: member → `{"from": …, "to": …}`.
+pub(crate) fn changed(before: &Map<String, Value>, after: &Map<String, Value>) -> Map<String, Value> {
+    let differing = after.iter().filter(|(name, value)| before.get(*name) != Some(*value));
+    differing.map(|(name, to)| (name.clone(), json!({ "from": before.get(name), "to": to }))).collect()
+}

@@ -1,0 +1,125 @@
+//! The audit record: read it, and read it as a queue that each application empties for itself.
+
+use crate::App;
+use crate::caller::Caller;
+use crate::jobs::{Job, JobResult};
+use claviger_domain::Result;
+use claviger_domain::audit::{Entry, Filter};
+use claviger_domain::grants::Verb;
+use claviger_domain::id::TenantId;
+use claviger_domain::page::{Page, PageRequest};
+use claviger_domain::time::Timestamp;
+pub use claviger_store::audit::StoredEntry;
+use serde_json::Value;
+use std::ops::Range;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+const PERMISSION: &str = "audit";
+/// The right under which Carbon Black clients read the audit record.
+const CARBON_BLACK_PERMISSION: &str = "org.audits";
+/// How far back a queue starts for an application that has not read from it yet, in seconds.
+const QUEUE_START: i64 = 3 * 86_400;
+/// Most entries that one call takes from a queue.
+pub const QUEUE_TAKE: i64 = 2_500;
+/// Entries that are read at a time when the record is searched.
+const SEARCH_PAGE: i64 = 2_000;
+/// Exports at work at once; the others wait their turn, so that their number does not become a size.
+static EXPORTING: Semaphore = Semaphore::const_new(2);
+
+/// A file made of the entries that it is shown.
+pub trait AuditExport: Send + 'static {
+    /// Looks at an entry, the oldest first. An error ends the export.
+    fn look(&mut self, entry: &StoredEntry) -> Result<()>;
+
+    /// The file, and how many entries it holds.
+    fn finish(self) -> Result<(JobResult, i64)>;
+}
+
+impl App {
+    /// Entries of a tenant's record, newest first. Needs `audit:READ`.
+    pub async fn list_audit(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<Page<Entry>> {
+        let tenant = caller.reach(tenant)?.id;
+        caller.allow(PERMISSION, Verb::Read)?;
+        let items = self.state.store.list_audit(tenant, filter, page).await?;
+        Ok(Page::cut(items, page, |entry| entry.number.to_string()))
+    }
+
+    /// Takes what has been added to the record of the caller's tenant since this application took from this queue last;
+    /// the first time, since three days ago. The record stays as it is. Needs `org.audits:READ`.
+    pub async fn take_audit_queue(self: &Arc<Self>, caller: &Caller, queue: &'static str) -> Result<Vec<StoredEntry>> {
+        caller.allow(CARBON_BLACK_PERMISSION, Verb::Read)?;
+        let (app, caller) = (Arc::clone(self), caller.clone());
+        // Detached, so that a client that goes away halfway leaves the position either moved or not.
+        let running = tokio::spawn(async move {
+            let (tenant, application) = (caller.tenant().id, caller.record().id);
+            let mut tx = app.state.store.begin().await?;
+            let position = tx.find_cursor(tenant, application, queue).await?;
+            let since = app.state.clock.now().plus_seconds(-QUEUE_START);
+            let entries = tx.list_audit_queue(tenant, position, since, QUEUE_TAKE).await?;
+            if let Some(last) = entries.last() {
+                tx.update_cursor(tenant, application, queue, last.number).await?;
+            }
+            tx.commit().await?;
+            Ok(entries)
+        });
+        running.await.map_err(|_| claviger_domain::Error::Internal("taking from a queue ended early".into()))?
+    }
+
+    /// Shows `look` every entry of the caller's own tenant within `times`, oldest first. Needs `org.audits:READ`.
+    pub async fn search_audit(
+        &self,
+        caller: &Caller,
+        times: Range<Option<Timestamp>>,
+        mut look: impl FnMut(&StoredEntry) + Send,
+    ) -> Result<()> {
+        caller.allow(CARBON_BLACK_PERMISSION, Verb::Read)?;
+        self.read_audit(caller.tenant().id, times, |entry| {
+            look(entry);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Starts a job that makes a file of the entries of the caller's own tenant within `times`. Needs `org.audits:READ`.
+    pub async fn export_audit(
+        self: &Arc<Self>,
+        caller: &Caller,
+        times: Range<Option<Timestamp>>,
+        parameters: Value,
+        mut export: impl AuditExport,
+    ) -> Result<Job> {
+        caller.allow(CARBON_BLACK_PERMISSION, Verb::Read)?;
+        let (app, tenant) = (Arc::clone(self), caller.tenant().id);
+        let work = async move {
+            let _turn = EXPORTING.acquire().await;
+            app.read_audit(tenant, times, |entry| export.look(entry)).await?;
+            export.finish()
+        };
+        self.start_job(caller, "audit_export", parameters, work).await
+    }
+
+    async fn read_audit(
+        &self,
+        tenant: TenantId,
+        times: Range<Option<Timestamp>>,
+        mut look: impl FnMut(&StoredEntry) -> Result<()> + Send,
+    ) -> Result<()> {
+        let mut after = match times.start {
+            Some(since) => self.state.store.audit_number_at(tenant, since).await?,
+            None => 0,
+        };
+        loop {
+            let page = self.state.store.list_audit_after(tenant, after, times.end, SEARCH_PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.number;
+            page.iter().try_for_each(&mut look)?;
+        }
+    }
+}

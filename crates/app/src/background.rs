@@ -1,0 +1,180 @@
+//! What goes on beside the requests: usage and denials to the store, heads signed, what is over swept.
+
+use crate::App;
+use crate::live::denials::Tally;
+use crate::live::meter::Flush;
+use claviger_domain::audit::{Actor, NewEntry, Target};
+use claviger_domain::time::Timestamp;
+use claviger_domain::{Error, Result};
+use serde_json::{Map, json};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+const FLUSH_EACH: Duration = Duration::from_secs(1);
+const SIGN_EACH: Duration = Duration::from_secs(60);
+/// How often the hold on the store is confirmed.
+const HOLD_EACH: Duration = Duration::from_millis(250);
+/// How long calls are answered while the store is away.
+const UNCONFIRMED_MAX: Duration = Duration::from_secs(5);
+const SWEEP_EACH: Duration = Duration::from_secs(600);
+/// Denials that are written in one transaction.
+const TALLIES_AT_ONCE: usize = 256;
+
+impl App {
+    /// Runs until `stopping` turns true, then writes what is left and returns.
+    pub async fn run_background(self: Arc<Self>, stopping: watch::Receiver<bool>) {
+        tokio::join!(self.write_out(stopping.clone()), self.keep_hold(stopping));
+    }
+
+    /// Makes sure that no other server changes the store behind the keyring's back, and refuses every call when that
+    /// cannot be known: at once when another server has taken over, after a while when the store does not answer (nobody
+    /// can change anything then).
+    async fn keep_hold(&self, mut stopping: watch::Receiver<bool>) {
+        let mut confirmed = Instant::now();
+        while !*stopping.borrow() {
+            let sent = Instant::now();
+            let held = self.state.store.hold_alone().await;
+            let refuse = match &held {
+                Ok(()) => {
+                    confirmed = sent;
+                    false
+                }
+                Err(Error::Conflict { .. }) => true,
+                Err(_) => confirmed.elapsed() > UNCONFIRMED_MAX,
+            };
+            if self.state.refusing.swap(refuse, Ordering::AcqRel) != refuse {
+                tracing::error!(refuse, ?held, "whether this server may answer has changed");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(HOLD_EACH) => {}
+                _ = stopping.changed() => {}
+            }
+        }
+    }
+
+    async fn write_out(&self, mut stopping: watch::Receiver<bool>) {
+        let every = |period: Duration| {
+            let mut ticks = interval_at(Instant::now() + period, period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        };
+        let (mut flush, mut sign, mut sweep) = (every(FLUSH_EACH), every(SIGN_EACH), every(SWEEP_EACH));
+        while !*stopping.borrow() {
+            tokio::select! {
+                _ = flush.tick() => {
+                    self.look_at_store().await;
+                    self.log("writing usage", self.flush_usage().await);
+                    self.log("writing denials", self.flush_denials().await);
+                }
+                () = self.state.denials.arrived.notified() => self.log("writing denials", self.flush_denials().await),
+                _ = sign.tick() => self.log("signing the heads of the audit record", self.sign_heads().await),
+                _ = sweep.tick() => self.log("sweeping", self.sweep().await),
+                _ = stopping.changed() => break,
+            }
+        }
+        self.log("writing usage", self.flush_usage().await);
+        let left = self.state.denials.take_all();
+        self.log("writing denials", self.write_tallies(left).await);
+        self.log("signing the heads of the audit record", self.sign_heads().await);
+    }
+
+    /// Finds out whether the store answers, for whoever asks whether the server is ready.
+    async fn look_at_store(&self) {
+        let answer = self.state.store.find_operator().await;
+        let fault = answer.is_err().then_some("the store does not answer");
+        let before = std::mem::replace(&mut *self.state.fault.lock(), fault);
+        match (before, answer) {
+            (None, Err(error)) => tracing::error!(%error, "the store does not answer; not ready"),
+            (Some(_), Ok(_)) => tracing::info!("the store answers again; ready"),
+            _ => {}
+        }
+    }
+
+    fn log(&self, what: &str, result: Result<()>) {
+        if let Err(error) = result {
+            tracing::error!(%error, "{what} failed; it will be tried again");
+        }
+    }
+
+    /// Writes what the meter has counted. What cannot be written is kept for the next time.
+    pub async fn flush_usage(&self) -> Result<()> {
+        let mut flush = std::mem::take(&mut *self.state.unwritten.lock());
+        let counted = self.state.meter.take(&self.state.catalogue);
+        flush.usage.extend(counted.usage);
+        flush.uses.extend(counted.uses);
+        if flush.is_empty() {
+            return Ok(());
+        }
+        let written = self.write_usage(&flush).await;
+        if written.is_err() {
+            *self.state.unwritten.lock() = flush;
+        }
+        written
+    }
+
+    async fn write_usage(&self, flush: &Flush) -> Result<()> {
+        let mut tx = self.state.store.begin().await?;
+        tx.add_usage(&flush.usage).await?;
+        tx.touch_secrets(&flush.uses).await?;
+        tx.commit().await
+    }
+
+    /// Writes the denials that are due.
+    pub async fn flush_denials(&self) -> Result<()> {
+        let due = self.state.denials.take(self.state.clock.now());
+        self.write_tallies(due).await
+    }
+
+    async fn write_tallies(&self, mut tallies: Vec<Tally>) -> Result<()> {
+        // One order of chains in every transaction, so that two of them cannot wait for each other.
+        tallies.sort_by_key(|tally| tally.denial.tenant_id);
+        while !tallies.is_empty() {
+            let rest = tallies.split_off(tallies.len().min(TALLIES_AT_ONCE));
+            if let Err(error) = self.write_some(&tallies).await {
+                tallies.extend(rest);
+                self.state.denials.put_back(tallies);
+                return Err(error);
+            }
+            tallies = rest;
+        }
+        Ok(())
+    }
+
+    async fn write_some(&self, tallies: &[Tally]) -> Result<()> {
+        let mut tx = self.state.store.begin().await?;
+        let now = self.state.clock.now();
+        for tally in tallies {
+            tx.append_audit(tally.denial.tenant_id, &entry(tally, now)).await?;
+        }
+        tx.commit().await
+    }
+
+    async fn sweep(&self) -> Result<()> {
+        let mut tx = self.state.store.begin().await?;
+        tx.sweep(self.state.clock.now()).await?;
+        tx.commit().await
+    }
+}
+
+fn entry(tally: &Tally, now: Timestamp) -> NewEntry {
+    let denial = &tally.denial;
+    let known = !denial.actor.is_empty();
+    let details = json!({ "reason": denial.reason, "count": tally.count, "minute": tally.minute });
+    NewEntry {
+        at: now,
+        actor: Actor {
+            kind: if known { "application" } else { "stranger" },
+            id: denial.actor.clone(),
+            tenant_id: known.then_some(denial.tenant_id),
+        },
+        action: "access.denied",
+        target: Target { kind: "application", id: denial.actor.clone(), name: String::new() },
+        address: denial.address,
+        request_id: String::new(),
+        request: String::new(),
+        details: details.as_object().cloned().unwrap_or_else(Map::new),
+    }
+}

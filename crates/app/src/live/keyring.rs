@@ -1,0 +1,258 @@
+//! The keyring: client id → record, in memory.
+//!
+//! Everything that changes the keyring reads the store again under the application's lock, after the change is durable, so
+//! that the last to come always puts the newest state there and a late one can revive nothing.
+
+use crate::live::levels::Levels;
+use crate::live::record::{Held, LiveSecret, Policy, Record};
+use crate::live::tree::Tree;
+use arc_swap::ArcSwapOption;
+use claviger_domain::Result;
+use claviger_domain::application::{Reach, Rights};
+use claviger_domain::catalogue::Catalogue;
+use claviger_domain::grants::GrantSet;
+use claviger_domain::id::{AccessLevelId, ApplicationId, ClientId, TenantId};
+use claviger_domain::network::Networks;
+use claviger_domain::rate::RateLimit;
+use claviger_store::Store;
+use claviger_store::credentials::Credential;
+use papaya::HashMap;
+use parking_lot::Mutex;
+use std::collections::{HashMap as StdMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+const LOCKS: usize = 64;
+/// How long an unknown client id is remembered, in nanoseconds: well below the time in which a new one must work.
+const UNKNOWN_FOR: u64 = 100_000_000;
+/// Most unknown client ids that are remembered.
+const UNKNOWN_MAX: usize = 65_536;
+/// Rows that are read at a time when everything is loaded.
+const LOAD_PAGE: i64 = 5_000;
+
+/// All applications.
+pub struct Keyring {
+    records: HashMap<u128, Arc<Record>>,
+    /// Client id key by application, for those whose client id is not their own id.
+    foreign: HashMap<u128, u128>,
+    unknown: HashMap<u128, u64>,
+    policies: Mutex<StdMap<PolicyKey, Weak<Policy>>>,
+    locks: [tokio::sync::Mutex<()>; LOCKS],
+    /// Applications that changed while everything is being loaded; none when it is not.
+    touched: ArcSwapOption<Mutex<HashSet<ApplicationId>>>,
+    complete: AtomicBool,
+}
+
+#[derive(PartialEq, Eq, Hash, Clone)]
+struct PolicyKey {
+    level: Option<AccessLevelId>,
+    inline: Option<GrantSet>,
+    networks: Option<Networks>,
+    rate_limit: Option<RateLimit>,
+    reach: Reach,
+}
+
+impl Default for Keyring {
+    fn default() -> Self {
+        Self {
+            records: HashMap::new(),
+            foreign: HashMap::new(),
+            unknown: HashMap::new(),
+            policies: Mutex::default(),
+            locks: std::array::from_fn(|_| tokio::sync::Mutex::default()),
+            touched: ArcSwapOption::empty(),
+            complete: AtomicBool::new(false),
+        }
+    }
+}
+
+/// What is needed to turn a stored credential into a record.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The store.
+    pub store: &'a Store,
+    /// The catalogue.
+    pub catalogue: &'a Catalogue,
+    /// The tree.
+    pub tree: &'a Tree,
+    /// The levels.
+    pub levels: &'a Levels,
+}
+
+impl Keyring {
+    /// The record that answers to a client id, if it is loaded.
+    pub fn find(&self, client_id: &str) -> Option<Arc<Record>> {
+        let key = ClientId::key(client_id);
+        self.records.pin().get(&key).filter(|record| record.answers_to(client_id)).cloned()
+    }
+
+    /// Whether a client id that is not loaded is known not to exist: because everything is loaded, or because it was
+    /// looked up just now.
+    pub fn is_unknown(&self, client_id: &str, monotonic: u64) -> bool {
+        self.complete.load(Ordering::Acquire)
+            || self.unknown.pin().get(&ClientId::key(client_id)).is_some_and(|until| *until > monotonic)
+    }
+
+    /// How many applications are loaded.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether none is loaded.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Looks a client id up in the store and loads its application. Any number of callers cause one look-up.
+    pub async fn load(&self, around: Surroundings<'_>, client_id: &str, monotonic: u64) -> Result<()> {
+        let key = ClientId::key(client_id);
+        let (tenant, application) = {
+            let _lock = self.lock(key).lock().await;
+            if self.find(client_id).is_some() || self.is_unknown(client_id, monotonic) {
+                return Ok(());
+            }
+            match around.store.find_client(client_id).await? {
+                None => {
+                    self.remember_unknown(key, monotonic);
+                    return Ok(());
+                }
+                Some((tenant, application)) if application.as_u128() == key => {
+                    return self.refresh_locked(around, tenant, application).await;
+                }
+                Some(foreign) => foreign,
+            }
+        };
+        self.refresh(around, tenant, application).await
+    }
+
+    /// Makes the record of an application what the store says now. To be called after each durable change of it.
+    pub async fn refresh(&self, around: Surroundings<'_>, tenant: TenantId, application: ApplicationId) -> Result<()> {
+        let _lock = self.lock(application.as_u128()).lock().await;
+        self.refresh_locked(around, tenant, application).await
+    }
+
+    async fn refresh_locked(
+        &self,
+        around: Surroundings<'_>,
+        tenant: TenantId,
+        application: ApplicationId,
+    ) -> Result<()> {
+        if let Some(touched) = &*self.touched.load() {
+            touched.lock().insert(application);
+        }
+        match around.store.find_credential(tenant, application).await? {
+            Some(credential) => self.put(around, credential),
+            None => self.remove(application),
+        }
+        Ok(())
+    }
+
+    /// Loads everything there is. Serves meanwhile; when this returns, what is not loaded does not exist, since the store
+    /// is held by this server alone.
+    pub async fn load_all(&self, around: Surroundings<'_>) -> Result<()> {
+        let touched = Arc::new(Mutex::new(HashSet::new()));
+        self.touched.store(Some(Arc::clone(&touched)));
+        let mut after = None;
+        loop {
+            let page = around.store.load_credentials(after, LOAD_PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some((last.application.tenant_id, last.application.id));
+            for credential in page {
+                let _lock = self.lock(credential.application.id.as_u128()).lock().await;
+                if !touched.lock().contains(&credential.application.id) {
+                    self.put(around, credential);
+                }
+            }
+        }
+        self.complete.store(true, Ordering::Release);
+        self.touched.store(None);
+        Ok(())
+    }
+
+    fn lock(&self, bits: u128) -> &tokio::sync::Mutex<()> {
+        let [first, rest @ ..] = &self.locks;
+        let index = usize::try_from(bits % LOCKS as u128).unwrap_or(0);
+        index.checked_sub(1).and_then(|index| rest.get(index)).unwrap_or(first)
+    }
+
+    fn remember_unknown(&self, key: u128, monotonic: u64) {
+        let unknown = self.unknown.pin();
+        if unknown.len() >= UNKNOWN_MAX {
+            unknown.clear();
+        }
+        unknown.insert(key, monotonic.saturating_add(UNKNOWN_FOR));
+    }
+
+    fn put(&self, around: Surroundings<'_>, credential: Credential) {
+        let application = credential.application;
+        let Some(tenant) = around.tree.find(application.tenant_id) else {
+            tracing::error!(application = %application.id, tenant = %application.tenant_id, "an application without a tenant is not served");
+            return self.remove(application.id);
+        };
+        let key = ClientId::key(application.client_id.as_str());
+        let held = match &application.rights {
+            Rights::Inline(grants) => Held::Inline(GrantSet::compile(grants, around.catalogue)),
+            Rights::Level(id) => Held::Level(around.levels.cell(*id, &credential.level_grants.unwrap_or_default())),
+        };
+        let networks = application.allowed_networks.as_deref().map(Networks::compile);
+        let policy = self.intern(held, networks, application.rate_limit, application.reach);
+        let mut secrets = credential.secrets.into_iter().map(|secret| LiveSecret {
+            id: secret.id,
+            hash: secret.hash,
+            expires_at: secret.expires_at,
+        });
+        let is_foreign = key != application.id.as_u128();
+        let record = Arc::new(Record {
+            id: application.id,
+            tenant,
+            policy,
+            first: secrets.next(),
+            second: secrets.next().map(Box::new),
+            expires_at: application.expires_at,
+            foreign: is_foreign.then(|| Box::new(application.client_id)),
+            enabled: application.enabled,
+            cell: std::sync::OnceLock::new(),
+        });
+        let records = self.records.pin();
+        // The counters go on where they were; made now for a loaded application, so that old and new share them.
+        if let Some(old) = records.get(&key).filter(|old| old.rate_limited() || old.cell.get().is_some()) {
+            let _ = record.cell.set(Arc::clone(old.cell()));
+        }
+        records.insert(key, record);
+        self.unknown.pin().remove(&key);
+        if is_foreign {
+            self.foreign.pin().insert(application.id.as_u128(), key);
+        }
+    }
+
+    fn remove(&self, application: ApplicationId) {
+        let key = self.foreign.pin().remove(&application.as_u128()).copied().unwrap_or(application.as_u128());
+        self.records.pin().remove(&key);
+    }
+
+    /// One policy for all applications that agree on it.
+    fn intern(
+        &self,
+        held: Held,
+        networks: Option<Networks>,
+        rate_limit: Option<RateLimit>,
+        reach: Reach,
+    ) -> Arc<Policy> {
+        let (level, inline) = match &held {
+            Held::Level(cell) => (Some(cell.id), None),
+            Held::Inline(set) => (None, Some(set.clone())),
+        };
+        let key = PolicyKey { level, inline, networks: networks.clone(), rate_limit, reach };
+        let mut policies = self.policies.lock();
+        if let Some(policy) = policies.get(&key).and_then(Weak::upgrade) {
+            return policy;
+        }
+        let policy = Arc::new(Policy { held, networks, rate_limit, reach });
+        // Dead entries are swept when they could be half of all.
+        if policies.len() == policies.capacity() {
+            policies.retain(|_, policy| policy.strong_count() > 0);
+        }
+        policies.insert(key, Arc::downgrade(&policy));
+        policy
+    }
+}

@@ -1,0 +1,127 @@
+//! Secrets of applications: minted, shown once, regenerated, revoked.
+
+use crate::App;
+use crate::applications::target;
+use crate::caller::Caller;
+use crate::state::State;
+use crate::unit::{Effect, OnceFor, Posted, Unit};
+use claviger_domain::application::Secret;
+use claviger_domain::grants::Verb;
+use claviger_domain::id::{ApplicationId, SecretId, TenantId};
+use claviger_domain::secret::PlainSecret;
+use claviger_domain::time::Timestamp;
+use claviger_domain::{Error, Result};
+use claviger_store::secrets::StoredSecret;
+use serde_json::{Map, json};
+use std::sync::Arc;
+
+const PERMISSION: &str = "applications";
+
+/// A secret just made: the only moment at which its text exists.
+#[derive(Debug)]
+pub struct MintedSecret {
+    /// What stays of it.
+    pub secret: Secret,
+    /// The text, to be spent in one answer.
+    pub text: PlainSecret,
+}
+
+impl App {
+    /// The live secrets of an application, with their last use. Needs `applications:READ`.
+    pub async fn list_secrets(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        application: ApplicationId,
+    ) -> Result<Vec<Secret>> {
+        let tenant = caller.reach(tenant)?.id;
+        caller.allow(PERMISSION, Verb::Read)?;
+        self.state.store.find_application(tenant, application).await?.ok_or(Error::NotFound("application"))?;
+        self.state.store.list_secrets(tenant, application).await
+    }
+
+    /// Replaces all secrets of an application by a new one; the old ones are dead when this returns. Needs
+    /// `applications:UPDATE` and every right that the application has.
+    pub async fn regenerate_secret(
+        self: &Arc<Self>,
+        caller: &Caller,
+        tenant: TenantId,
+        application: ApplicationId,
+        once: Option<OnceFor<MintedSecret>>,
+    ) -> Result<Posted<MintedSecret>> {
+        let tenant = caller.reach(tenant)?.id;
+        caller.allow(PERMISSION, Verb::Update)?;
+        self.unit_once(caller, tenant, once, move |unit| {
+            Box::pin(async move {
+                let found = unit.application_within_rights(tenant, application, None).await?;
+                let dead = unit.tx.delete_secrets(tenant, application).await?;
+                let minted = unit.mint_secret(tenant, application).await?;
+                let details = json!({ "secret_id": minted.secret.id, "dead": dead });
+                unit.record("secret.regenerated", target(&found), details.as_object().cloned().unwrap_or_default());
+                unit.affects(Effect::Application(tenant, application));
+                Ok(minted)
+            })
+        })
+        .await
+    }
+
+    /// Revokes one secret; it is dead when this returns. Needs `applications:UPDATE` and every right that the
+    /// application has.
+    pub async fn revoke_secret(
+        self: &Arc<Self>,
+        caller: &Caller,
+        tenant: TenantId,
+        application: ApplicationId,
+        secret: SecretId,
+    ) -> Result<()> {
+        let tenant = caller.reach(tenant)?.id;
+        caller.allow(PERMISSION, Verb::Update)?;
+        self.unit(caller, tenant, move |unit| {
+            Box::pin(async move {
+                let found = unit.application_within_rights(tenant, application, None).await?;
+                if !unit.tx.delete_secret(tenant, application, secret).await? {
+                    return Err(Error::NotFound("secret"));
+                }
+                let details = Map::from_iter([("secret_id".to_owned(), secret.to_string().into())]);
+                unit.record("secret.revoked", target(&found), details);
+                unit.affects(Effect::Application(tenant, application));
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+impl Unit {
+    /// Makes a secret and stores what recognises it.
+    pub(crate) async fn mint_secret(&mut self, tenant: TenantId, application: ApplicationId) -> Result<MintedSecret> {
+        let (minted, stored) = self.app.state.mint(tenant, application, self.now)?;
+        self.tx.insert_secret(tenant, &stored).await?;
+        Ok(minted)
+    }
+}
+
+impl State {
+    /// Makes a secret: what is shown once, and what is stored.
+    pub(crate) fn mint(
+        &self,
+        tenant: TenantId,
+        application: ApplicationId,
+        now: Timestamp,
+    ) -> Result<(MintedSecret, StoredSecret)> {
+        let text = PlainSecret::mint(self.random.bytes()?);
+        let id = SecretId::new(now, self.random.bytes()?);
+        let row = format!("secrets/{application}/{id}/mac");
+        let sealed_mac = self.root_key.seal(&self.random, tenant, &row, text.mac_states().as_bytes())?;
+        let secret = Secret {
+            id,
+            application_id: application,
+            hint: text.hint(),
+            created_at: now,
+            expires_at: None,
+            last_use: None,
+        };
+        let stored = StoredSecret { secret: secret.clone(), hash: text.hash(), sealed_mac };
+        Ok((MintedSecret { secret, text }, stored))
+    }
+}

@@ -1,0 +1,112 @@
+//! Setting a store up, and recognising one that is: the operator, the first application, the root key's proof.
+
+use crate::App;
+use crate::seal::RootKey;
+use crate::secrets::MintedSecret;
+use crate::state::State;
+use claviger_domain::application::{Application, Reach, Rights};
+use claviger_domain::audit::{Actor, NewEntry, Target};
+use claviger_domain::id::{ApplicationId, ClientId, OrgKey, TenantId};
+use claviger_domain::name::Name;
+use claviger_domain::tenant::{APPLICATION_LIMIT, Kind, Status, Tenant};
+use claviger_domain::{Error, Result};
+use serde_json::Map;
+
+const ROOT_KEY_PROOF: &str = "root_key_proof";
+const PROOF: &[u8] = b"claviger";
+
+/// What the first start on an empty store made.
+#[derive(Debug)]
+pub struct FirstStart {
+    /// The operator.
+    pub tenant_id: TenantId,
+    /// The first application: Super Admin, reaching everything.
+    pub client_id: ClientId,
+    /// Its secret.
+    pub secret: MintedSecret,
+}
+
+/// Refuses a root key that does not fit the store; on a new store, leaves the proof by which it will be known.
+pub(crate) async fn prove_root_key(state: &State) -> Result<()> {
+    let root = TenantId::from_u128(0);
+    let mut tx = state.store.begin().await?;
+    match tx.find_setting(ROOT_KEY_PROOF).await? {
+        Some(sealed) => match state.root_key.open(root, ROOT_KEY_PROOF, &sealed) {
+            Ok(proof) if proof == PROOF => Ok(()),
+            _ => Err(Error::conflict("root_key_mismatch", mismatch(&state.root_key))),
+        },
+        None => {
+            let sealed = state.root_key.seal(&state.random, root, ROOT_KEY_PROOF, PROOF)?;
+            tx.insert_setting(ROOT_KEY_PROOF, &sealed).await?;
+            tx.commit().await
+        }
+    }
+}
+
+fn mismatch(key: &RootKey) -> String {
+    format!(
+        "the root key {} is not the one this store was set up with; give the server the root key that belongs to the store \
+         (its file lies in the data directory of the first start and is left out of backups)",
+        key.id()
+    )
+}
+
+impl App {
+    /// Makes the operator and its first application, if the store has no operator yet.
+    pub async fn set_up(&self) -> Result<Option<FirstStart>> {
+        if self.state.store.find_operator().await?.is_some() {
+            return Ok(None);
+        }
+        let (random, now) = (&self.state.random, self.state.clock.now());
+        let level = self.state.catalogue.levels().last().ok_or_else(|| Error::Internal("no built-in level".into()))?;
+        let name = |text| Name::parse("/name", text);
+        let tenant = Tenant {
+            id: TenantId::new(now, random.bytes()?),
+            org_key: OrgKey::new(random.bytes()?),
+            name: "Operator".into(),
+            kind: Kind::Operator,
+            parent_id: None,
+            status: Status::Active,
+            application_limit: APPLICATION_LIMIT,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        let id = ApplicationId::new(now, random.bytes()?);
+        let application = Application {
+            id,
+            tenant_id: tenant.id,
+            client_id: ClientId::of(id),
+            name: "First application".into(),
+            description: "Made when the store was set up".into(),
+            owner: None,
+            rights: Rights::Level(level.id),
+            reach: Reach::Beneath,
+            allowed_networks: None,
+            expires_at: None,
+            enabled: true,
+            rate_limit: None,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        let (secret, stored) = self.state.mint(tenant.id, id, now)?;
+        let mut tx = self.state.store.begin().await?;
+        tx.insert_tenant(&tenant, &name(&tenant.name)?.key()).await?;
+        tx.insert_application(tenant.id, &application, &name(&application.name)?.key()).await?;
+        tx.insert_secret(tenant.id, &stored).await?;
+        let entry = NewEntry {
+            at: now,
+            actor: Actor { kind: "system", id: String::new(), tenant_id: None },
+            action: "store.set_up",
+            target: Target { kind: "tenant", id: tenant.id.to_string(), name: tenant.name.clone() },
+            address: None,
+            request_id: String::new(),
+            request: String::new(),
+            details: Map::from_iter([("application_id".to_owned(), id.to_string().into())]),
+        };
+        tx.append_audit(tenant.id, &entry).await?;
+        tx.commit().await?;
+        Ok(Some(FirstStart { tenant_id: tenant.id, client_id: application.client_id, secret }))
+    }
+}

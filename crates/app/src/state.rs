@@ -1,0 +1,43 @@
+//! What all verbs and the hot path share.
+
+use crate::clock::Clock;
+use crate::live::denials::Denials;
+use crate::live::keyring::{Keyring, Surroundings};
+use crate::live::levels::Levels;
+use crate::live::meter::{Flush, Meter};
+use crate::live::tree::Tree;
+use crate::random::Random;
+use crate::seal::RootKey;
+use claviger_domain::catalogue::Catalogue;
+use claviger_domain::id::TenantId;
+use claviger_store::Store;
+use parking_lot::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+
+/// The server's state; callers hold it too.
+pub struct State {
+    pub(crate) store: Store,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
+    pub(crate) root_key: RootKey,
+    pub(crate) tree: Tree,
+    pub(crate) levels: Levels,
+    pub(crate) keyring: Keyring,
+    pub(crate) meter: Meter,
+    pub(crate) denials: Denials,
+    pub(crate) operator: OnceLock<TenantId>,
+    /// Whether every call is refused, because memory may be out of date.
+    pub(crate) refusing: AtomicBool,
+    /// What keeps the server from its work, if anything does.
+    pub(crate) fault: Mutex<Option<&'static str>>,
+    /// What was counted and could not be written yet.
+    pub(crate) unwritten: Mutex<Flush>,
+}
+
+impl State {
+    pub(crate) fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings { store: &self.store, catalogue: &self.catalogue, tree: &self.tree, levels: &self.levels }
+    }
+}

@@ -1,0 +1,225 @@
+//! The unit of work: one verb, one transaction, one audit entry.
+//!
+//! A unit runs detached from the request that asked for it: a client that goes away changes nothing. What happens in
+//! memory happens after the durable commit and before the verb returns.
+
+use crate::App;
+use crate::caller::Caller;
+use claviger_domain::audit::{NewEntry, Target};
+use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId};
+use claviger_domain::idempotency::Once;
+use claviger_domain::time::Timestamp;
+use claviger_domain::{Error, Result};
+use claviger_store::Tx;
+use claviger_store::changes::{Change, ChangeKind};
+use claviger_store::idempotency::{Claim, StoredAnswer};
+use claviger_store::journal::JournalEntry;
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// A POST that is to be done once, and how its answer is kept for whoever repeats it. The kept answer holds no secret.
+pub struct OnceFor<T> {
+    /// The key and the fingerprint of the request.
+    pub once: Once,
+    /// Renders the answer to keep.
+    pub keep: fn(&T) -> Kept,
+}
+
+/// An answer as it is kept: status and JSON body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// HTTP status.
+    pub status: u16,
+    /// JSON text.
+    pub body: String,
+}
+
+/// What became of a POST.
+#[derive(Debug)]
+pub enum Posted<T> {
+    /// It was done.
+    Done(T),
+    /// It had been done before; this was the answer.
+    Replayed(Kept),
+}
+
+/// A change that must be in memory before the verb returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The tenant was made or changed.
+    Tenant(TenantId),
+    /// The application or its secrets were made, changed or deleted.
+    Application(TenantId, ApplicationId),
+    /// The grants of the access level were changed.
+    Level(TenantId, AccessLevelId),
+}
+
+/// A verb at work.
+pub struct Unit {
+    /// The server.
+    pub app: Arc<App>,
+    /// Who asked.
+    pub caller: Caller,
+    /// When it began.
+    pub now: Timestamp,
+    /// Its transaction.
+    pub tx: Tx,
+    tenant: TenantId,
+    entry: Option<NewEntry>,
+    effects: Vec<Effect>,
+}
+
+impl Unit {
+    /// Says what was done: the audit entry, and the journal's. Each unit says it once.
+    pub fn record(&mut self, action: &'static str, target: Target, details: Map<String, Value>) {
+        self.entry = Some(NewEntry {
+            at: self.now,
+            actor: self.caller.actor(),
+            action,
+            target,
+            address: self.caller.origin().address(),
+            request_id: self.caller.request.id.clone(),
+            request: self.caller.request.line.clone(),
+            details,
+        });
+    }
+
+    /// Says upon which tenant it acts, where that is not the one the verb was called with: its record tells of it.
+    pub fn acts_upon(&mut self, tenant: TenantId) {
+        self.tenant = tenant;
+    }
+
+    /// Says what must be in memory before the verb returns.
+    pub fn affects(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    async fn finish(mut self) -> Result<Vec<Effect>> {
+        let Some(entry) = self.entry.take() else {
+            return Err(Error::Internal("a verb left no audit entry".into()));
+        };
+        let body = serde_json::json!({
+            "target": { "kind": entry.target.kind, "id": entry.target.id, "name": entry.target.name },
+            "actor": entry.actor.id,
+            "details": entry.details,
+        });
+        let journal = JournalEntry { kind: entry.action.to_owned(), body };
+        self.tx.append_journal(self.tenant, self.now, &[journal]).await?;
+        self.tx.append_audit(self.tenant, &entry).await?;
+        let changes: Vec<_> = self.effects.iter().map(change).collect();
+        if !changes.is_empty() {
+            self.tx.bump_revision(self.tenant, &changes).await?;
+        }
+        self.tx.commit().await?;
+        Ok(self.effects)
+    }
+}
+
+fn change(effect: &Effect) -> Change {
+    let (kind, subject) = match effect {
+        Effect::Tenant(id) => (ChangeKind::Tenant, id.to_string()),
+        Effect::Application(_, id) => (ChangeKind::Application, id.to_string()),
+        Effect::Level(_, id) => (ChangeKind::AccessLevel, id.to_string()),
+    };
+    Change { kind, subject }
+}
+
+impl App {
+    /// Runs a verb on `tenant` as one transaction with one audit entry. Verbs of one tenant go one after the other.
+    pub(crate) async fn unit<T, F>(self: &Arc<Self>, caller: &Caller, tenant: TenantId, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a mut Unit) -> BoxFuture<'a, Result<T>> + Send + 'static,
+    {
+        match self.unit_once(caller, tenant, None, work).await? {
+            Posted::Done(done) => Ok(done),
+            Posted::Replayed(_) => Err(Error::Internal("a unit without a key was replayed".into())),
+        }
+    }
+
+    /// As [`App::unit`], done once for all requests with the same idempotency key.
+    pub(crate) async fn unit_once<T, F>(
+        self: &Arc<Self>,
+        caller: &Caller,
+        tenant: TenantId,
+        once: Option<OnceFor<T>>,
+        work: F,
+    ) -> Result<Posted<T>>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a mut Unit) -> BoxFuture<'a, Result<T>> + Send + 'static,
+    {
+        let (app, caller) = (Arc::clone(self), caller.clone());
+        let running = tokio::spawn(async move {
+            let now = app.state.clock.now();
+            let tx = app.state.store.begin().await?;
+            let mut unit = Unit { app: Arc::clone(&app), caller, now, tx, tenant, entry: None, effects: Vec::new() };
+            let owner = (unit.caller.tenant().id, unit.caller.record().id);
+            if let Some(once) = &once {
+                match unit.tx.claim_once(owner.0, owner.1, &once.once, now).await? {
+                    Claim::Fresh => {}
+                    Claim::Replay(answer) => {
+                        // What was read may be of a unit that is not durable yet: this commit waits for it.
+                        unit.tx.commit().await?;
+                        return Ok(Posted::Replayed(kept(answer)));
+                    }
+                    Claim::Mismatch => return Err(key_reused()),
+                }
+            }
+            unit.tx.lock_tenant(tenant).await?;
+            let done = work(&mut unit).await?;
+            if let Some(once) = &once {
+                let kept = (once.keep)(&done);
+                let answer = StoredAnswer { status: i64::from(kept.status), body: kept.body };
+                unit.tx.store_answer(owner.0, owner.1, &once.once, &answer).await?;
+            }
+            let effects = unit.finish().await?;
+            app.apply(&effects).await?;
+            Ok(Posted::Done(done))
+        });
+        running.await.map_err(|_| Error::Internal("a unit of work ended early".into()))?
+    }
+
+    /// Makes memory what the store says about what has changed.
+    pub(crate) async fn apply(&self, effects: &[Effect]) -> Result<()> {
+        for effect in effects {
+            match effect {
+                Effect::Tenant(id) => self.refresh_tenant(*id).await?,
+                Effect::Application(tenant, id) => {
+                    self.state.keyring.refresh(self.state.surroundings(), *tenant, *id).await?;
+                }
+                Effect::Level(tenant, id) => self.refresh_level(*tenant, *id).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn refresh_tenant(&self, id: TenantId) -> Result<()> {
+        let _lock = self.refreshing.lock().await;
+        if let Some(tenant) = self.state.store.find_tenant(id).await? {
+            self.state.tree.put(&tenant);
+        }
+        Ok(())
+    }
+
+    async fn refresh_level(&self, tenant: TenantId, id: AccessLevelId) -> Result<()> {
+        let _lock = self.refreshing.lock().await;
+        if let Some(level) = self.state.store.find_access_level(tenant, id).await? {
+            self.state.levels.put(id, &level.grants);
+        }
+        Ok(())
+    }
+}
+
+fn kept(answer: StoredAnswer) -> Kept {
+    Kept { status: u16::try_from(answer.status).unwrap_or(200), body: answer.body }
+}
+
+fn key_reused() -> Error {
+    Error::Invalid(vec![claviger_domain::FieldError {
+        pointer: "Idempotency-Key".into(),
+        message: "the key was used with another request".into(),
+        fix: "use a fresh key for each request, and repeat a request unchanged".into(),
+    }])
+}

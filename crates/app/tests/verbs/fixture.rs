@@ -1,0 +1,138 @@
+//! A server without sockets on a fresh store, with a clock that stands still and randomness that repeats.
+
+use claviger_app::applications::CreatedApplication;
+use claviger_app::caller::Caller;
+use claviger_app::clock::Clock;
+use claviger_app::random::Random;
+use claviger_app::seal::RootKey;
+use claviger_app::unit::Posted;
+use claviger_app::verify::Presented;
+use claviger_app::{App, Parts};
+use claviger_domain::address::Origin;
+use claviger_domain::application::{NewApplication, Reach, Rights};
+use claviger_domain::catalogue::Catalogue;
+use claviger_domain::grants::{Grants, parse_grants};
+use claviger_domain::id::TenantId;
+use claviger_domain::name::Name;
+use claviger_domain::tenant::{Kind, NewTenant, Tenant};
+use claviger_domain::time::Timestamp;
+use claviger_domain::{Error, Result};
+use claviger_store::testing::{Guard, open_fresh};
+use claviger_store::{Engine, Options, Store};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub(crate) const START: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+pub(crate) const HERE: Origin = Origin::Known(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)));
+
+pub(crate) struct Fixture {
+    pub(crate) app: Arc<App>,
+    pub(crate) operator: Caller,
+    pub(crate) guard: Guard,
+}
+
+/// Runs a test on both engines.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(fixture) = crate::fixture::Fixture::new(claviger_store::Engine::Sqlite).await {
+                    super::$name(fixture).await;
+                }
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(fixture) = crate::fixture::Fixture::new(claviger_store::Engine::Postgres).await {
+                    super::$name(fixture).await;
+                }
+            })*
+        }
+    };
+}
+pub(crate) use on_both;
+
+pub(crate) async fn open(store: Store, key: u8) -> Result<Arc<App>> {
+    let root_key = RootKey::new([key; 32]);
+    let (clock, random) = (Clock::fixed(START), Random::seeded(u64::from(key)));
+    App::open(Parts { store, catalogue: Catalogue::built_in(), root_key, clock, random }).await
+}
+
+impl Fixture {
+    pub(crate) async fn new(engine: Engine) -> Option<Self> {
+        let (store, guard) = open_fresh(engine).await?;
+        let app = open(store, 7).await.unwrap();
+        let first = app.set_up().await.unwrap().unwrap();
+        app.load_tree().await.unwrap();
+        app.load_keyring().await.unwrap();
+        let secret = first.secret.text.reveal();
+        let operator = verify(&app, first.client_id.as_str(), &secret).await.unwrap();
+        Some(Self { app, operator, guard })
+    }
+
+    /// Opens the same store once more, after this one has been closed.
+    pub(crate) async fn reopen(&self, key: u8) -> Result<Arc<App>> {
+        let store = Store::open(Options { location: self.guard.location(), accept_data_loss: false }).await?;
+        open(store, key).await
+    }
+
+    pub(crate) async fn tenant(&self, name: &str, kind: Kind, parent_id: TenantId) -> Tenant {
+        let new = NewTenant { name: Name::parse("/name", name).unwrap(), kind, parent_id };
+        done(self.app.create_tenant(&self.operator, new, None).await.unwrap())
+    }
+
+    pub(crate) async fn organization(&self, name: &str) -> Tenant {
+        self.tenant(name, Kind::Organization, self.operator.tenant().id).await
+    }
+
+    pub(crate) async fn application(
+        &self,
+        tenant: TenantId,
+        name: &str,
+        rights: &[(&str, &[&str])],
+    ) -> (CreatedApplication, String) {
+        let made = done(self.app.create_application(&self.operator, tenant, new(name, rights), None).await.unwrap());
+        let client_id = made.application.client_id.to_string();
+        (made, client_id)
+    }
+}
+
+pub(crate) fn new(name: &str, rights: &[(&str, &[&str])]) -> NewApplication {
+    NewApplication {
+        name: Name::parse("/name", name).unwrap(),
+        description: String::new(),
+        owner: None,
+        rights: Rights::Inline(grants(rights)),
+        reach: Reach::Own,
+        allowed_networks: None,
+        expires_at: None,
+        enabled: true,
+        rate_limit: None,
+    }
+}
+
+pub(crate) fn grants(rights: &[(&str, &[&str])]) -> Grants {
+    let words = |verbs: &[&str]| verbs.iter().map(|verb| (*verb).to_owned()).collect();
+    let written: BTreeMap<_, _> = rights.iter().map(|(name, verbs)| ((*name).to_owned(), words(verbs))).collect();
+    parse_grants("/grants", &written, &Catalogue::built_in()).unwrap()
+}
+
+pub(crate) fn done<T>(posted: Posted<T>) -> T {
+    match posted {
+        Posted::Done(done) => done,
+        Posted::Replayed(kept) => panic!("replayed {kept:?}"),
+    }
+}
+
+pub(crate) async fn verify(app: &App, client_id: &str, secret: &str) -> Result<Caller> {
+    app.authenticate(Presented { client_id, secret }, HERE, "test").await
+}
+
+pub(crate) fn refusal(result: Result<Caller>) -> claviger_domain::Refusal {
+    match result {
+        Err(Error::Unauthenticated(refusal)) => refusal,
+        other => panic!("not refused: {other:?}"),
+    }
+}

@@ -1,0 +1,15 @@
+//! Verbs on a real store, on each engine: what holds whatever face calls them.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that meets what it does not expect should stop there"
+)]
+
+mod exports;
+mod fixture;
+mod keyring;
+mod record;
+mod rights;

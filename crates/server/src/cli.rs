@@ -1,0 +1,225 @@
+//! The command line. No secret is ever an argument: arguments are visible to every process of the machine.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Overrides;
+
+/// The bearer of the keys: applications, access levels and verification as one server.
+#[derive(Debug, Parser)]
+#[command(name = "claviger", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server.
+    Serve(ServeArgs),
+    /// Run the server on sample tenants, levels, applications and traffic, and print calls to paste.
+    Demo(ServeArgs),
+    /// Bring the store to this version's schema.
+    Migrate(StoreArgs),
+    /// Check the configuration and print what would be used, secrets masked.
+    CheckConfig(ServeArgs),
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Look at the audit log offline.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Manage applications of a running server, over HTTP.
+    Applications(ApplicationsArgs),
+}
+
+/// Which configuration file.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ConfigArgs {
+    /// The configuration file (TOML); also CLAVIGER_CONFIG
+    #[arg(long, value_name = "FILE", env = "CLAVIGER_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// Which store.
+#[derive(Args, Clone, Debug, Default)]
+pub struct StoreArgs {
+    /// The configuration file.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The directory of the embedded store, the private CA and the root key
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// A PostgreSQL URL; one with a password belongs into the configuration file or CLAVIGER_DATABASE
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+}
+
+/// How to serve.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServeArgs {
+    /// The store and the configuration file.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// The address and port to listen on
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<String>,
+    /// Where to write the base URL, the CA file and the credentials of a first start (mode 0600)
+    #[arg(long, value_name = "FILE")]
+    pub credentials_file: Option<String>,
+}
+
+impl StoreArgs {
+    /// What these arguments override in the configuration.
+    pub fn overrides(&self) -> Overrides {
+        Overrides { data_dir: self.data_dir.clone(), database: self.database.clone(), ..Overrides::default() }
+    }
+}
+
+impl ServeArgs {
+    /// What these arguments override in the configuration.
+    pub fn overrides(&self) -> Overrides {
+        Overrides {
+            listen: self.listen.clone(),
+            credentials_file: self.credentials_file.clone(),
+            ..self.store.overrides()
+        }
+    }
+}
+
+/// Commands on the audit log.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Verify the hash chain of every tenant and its signed heads; exit 0 when whole, 1 when not
+    Verify(VerifyArgs),
+}
+
+/// What to verify, and against what.
+#[derive(Args, Clone, Debug, Default)]
+pub struct VerifyArgs {
+    /// The store.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// The audit key that the server printed at its start: proves that the heads were not signed anew
+    #[arg(long, value_name = "HEX")]
+    pub public_key: Option<String>,
+}
+
+/// How to reach the server, and what to do there.
+#[derive(Args, Debug)]
+pub struct ApplicationsArgs {
+    /// The connection.
+    #[command(flatten)]
+    pub client: ClientArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ApplicationsCommand,
+}
+
+/// How to reach a running server. Credentials come from the file or from CLAVIGER_CLIENT_ID and CLAVIGER_SECRET.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ClientArgs {
+    /// The server's URL [default: base_url of the credentials file]
+    #[arg(long, global = true, value_name = "URL")]
+    pub url: Option<String>,
+    /// A PEM file with the CA to trust [default: ca_file of the credentials file]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// The file that `serve --credentials-file` wrote
+    #[arg(long, global = true, value_name = "FILE")]
+    pub credentials_file: Option<PathBuf>,
+    /// The tenant whose applications are meant [default: the caller's own]
+    #[arg(long, global = true, value_name = "ID")]
+    pub tenant: Option<String>,
+    /// How to print
+    #[arg(short, long, global = true, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
+
+/// Forms of output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Aligned columns for people.
+    #[default]
+    Table,
+    /// The server's JSON for programs.
+    Json,
+}
+
+/// Commands on applications.
+#[derive(Debug, Subcommand)]
+pub enum ApplicationsCommand {
+    /// List the tenant's applications
+    List,
+    /// Create an application and show its secret, once
+    Create(Box<CreateArgs>),
+    /// Show one application, never a secret
+    Show {
+        /// The application's id
+        id: String,
+    },
+    /// Make a new secret; the old one is dead at once
+    Regenerate {
+        /// The application's id
+        id: String,
+        /// Write the secret to a new file of mode 0600 instead of printing it
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
+    },
+    /// Delete an application; its secrets are dead at once
+    Delete {
+        /// The application's id
+        id: String,
+    },
+}
+
+/// A new application.
+#[derive(Args, Debug, Default)]
+pub struct CreateArgs {
+    /// Its name, unique in the tenant
+    #[arg(long)]
+    pub name: Option<String>,
+    /// What it is for
+    #[arg(long)]
+    pub description: Option<String>,
+    /// The id of its access level
+    #[arg(long, value_name = "ID", conflicts_with = "grants")]
+    pub access_level: Option<String>,
+    /// A right of its own, such as org.audits:READ or applications:READ,UPDATE; may be repeated
+    #[arg(long = "grant", value_name = "PERMISSION:VERBS")]
+    pub grants: Vec<String>,
+    /// A network it may call from; may be repeated [default: any]
+    #[arg(long = "network", value_name = "CIDR")]
+    pub networks: Vec<String>,
+    /// When it stops working (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub expires_at: Option<String>,
+    /// A JSON file with the request's body, - for standard input; other options override its members
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// Write the secret to a new file of mode 0600 instead of printing it
+    #[arg(long, value_name = "FILE")]
+    pub secret_file: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_reach_the_configuration() {
+        let cli = Cli::parse_from(["claviger", "serve", "--listen", "127.0.0.1:1", "--data-dir", "d"]);
+        let Command::Serve(args) = cli.command else { panic!("not serve") };
+        let overrides = args.overrides();
+        assert_eq!((overrides.listen.as_deref(), overrides.data_dir.as_deref()), (Some("127.0.0.1:1"), Some("d")));
+    }
+}

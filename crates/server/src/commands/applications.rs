@@ -1,0 +1,199 @@
+//! `claviger applications …`: the applications of a running server, over HTTP.
+
+use std::fs::OpenOptions;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+use super::http_client::HttpClient;
+use super::{Failure, print};
+use crate::cli::{ApplicationsArgs, ApplicationsCommand, CreateArgs, Output};
+
+/// Carries the command out. `env` looks an environment variable up.
+///
+/// # Errors
+/// When the server cannot be reached or refuses, or a file cannot be used.
+pub async fn run(args: ApplicationsArgs, env: impl Fn(&str) -> Option<String>) -> Result<(), Failure> {
+    let client = HttpClient::new(&args.client, env)?;
+    let tenant = match &args.client.tenant {
+        Some(tenant) => tenant.clone(),
+        None => text(&client.call(Method::GET, "/v1/whoami", None).await?, "tenant_id").to_owned(),
+    };
+    let all = format!("/v1/tenants/{}/applications", segment(&tenant));
+    let one = |id: &str| format!("{all}/{}", segment(id));
+    let output = args.client.output;
+    match args.command {
+        ApplicationsCommand::List => list(&client, &all, output).await,
+        ApplicationsCommand::Show { id } => {
+            let application = client.call(Method::GET, &one(&id), None).await?;
+            print(&shown(&application, output))
+        }
+        ApplicationsCommand::Create(new) => {
+            let file = new.secret_file.as_deref().map(SecretFile::open).transpose()?;
+            let made = client.call(Method::POST, &all, Some(&body(*new)?)).await?;
+            minted(made, file, output)
+        }
+        ApplicationsCommand::Regenerate { id, secret_file } => {
+            let file = secret_file.as_deref().map(SecretFile::open).transpose()?;
+            let made = client.call(Method::POST, &format!("{}/regenerate", one(&id)), None).await?;
+            minted(made, file, output)
+        }
+        ApplicationsCommand::Delete { id } => client.call(Method::DELETE, &one(&id), None).await.map(|_| ()),
+    }
+}
+
+async fn list(client: &HttpClient, all: &str, output: Output) -> Result<(), Failure> {
+    let mut items = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let mut page = client.call(Method::GET, &format!("{all}?limit=1000{cursor}"), None).await?;
+        if let Some(Value::Array(more)) = page.get_mut("items").map(Value::take) {
+            items.extend(more);
+        }
+        match page.get("next_cursor").and_then(Value::as_str) {
+            Some(next) => cursor = format!("&cursor={}", segment(next)),
+            None => break,
+        }
+    }
+    if output == Output::Json {
+        return print(&pretty(&json!({ "items": items, "next_cursor": null })));
+    }
+    let columns = ["id", "client_id", "name", "enabled", "expires_at"];
+    let mut rows = vec![columns.map(|name| name.to_uppercase()).to_vec()];
+    rows.extend(items.iter().map(|item| columns.iter().map(|name| cell(item.get(*name))).collect()));
+    print(&table(&rows))
+}
+
+/// The secret's own file. Opened before the secret is made: a secret that cannot be kept must not be made.
+struct SecretFile(std::fs::File, std::path::PathBuf);
+
+impl SecretFile {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        file.map(|file| Self(file, path.to_owned())).map_err(|error| Failure::at(path, error))
+    }
+}
+
+/// Shows what was made; the secret goes to its file, if there is one, and is then not printed.
+fn minted(mut made: Value, file: Option<SecretFile>, output: Output) -> Result<(), Failure> {
+    let secret = made.pointer("/secret/text").and_then(Value::as_str).map(str::to_owned);
+    if let (Some(SecretFile(mut file, path)), Some(secret)) = (file, &secret) {
+        writeln!(file, "{secret}").and_then(|()| file.sync_all()).map_err(|error| Failure::at(&path, error))?;
+        if let Some(shown) = made.pointer_mut("/secret/text") {
+            *shown = Value::Null;
+        }
+    }
+    if output == Output::Json {
+        return print(&pretty(&made));
+    }
+    let mut shown = made.get("application").map(|application| shown(application, output)).unwrap_or_default();
+    if let Some(secret) = made.pointer("/secret/text").and_then(Value::as_str) {
+        shown.push_str(&format!("secret  {secret}\n\nThe secret is not shown again.\n"));
+    }
+    print(&shown)
+}
+
+/// The body of a create call.
+fn body(new: CreateArgs) -> Result<Value, Failure> {
+    let mut body = match &new.from {
+        None => Map::new(),
+        Some(path) => match serde_json::from_str(&read(path)?).map_err(|error| Failure::at(path, error))? {
+            Value::Object(body) => body,
+            _ => return Err(Failure::at(path, "expected a JSON object")),
+        },
+    };
+    let mut put = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            body.insert(name.to_owned(), value);
+        }
+    };
+    put("name", new.name.map(Value::from));
+    put("description", new.description.map(Value::from));
+    put("access_level_id", new.access_level.map(Value::from));
+    put("expires_at", new.expires_at.map(Value::from));
+    put("allowed_networks", (!new.networks.is_empty()).then(|| Value::from(new.networks)));
+    let mut grants = Map::new();
+    for grant in &new.grants {
+        let (permission, verbs) = grant.split_once(':').filter(|(_, verbs)| !verbs.is_empty()).ok_or_else(|| {
+            Failure(format!("--grant {grant}: expected PERMISSION:VERBS, such as org.audits:READ or users:READ,UPDATE"))
+        })?;
+        let verbs: Vec<String> = verbs.split(',').map(|verb| verb.trim().to_ascii_uppercase()).collect();
+        grants.insert(permission.to_owned(), Value::from(verbs));
+    }
+    put("grants", (!grants.is_empty()).then_some(Value::Object(grants)));
+    if !body.contains_key("name") {
+        return Err(Failure("an application needs a --name".to_owned()));
+    }
+    Ok(Value::Object(body))
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        return match std::io::stdin().lock().read_to_string(&mut text) {
+            Ok(_) => Ok(text),
+            Err(error) => Err(Failure(format!("standard input: {error}"))),
+        };
+    }
+    std::fs::read_to_string(path).map_err(|error| Failure::at(path, error))
+}
+
+fn shown(object: &Value, output: Output) -> String {
+    match object.as_object() {
+        Some(members) if output == Output::Table => {
+            let rows: Vec<_> = members.iter().map(|(name, value)| vec![name.clone(), cell(Some(value))]).collect();
+            table(&rows)
+        }
+        _ => pretty(object),
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+fn text<'a>(object: &'a Value, member: &str) -> &'a str {
+    object.get(member).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A value in a table. Control characters are left out: a name must not move the cursor.
+fn cell(value: Option<&Value>) -> String {
+    let text = match value {
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width =
+        |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut out = String::new();
+    for row in rows {
+        let line: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        out.push_str(line.join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// A path segment or query value: everything but unreserved characters is escaped.
+fn segment(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

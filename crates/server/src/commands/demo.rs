@@ -1,0 +1,183 @@
+//! `claviger demo`: the server with sample tenants, levels, applications and a little traffic.
+
+use super::serve::{open, shutdown};
+use super::{Failure, print};
+use crate::cli::ServeArgs;
+use crate::credentials::Sample;
+use crate::server::Server;
+use claviger_app::applications::CreatedApplication;
+use claviger_app::caller::Caller;
+use claviger_app::unit::Posted;
+use claviger_app::verify::{Audience, Presented};
+use claviger_domain::access_level::NewAccessLevel;
+use claviger_domain::address::Origin;
+use claviger_domain::application::{NewApplication, Reach, Rights};
+use claviger_domain::grants::{Grants, Verb, parse_grants};
+use claviger_domain::id::TenantId;
+use claviger_domain::name::Name;
+use claviger_domain::rate::RateLimit;
+use claviger_domain::tenant::{Kind, NewTenant, Tenant};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+const ORIGIN: Origin = Origin::Known(IpAddr::V4(Ipv4Addr::LOCALHOST));
+
+/// Serves the demo until SIGTERM or SIGINT.
+///
+/// # Errors
+/// In words for the operator.
+pub async fn run(args: &ServeArgs) -> Result<(), Failure> {
+    let mut overrides = args.overrides();
+    if overrides.credentials_file.is_none() {
+        let directory = overrides.data_dir.get_or_insert_with(|| "claviger-demo".into());
+        overrides.credentials_file = Some(format!("{directory}/credentials.json"));
+    }
+    let mut server = open(args, overrides).await?;
+    if server.first_start {
+        server.credentials.samples = make_samples(&server).await?;
+        server.write_credentials()?;
+    }
+    print(&calls(&server))?;
+    server.serve(shutdown()?).await
+}
+
+async fn make_samples(server: &Server) -> Result<Vec<Sample>, Failure> {
+    let operator = server.credentials.operator.as_ref().ok_or_else(|| Failure("the store has no operator".into()))?;
+    let presented = Presented { client_id: &operator.client_id, secret: &operator.secret };
+    let caller = server.app.authenticate(presented, ORIGIN, "claviger demo").await.map_err(failed)?;
+    let root = caller.tenant().id;
+    let partner = tenant(server, &caller, "Sample Partner", Kind::Partner, root).await?;
+    let acme = tenant(server, &caller, "Acme Corporation", Kind::Organization, partner.id).await?;
+    tenant(server, &caller, "Acme Headquarters", Kind::Instance, acme.id).await?;
+    tenant(server, &caller, "Globex", Kind::Organization, root).await?;
+    let level = NewAccessLevel {
+        name: name("SIEM reader")?,
+        description: "Reads alerts, devices and the audit record".into(),
+        grants: grants(
+            server,
+            &[("org.alerts", &["READ"]), ("device", &["READ"]), ("org.audits", &["READ"]), ("jobs.status", &["READ"])],
+        )?,
+    };
+    let level = done(server.app.create_access_level(&caller, acme.id, level, None).await.map_err(failed)?)?;
+    let siem = application(server, &caller, acme.id, "SIEM", Rights::Level(level.id)).await?;
+    let inline = grants(server, &[("applications", &["READ"]), ("usage", &["READ"])])?;
+    application(server, &caller, acme.id, "Inventory script", Rights::Inline(inline)).await?;
+    let sample = Sample {
+        family: "carbon_black".into(),
+        tenant_id: acme.id.to_string(),
+        org_key: acme.org_key.to_string(),
+        client_id: siem.application.client_id.to_string(),
+        secret: siem.secret.text.reveal(),
+    };
+    traffic(server, &sample).await;
+    Ok(vec![sample])
+}
+
+/// A few calls, so that usage, last use and the audit record have something to show.
+async fn traffic(server: &Server, sample: &Sample) {
+    let right = Presented { client_id: &sample.client_id, secret: &sample.secret };
+    let wrong = Presented { client_id: &sample.client_id, secret: "clv_a_wrong" };
+    for (permission, verb) in
+        [("org.audits", Verb::Read), ("org.alerts", Verb::Read), ("device.quarantine", Verb::Execute)]
+    {
+        for _ in 0..5 {
+            if let Ok(caller) = server.app.authenticate(right, ORIGIN, "Sample SIEM/1.0").await {
+                // Refusals are part of the sample.
+                let _ = server.app.admit(&caller, permission, verb, Audience::Any);
+            }
+        }
+    }
+    let _ = server.app.authenticate(wrong, ORIGIN, "Sample SIEM/1.0").await;
+}
+
+async fn tenant(
+    server: &Server,
+    caller: &Caller,
+    text: &str,
+    kind: Kind,
+    parent_id: TenantId,
+) -> Result<Tenant, Failure> {
+    let new = NewTenant { name: name(text)?, kind, parent_id };
+    done(server.app.create_tenant(caller, new, None).await.map_err(failed)?)
+}
+
+async fn application(
+    server: &Server,
+    caller: &Caller,
+    tenant: TenantId,
+    text: &str,
+    rights: Rights,
+) -> Result<CreatedApplication, Failure> {
+    let new = NewApplication {
+        name: name(text)?,
+        description: "Made by claviger demo".into(),
+        owner: Some("ops@acme.example".into()),
+        rights,
+        reach: Reach::Own,
+        allowed_networks: None,
+        expires_at: None,
+        enabled: true,
+        rate_limit: Some(RateLimit { requests: 1_000, window_seconds: 300 }),
+    };
+    done(server.app.create_application(caller, tenant, new, None).await.map_err(failed)?)
+}
+
+fn grants(server: &Server, pairs: &[(&str, &[&str])]) -> Result<Grants, Failure> {
+    let words = |verbs: &[&str]| verbs.iter().map(|verb| (*verb).to_owned()).collect();
+    let written: BTreeMap<String, Vec<String>> =
+        pairs.iter().map(|(name, verbs)| ((*name).to_owned(), words(verbs))).collect();
+    parse_grants("/grants", &written, server.app.catalogue()).map_err(failed)
+}
+
+fn name(text: &str) -> Result<Name, Failure> {
+    Name::parse("/name", text).map_err(failed)
+}
+
+fn done<T>(posted: Posted<T>) -> Result<T, Failure> {
+    match posted {
+        Posted::Done(done) => Ok(done),
+        Posted::Replayed(_) => Err(Failure("a call without an idempotency key was replayed".into())),
+    }
+}
+
+fn failed(error: claviger_domain::Error) -> Failure {
+    Failure(error.to_string())
+}
+
+/// Calls to paste into another terminal.
+fn calls(server: &Server) -> String {
+    let credentials = &server.credentials;
+    let base = &credentials.base_url;
+    let trust = credentials.ca_file.as_ref().map(|path| format!(" --cacert {}", path.display())).unwrap_or_default();
+    let mut text = format!("Claviger's demo listens on {base}\n");
+    if let Some(file) = &server.config().credentials_file {
+        text.push_str(&format!("its credentials stand in {}\n", file.display()));
+    }
+    if let Some(operator) = &credentials.operator {
+        let auth = format!("-H 'X-Auth-Token: {}/{}'", operator.secret, operator.client_id);
+        text.push_str(&format!(
+            "\n# Who am I? (the operator's Super Admin application)\ncurl -sS{trust} {auth} {base}/v1/whoami\n\
+             \n# The tenants\ncurl -sS{trust} {auth} {base}/v1/tenants\n"
+        ));
+        if let Some(sample) = credentials.samples.first() {
+            text.push_str(&format!(
+                "\n# A new application of the sample organisation; its secret is in the answer, once\ncurl -sS{trust} {auth} \
+                 -H 'Content-Type: application/json' -d '{{\"name\":\"My integration\",\"grants\":{{\"org.audits\":[\"READ\"]}}}}' \
+                 {base}/v1/tenants/{}/applications\n",
+                sample.tenant_id
+            ));
+        }
+    }
+    for sample in &credentials.samples {
+        let auth = format!("-H 'X-Auth-Token: {}/{}'", sample.secret, sample.client_id);
+        text.push_str(&format!(
+            "\n# May the sample integration read the audit record? (204: yes)\ncurl -sSi{trust} {auth} \
+             '{base}/v1/verify?permission=org.audits:READ&tenant=any'\n\
+             \n# The audit record as a Carbon Black client reads it\ncurl -sS{trust} {auth} \
+             -H 'Content-Type: application/json' -d '{{\"rows\":5}}' {base}/audit_log/v1/orgs/{}/logs/_search\n",
+            sample.org_key
+        ));
+    }
+    text.push_str("\nCtrl-C ends it.\n");
+    text
+}

@@ -1,0 +1,51 @@
+//! `claviger serve`: run the server.
+
+use super::{Failure, print};
+use crate::cli::ServeArgs;
+use crate::config::{Config, Overrides};
+use crate::edge::signal;
+use crate::server::Server;
+use crate::telemetry;
+use claviger_app::clock::Clock;
+use claviger_app::random::Random;
+use std::fmt::Write as _;
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// In words for the operator.
+pub async fn run(args: &ServeArgs) -> Result<(), Failure> {
+    let server = open(args, args.overrides()).await?;
+    print(&greeting(&server))?;
+    server.serve(shutdown()?).await
+}
+
+/// Reads the configuration, starts the logs and opens the server.
+pub(crate) async fn open(args: &ServeArgs, overrides: Overrides) -> Result<Server, Failure> {
+    let config = Config::load(args.store.config.config.as_deref(), std::env::vars(), overrides)
+        .map_err(|error| Failure(error.to_string()))?;
+    telemetry::init(&config.logs).map_err(Failure)?;
+    Server::open(config, Clock::system(), Random::System).await
+}
+
+/// Resolves when the server is to end.
+pub(crate) fn shutdown() -> Result<impl Future<Output = ()>, Failure> {
+    signal::termination().map_err(|error| Failure(format!("signals: {error}")))
+}
+
+fn greeting(server: &Server) -> String {
+    let mut text = format!("Claviger listens on {}\n", server.credentials.base_url);
+    if let Some(ca_file) = &server.credentials.ca_file {
+        let _ = writeln!(text, "clients trust it with {} (curl --cacert, REQUESTS_CA_BUNDLE)", ca_file.display());
+    }
+    let _ = writeln!(text, "audit key {}", server.app.audit_public_key());
+    if let (true, Some(operator)) = (server.first_start, &server.credentials.operator) {
+        let _ = writeln!(
+            text,
+            "\nThe store is new. The operator's first application (Super Admin, reaching everything beneath):\n  \
+             tenant     {}\n  client id  {}\n  secret     {}\nThe secret is shown this once; it is stored only as a hash.",
+            operator.tenant_id, operator.client_id, operator.secret
+        );
+    }
+    text
+}

@@ -1,0 +1,272 @@
+//! The server put together: store, keys, app, edge. What `serve` and `demo` have in common.
+
+use crate::commands::Failure;
+use crate::config::{Config, TlsMode};
+use crate::credentials::{Credentials, Operator};
+use crate::data_dir::DataDir;
+use crate::edge::{self, Edge};
+use crate::metrics::{self, Counters};
+use crate::probe;
+use crate::root_key;
+use crate::tls::TlsReloader;
+use axum::Router;
+use claviger_api::kit::Api;
+use claviger_app::clock::Clock;
+use claviger_app::random::Random;
+use claviger_app::setup::FirstStart;
+use claviger_app::{App, Parts};
+use claviger_domain::catalogue::Catalogue;
+use claviger_domain::network::Network;
+use claviger_store::{Location, Options, Store};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How often certificates are looked at again.
+const CERTIFICATES_EACH: Duration = Duration::from_secs(5);
+
+/// A server that is ready to serve.
+pub struct Server {
+    /// The verbs.
+    pub app: Arc<App>,
+    /// What the credentials file says, or would say.
+    pub credentials: Credentials,
+    /// Whether this start set the store up.
+    pub first_start: bool,
+    config: Config,
+    listener: TcpListener,
+    tls: Option<Arc<TlsReloader>>,
+    counters: Arc<Counters>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    background: JoinHandle<()>,
+    _data_dir: DataDir,
+}
+
+impl Server {
+    /// Opens everything; nothing is served yet, but connections are queued.
+    ///
+    /// # Errors
+    /// In words for the operator.
+    pub async fn open(config: Config, clock: Clock, random: Random) -> Result<Self, Failure> {
+        let data_dir = DataDir::hold(&config.data_dir).map_err(Failure)?;
+        let known = match &config.credentials_file {
+            Some(path) => Credentials::read(path).map_err(Failure)?,
+            None => Credentials::default(),
+        };
+        let listener = edge::bind(config.listen).map_err(|error| Failure(format!("{}: {error}", config.listen)))?;
+        let listening = listener.local_addr().map_err(|error| Failure(error.to_string()))?;
+        let tls = open_tls(&config, &clock)?;
+        let root_key = root_key::find(&config, &random).map_err(Failure)?;
+        let catalogue = load_catalogue(&config)?;
+        let store = open_store(&config).await?;
+        for name in store.migrate().await.map_err(failed)? {
+            tracing::info!(name, "migration applied");
+        }
+        let app = App::open(Parts { store, catalogue, root_key, clock, random }).await.map_err(failed)?;
+        let mut credentials = Credentials {
+            base_url: base_url(&config, tls.as_deref(), listening),
+            ca_file: ca_file(&config, tls.as_deref()),
+            ..known
+        };
+        // Written before anything is made, so that a file that cannot be written loses no secret.
+        write_credentials(&config, &credentials)?;
+        let made = app.set_up().await.map_err(failed)?;
+        let first_start = made.is_some();
+        if let Some(made) = made {
+            credentials.operator = Some(operator(made));
+            credentials.samples.clear();
+            write_credentials(&config, &credentials)?;
+            app.load_tree().await.map_err(failed)?;
+        }
+        let (stop, stopping) = watch::channel(false);
+        let background = tokio::spawn(Arc::clone(&app).run_background(stopping));
+        let mut server = Self {
+            app,
+            credentials,
+            first_start,
+            config,
+            listener,
+            tls,
+            counters: Arc::default(),
+            stop,
+            tasks: Vec::new(),
+            background,
+            _data_dir: data_dir,
+        };
+        server.start_loading();
+        server.start_metrics()?;
+        if let Some(tls) = &server.tls {
+            server.tasks.push(tokio::spawn(Arc::clone(tls).watch(CERTIFICATES_EACH)));
+        }
+        Ok(server)
+    }
+
+    /// Writes the credentials file again, after something was added to it.
+    ///
+    /// # Errors
+    /// In words for the operator.
+    pub fn write_credentials(&self) -> Result<(), Failure> {
+        write_credentials(&self.config, &self.credentials)
+    }
+
+    /// The configuration it runs on.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Serves until `shutdown` resolves, lets requests in flight finish, and writes what is only in memory.
+    ///
+    /// # Errors
+    /// When something could not be written.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), Failure> {
+        let trusted = self.config.trusted_proxies.iter().map(|net| Network::parse("trusted_proxies", &net.to_string()));
+        let trusted_proxies: Vec<_> = trusted.collect::<Result<_, _>>().map_err(failed)?;
+        let api = Api { app: Arc::clone(&self.app), trusted_proxies: trusted_proxies.into() };
+        let app = Arc::clone(&self.app);
+        let router = Router::new().merge(probe::router(Arc::new(move || app.ready()))).merge(claviger_api::router(api));
+        let edge = Edge {
+            listener: self.listener,
+            tls: self.tls,
+            limits: self.config.edge_limits(),
+            counters: self.counters,
+            access_log: self.config.logs.access,
+            timed: self.config.metrics_listen.is_some(),
+        };
+        let drained = edge.serve(router, shutdown).await;
+        if drained.cut > 0 {
+            tracing::warn!(
+                connections = drained.cut,
+                "connections were cut: their requests took longer than timers.drain"
+            );
+        }
+        for task in &self.tasks {
+            task.abort();
+        }
+        let _ = self.stop.send(true);
+        self.background.await.map_err(|error| Failure(format!("writing what was left: {error}")))?;
+        self.app.store().close().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    fn start_loading(&mut self) {
+        let app = Arc::clone(&self.app);
+        self.tasks.push(tokio::spawn(async move {
+            // Not everything in memory is slower, not wrong: a miss reads the store.
+            match app.load_keyring().await {
+                Ok(()) => tracing::info!(applications = app.applications_loaded(), "all applications are in memory"),
+                Err(error) => tracing::error!(%error, "loading the applications failed; they are loaded one by one"),
+            }
+        }));
+    }
+
+    fn start_metrics(&mut self) -> Result<(), Failure> {
+        let Some(address) = self.config.metrics_listen else { return Ok(()) };
+        let listener = edge::bind(address).map_err(|error| Failure(format!("metrics_listen {address}: {error}")))?;
+        let app = Arc::clone(&self.app);
+        let more = move |out: &mut String| {
+            let loaded = u64::try_from(app.applications_loaded()).unwrap_or(u64::MAX);
+            metrics::family(out, "claviger_applications_loaded", "gauge", "Applications in memory", loaded);
+            metrics::family(
+                out,
+                "claviger_store_statements_total",
+                "counter",
+                "Statements sent",
+                app.store().statements(),
+            );
+        };
+        let router = metrics::router(Arc::clone(&self.counters), more);
+        self.tasks.push(tokio::spawn(async move {
+            Edge::new(listener).serve(router, std::future::pending()).await;
+        }));
+        Ok(())
+    }
+}
+
+/// Opens the configured store, without migrating it.
+///
+/// # Errors
+/// In words for the operator.
+pub async fn open_store(config: &Config) -> Result<Store, Failure> {
+    let location = match &config.database {
+        Some(url) => Location::Postgres { url: url.expose().to_owned() },
+        None => Location::Sqlite { directory: config.data_dir.clone() },
+    };
+    Store::open(Options { location, accept_data_loss: config.accept_data_loss }).await.map_err(failed)
+}
+
+fn failed(error: claviger_domain::Error) -> Failure {
+    Failure(error.to_string())
+}
+
+fn open_tls(config: &Config, clock: &Clock) -> Result<Option<Arc<TlsReloader>>, Failure> {
+    if config.tls == TlsMode::Off {
+        return Ok(None);
+    }
+    let clock = clock.clone();
+    let clock = Arc::new(move || clock.now().seconds());
+    let reloader = match (&config.tls_certificate, &config.tls_key) {
+        (Some(certificate), Some(key)) => TlsReloader::from_files(certificate, key, config.host_names(), clock),
+        _ => TlsReloader::private(&crate::tls::private_directory(&config.data_dir), config.host_names(), clock),
+    };
+    reloader.map(|tls| Some(Arc::new(tls))).map_err(|error| Failure(error.to_string()))
+}
+
+fn load_catalogue(config: &Config) -> Result<Catalogue, Failure> {
+    let mut files = Vec::new();
+    for directory in &config.catalogue_dirs {
+        let fail = |error: std::io::Error| Failure::at(directory, error);
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for entry in std::fs::read_dir(directory).map_err(fail)? {
+            paths.push(entry.map_err(fail)?.path());
+        }
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+        paths.sort();
+        for path in paths {
+            let text = std::fs::read_to_string(&path).map_err(|error| Failure::at(&path, error))?;
+            files.push((path.display().to_string(), text));
+        }
+    }
+    Catalogue::load(&files).map_err(|error| Failure(error.to_string()))
+}
+
+/// Where clients reach the server: what the operator says, else a loopback name or the address that the certificate covers.
+fn base_url(config: &Config, tls: Option<&TlsReloader>, listening: SocketAddr) -> String {
+    if let Some(url) = &config.public_url {
+        return url.to_string();
+    }
+    let reachable = edge::reachable(listening);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    match tls {
+        Some(tls) if !tls.covers(&reachable.ip().to_string()) => {
+            let host = tls.names().first().cloned().unwrap_or_else(|| "localhost".into());
+            format!("{scheme}://{host}:{}", reachable.port())
+        }
+        _ => format!("{scheme}://{reachable}"),
+    }
+}
+
+fn ca_file(config: &Config, tls: Option<&TlsReloader>) -> Option<PathBuf> {
+    let path = config.tls_ca_file.clone().or_else(|| tls.and_then(TlsReloader::ca_file).map(Path::to_path_buf))?;
+    Some(std::path::absolute(&path).unwrap_or(path))
+}
+
+fn write_credentials(config: &Config, credentials: &Credentials) -> Result<(), Failure> {
+    match &config.credentials_file {
+        Some(path) => credentials.write(path).map_err(Failure),
+        None => Ok(()),
+    }
+}
+
+fn operator(made: FirstStart) -> Operator {
+    Operator {
+        tenant_id: made.tenant_id.to_string(),
+        client_id: made.client_id.to_string(),
+        secret: made.secret.text.reveal(),
+    }
+}

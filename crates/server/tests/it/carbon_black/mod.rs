@@ -1,0 +1,3 @@
+//! The Carbon Black face.
+
+mod audit_log;

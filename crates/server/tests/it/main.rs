@@ -1,0 +1,14 @@
+//! What a client can see, over real sockets, on each engine. Folders mirror the routes.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that meets what it does not expect should stop there"
+)]
+
+mod carbon_black;
+mod fixture;
+mod native;
+mod security;

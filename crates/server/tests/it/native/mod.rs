@@ -1,0 +1,9 @@
+//! The native face.
+
+mod access_levels;
+mod applications;
+mod basics;
+mod idempotency;
+mod tenants;
+mod usage;
+mod verify;

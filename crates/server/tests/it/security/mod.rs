@@ -1,0 +1,8 @@
+//! Attacks and faults, by the groups of the security cases: A secrets, D caches, E addresses, G rights, L audit, Q errors.
+
+mod address;
+mod audit;
+mod crash;
+mod matrix;
+mod secrets;
+mod start;

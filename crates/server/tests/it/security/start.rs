@@ -1,0 +1,117 @@
+//! Q: the first start, wrong keys, and errors that tell nothing of the inside.
+
+use crate::fixture::run;
+use claviger_app::clock::Clock;
+use claviger_app::random::Random;
+use claviger_server::config::{Config, Overrides};
+use claviger_server::server::Server;
+use claviger_store::Engine;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+async fn open(directory: &Path) -> Result<Server, String> {
+    let overrides = Overrides {
+        listen: Some("127.0.0.1:0".to_owned()),
+        data_dir: Some(directory.display().to_string()),
+        credentials_file: Some(directory.join("credentials.json").display().to_string()),
+        ..Overrides::default()
+    };
+    let config = Config::load(None, std::iter::empty(), overrides).map_err(|error| error.to_string())?;
+    Server::open(config, Clock::system(), Random::System).await.map_err(|error| error.to_string())
+}
+
+fn scratch(name: &str) -> std::path::PathBuf {
+    let path = std::env::temp_dir().join(format!("claviger-start-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&path);
+    path
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn q6_a_second_start_keeps_the_credentials_and_private_files_stay_private() {
+    let directory = scratch("second");
+    let first = open(&directory).await.unwrap();
+    assert!(first.first_start);
+    let operator = first.credentials.operator.clone().unwrap();
+    let url = first.credentials.base_url.clone();
+    assert!(open(&directory).await.err().unwrap().contains("another claviger"), "one at a time");
+    first.serve(async {}).await.unwrap();
+    let second = open(&directory).await.unwrap();
+    assert!(!second.first_start);
+    assert_eq!(second.credentials.operator, Some(operator));
+    assert_ne!(second.credentials.base_url, url, "another port");
+    for name in ["credentials.json", "root.key", claviger_store::SQLITE_FILE] {
+        let mode = std::fs::metadata(directory.join(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{name}");
+    }
+    assert_eq!(std::fs::metadata(&directory).unwrap().permissions().mode() & 0o077, 0);
+    second.serve(async {}).await.unwrap();
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn q6_a_root_key_that_does_not_fit_or_is_open_to_others_stops_the_start() {
+    let directory = scratch("key");
+    open(&directory).await.unwrap().serve(async {}).await.unwrap();
+    let key = directory.join("root.key");
+    let right = std::fs::read_to_string(&key).unwrap();
+    std::fs::write(&key, "00".repeat(32)).unwrap();
+    assert!(open(&directory).await.err().unwrap().contains("not the one this store was set up with"));
+    std::fs::write(&key, "short").unwrap();
+    assert!(open(&directory).await.err().unwrap().contains("64 hexadecimal digits"));
+    std::fs::write(&key, right).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(open(&directory).await.err().unwrap().contains("chmod 600"));
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    open(&directory).await.unwrap().serve(async {}).await.unwrap();
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_server_per_database() {
+    run(Engine::Postgres, &[], |f| async move {
+        let claviger_store::Location::Postgres { url } = f.location.clone() else { panic!("not PostgreSQL") };
+        let directory = scratch("database");
+        let overrides = Overrides {
+            data_dir: Some(directory.display().to_string()),
+            listen: Some("127.0.0.1:0".into()),
+            database: Some(url),
+            ..Overrides::default()
+        };
+        let config = Config::load(None, std::iter::empty(), overrides).unwrap();
+        let refused = Server::open(config, Clock::system(), Random::System).await.err().unwrap();
+        assert!(refused.to_string().contains("another claviger serves this database"), "{refused}");
+        std::fs::remove_dir_all(directory).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn usage_survives_a_clean_stop() {
+    let directory = scratch("usage");
+    let server = open(&directory).await.unwrap();
+    let operator = server.credentials.operator.clone().unwrap();
+    let app = std::sync::Arc::clone(&server.app);
+    let here = claviger_domain::address::Origin::Known(std::net::Ipv4Addr::LOCALHOST.into());
+    let presented = claviger_app::verify::Presented { client_id: &operator.client_id, secret: &operator.secret };
+    for _ in 0..7 {
+        let caller = app.authenticate(presented, here, "test").await.unwrap();
+        caller.allow("org.audits", claviger_domain::grants::Verb::Read).unwrap();
+    }
+    server.serve(async {}).await.unwrap();
+    drop(app);
+    let again = open(&directory).await.unwrap();
+    let caller = again.app.authenticate(presented, here, "test").await.unwrap();
+    let now = again.app.clock().now();
+    let query = claviger_app::usage::UsageQuery {
+        application: None,
+        since: now.plus_seconds(-86_400),
+        until: now.plus_seconds(86_400),
+        grain: claviger_domain::usage::Grain::Hour,
+    };
+    let page = claviger_domain::page::PageRequest::parse(None, None).unwrap();
+    let (tenant, application) = (caller.tenant().id, caller.record().id);
+    let (_, rights) = again.app.application_usage(&caller, tenant, application, query, &page).await.unwrap();
+    assert!(rights.iter().any(|(right, _)| right == "org.audits:READ"), "{rights:?}");
+    again.serve(async {}).await.unwrap();
+    std::fs::remove_dir_all(directory).unwrap();
+}

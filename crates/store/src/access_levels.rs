@@ -71,7 +71,7 @@ impl Tx {
             ],
         )
         .await
-        .map_err(|failure| failure.conflict("access_level_name_taken", name_taken(&level.name)))?;
+        .map_err(|failure| failure.refers_to("tenant").conflict("access_level_name_taken", name_taken(&level.name)))?;
         Ok(())
     }
 

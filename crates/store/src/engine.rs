@@ -21,7 +21,10 @@ pub const FILE: &str = "claviger.db";
 const STATEMENTS: usize = 256;
 const READERS: u32 = 4;
 const CONNECTIONS: u32 = 16;
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for a connection, or for the one writer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// After which rest a pooled connection is asked whether it still lives.
+const REST: Duration = Duration::from_secs(1);
 
 /// Where the data is, and how much may be risked.
 #[derive(Clone, Debug)]
@@ -59,6 +62,12 @@ impl std::fmt::Debug for Location {
 /// A store. Cheap to clone; the last one to go lets the connections go.
 #[derive(Clone)]
 pub struct Store(pub(crate) Arc<Inner>);
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("engine", &self.engine()).finish_non_exhaustive()
+    }
+}
 
 pub(crate) struct Inner {
     pub(crate) pools: Pools,
@@ -201,7 +210,7 @@ impl Tx {
     pub async fn commit(self) -> Result<()> {
         let Self { inner, work, spoiled } = self;
         if spoiled {
-            return Err(Failure::of_spoiled_commit().into());
+            return Err(Failure::spoiled().into());
         }
         inner.count();
         match work {
@@ -279,11 +288,19 @@ fn prepare_file(directory: &Path) -> std::io::Result<PathBuf> {
 async fn open_postgres(url: &str) -> Result<(Pools, Vec<Setting>)> {
     let options: PgConnectOptions =
         url.parse().map_err(|_| Error::Unavailable("the database URL is not a PostgreSQL URL".into()))?;
-    let options = options.application_name("claviger").statement_cache_capacity(STATEMENTS).disable_statement_logging();
+    // A node that stalls inside a unit, as a suspended machine does, must not hold its locks for ever.
+    let options = options
+        .options([("idle_in_transaction_session_timeout", "30s")])
+        .application_name("claviger")
+        .statement_cache_capacity(STATEMENTS)
+        .disable_statement_logging();
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE)
         .test_before_acquire(false)
+        .before_acquire(|connection, rested| {
+            Box::pin(async move { Ok(rested.idle_for < REST || connection.ping().await.is_ok()) })
+        })
         .connect_with(options)
         .await
         .map_err(Failure::from)?;

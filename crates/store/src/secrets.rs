@@ -70,7 +70,8 @@ impl Tx {
                 secret.expires_at
             ],
         )
-        .await?;
+        .await
+        .map_err(|failure| failure.refers_to("application"))?;
         Ok(())
     }
 

@@ -87,23 +87,17 @@ impl Store {
             .all(
                 "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
-                 a.created_at, a.updated_at, l.grants as level_grants \
-                 from applications a left join access_levels l \
-                 on l.tenant_id = a.tenant_id and l.id = a.access_level_id \
-                 where (a.tenant_id, a.id) > ($1, $2) order by a.tenant_id, a.id limit $3",
-                args![&tenant, &application, limit],
+                 a.created_at, a.updated_at, l.grants as level_grants, s.id as secret_id, s.hash as secret_hash, \
+                 s.expires_at as secret_expires_at \
+                 from ( \
+                     select * from applications where (tenant_id, id) > ($1, $2) order by tenant_id, id limit $3 \
+                 ) a \
+                 left join access_levels l on l.tenant_id = a.tenant_id and l.id = a.access_level_id \
+                 left join secrets s on s.tenant_id = a.tenant_id and s.application_id = a.id",
+                args![tenant, application, limit],
             )
             .await?;
-        let Some(last) = rows.last() else { return Ok(Vec::new()) };
-        let secrets = self
-            .all(
-                "select tenant_id, application_id, id, hash, expires_at from secrets \
-                 where (tenant_id, application_id) > ($1, $2) and (tenant_id, application_id) <= ($3, $4) \
-                 order by tenant_id, application_id, id",
-                args![&tenant, &application, last.tenant_id(), last.id()],
-            )
-            .await?;
-        assemble(rows, secrets)
+        assemble(rows)
     }
 
     /// The application that has this client id.

@@ -259,14 +259,16 @@ mod tests {
 
     #[test]
     fn a_proxy_is_told_no_other_status_than_it_knows() {
-        let asked = Asked { id: RequestId(1), path: "/v1/verify" };
-        let response = answer_failure::<ForProxies>(&Error::Unavailable(String::new()), &asked);
-        assert_eq!(
-            (response.status().as_u16(), &response.headers()["x-claviger-reason"]),
-            (403, &HeaderValue::from_static("unavailable"))
-        );
-        assert_eq!(response.headers()["retry-after"], "1");
-        let response = answer_failure::<ForProxies>(&Error::Unauthenticated(Refusal::Absent), &asked);
+        let (parts, _) = Request::new(Body::empty()).into_parts();
+        for (plain, status) in [(false, 403), (true, 503)] {
+            let response = refusal(&parts, plain, &Error::Unavailable(String::new()));
+            assert_eq!(
+                (response.status().as_u16(), &response.headers()["x-claviger-reason"]),
+                (status, &HeaderValue::from_static("unavailable"))
+            );
+            assert_eq!(response.headers()["retry-after"], "1");
+        }
+        let response = refusal(&parts, false, &Error::Unauthenticated(Refusal::Absent));
         assert_eq!(response.status(), 401);
         assert!(response.headers().contains_key("www-authenticate"));
     }

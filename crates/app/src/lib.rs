@@ -13,6 +13,7 @@ pub mod heads;
 pub mod jobs;
 pub mod live;
 pub mod random;
+mod renewal;
 pub mod seal;
 pub mod secrets;
 pub mod setup;
@@ -159,6 +160,11 @@ impl App {
     /// How many applications are in memory.
     pub fn applications_loaded(&self) -> usize {
         self.state.keyring.len()
+    }
+
+    /// How many access levels are in memory.
+    pub fn access_levels_loaded(&self) -> usize {
+        self.state.levels.len()
     }
 
     /// The tenant of an org key, if it is the caller's own or within its reach.

@@ -4,13 +4,13 @@
 //! that the last to come always puts the newest state there and a late one can revive nothing.
 
 use crate::live::levels::Levels;
-use crate::live::record::{Held, LiveSecret, Policy, Record};
+use crate::live::record::{Held, Policy, Record};
 use crate::live::tree::Tree;
 use arc_swap::ArcSwapOption;
 use claviger_domain::Result;
 use claviger_domain::application::{Reach, Rights};
 use claviger_domain::catalogue::Catalogue;
-use claviger_domain::grants::GrantSet;
+use claviger_domain::grants::{GrantSet, Grants};
 use claviger_domain::id::{AccessLevelId, ApplicationId, ClientId, TenantId};
 use claviger_domain::network::Networks;
 use claviger_domain::rate::RateLimit;
@@ -184,7 +184,7 @@ impl Keyring {
     }
 
     fn put(&self, around: Surroundings<'_>, credential: Credential) {
-        let application = credential.application;
+        let application = &credential.application;
         let Some(tenant) = around.tree.find(application.tenant_id) else {
             tracing::error!(application = %application.id, tenant = %application.tenant_id, "an application without a tenant is not served");
             return self.remove(application.id);
@@ -192,27 +192,15 @@ impl Keyring {
         let key = ClientId::key(application.client_id.as_str());
         let held = match &application.rights {
             Rights::Inline(grants) => Held::Inline(GrantSet::compile(grants, around.catalogue)),
-            Rights::Level(id) => Held::Level(around.levels.cell(*id, &credential.level_grants.unwrap_or_default())),
+            Rights::Level(id) => {
+                Held::Level(around.levels.cell(*id, credential.level_grants.as_ref().unwrap_or(&Grants::new())))
+            }
         };
         let networks = application.allowed_networks.as_deref().map(Networks::compile);
         let policy = self.intern(held, networks, application.rate_limit, application.reach);
-        let mut secrets = credential.secrets.into_iter().map(|secret| LiveSecret {
-            id: secret.id,
-            hash: secret.hash,
-            expires_at: secret.expires_at,
-        });
-        let is_foreign = key != application.id.as_u128();
-        let record = Arc::new(Record {
-            id: application.id,
-            tenant,
-            policy,
-            first: secrets.next(),
-            second: secrets.next().map(Box::new),
-            expires_at: application.expires_at,
-            foreign: is_foreign.then(|| Box::new(application.client_id)),
-            enabled: application.enabled,
-            cell: std::sync::OnceLock::new(),
-        });
+        let id = application.id;
+        let record = Arc::new(Record::of(credential, tenant, policy));
+        let is_foreign = record.foreign.is_some();
         let records = self.records.pin();
         // The counters go on where they were; made now for a loaded application, so that old and new share them.
         if let Some(old) = records.get(&key).filter(|old| old.rate_limited() || old.cell.get().is_some()) {
@@ -221,11 +209,12 @@ impl Keyring {
         records.insert(key, record);
         self.unknown.pin().remove(&key);
         if is_foreign {
-            self.foreign.pin().insert(application.id.as_u128(), key);
+            self.foreign.pin().insert(id.as_u128(), key);
         }
     }
 
-    fn remove(&self, application: ApplicationId) {
+    /// Forgets an application, so that its credential is refused until it is read again.
+    pub fn remove(&self, application: ApplicationId) {
         let key = self.foreign.pin().remove(&application.as_u128()).copied().unwrap_or(application.as_u128());
         self.records.pin().remove(&key);
     }

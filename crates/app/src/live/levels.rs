@@ -54,4 +54,19 @@ impl Levels {
         let cell = self.cell(id, grants);
         cell.grants.store(Arc::new(GrantSet::compile(grants, &self.catalogue)));
     }
+
+    /// Forgets a level that is gone; no application has its grants from it any more.
+    pub fn remove(&self, id: AccessLevelId) {
+        self.cells.pin().remove(&id.as_u128());
+    }
+
+    /// How many levels there are in memory.
+    pub fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
 }

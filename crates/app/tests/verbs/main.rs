@@ -8,6 +8,7 @@
     reason = "a test that meets what it does not expect should stop there"
 )]
 
+mod attacks;
 mod exports;
 mod fixture;
 mod keyring;

@@ -66,7 +66,7 @@ impl App {
     }
 
     /// Edits an access level; holds for every application that uses it when this returns. Needs `access-levels:UPDATE`
-    /// and every right in it before and after.
+    /// and every right in it before and after; where an application that uses it reaches beneath, a reach as wide.
     pub async fn update_access_level(
         self: &Arc<Self>,
         caller: &Caller,
@@ -91,6 +91,9 @@ impl App {
                 after.version += 1;
                 after.updated_at = unit.now;
                 unit.covers_level(&after.grants)?;
+                if unit.tx.level_reaches_beneath(tenant, id).await? {
+                    unit.caller.covers(&GrantSet::default(), Reach::Beneath)?;
+                }
                 unit.tx.update_access_level(tenant, &after, &name.key()).await?;
                 unit.record("access_level.updated", target(&after), changed(&describe(&before), &describe(&after)));
                 unit.affects(Effect::Level(tenant, id));

@@ -15,6 +15,7 @@ use std::time::Duration;
 on_both![
     what_cannot_be_read_again_is_refused,
     whoever_waits_acts_with_the_rights_left,
+    levels_are_no_way_around_reach,
     deleted_levels_leave_memory,
 ];
 
@@ -95,6 +96,34 @@ async fn whoever_waits_acts_with_the_rights_left(f: Fixture) {
     f.app.delete_application(&f.operator, org.id, made.application.id, None).await.unwrap();
     let late = f.app.create_application(&caller, org.id, new("Late", &[]), None).await;
     assert_eq!(refusal(late.map(|_| caller.clone())), Refusal::UnknownClient);
+}
+
+async fn levels_are_no_way_around_reach(f: Fixture) {
+    let org = f.organization("Acme").await;
+    let level = |name: &str| NewAccessLevel {
+        name: Name::parse("/name", name).unwrap(),
+        description: String::new(),
+        grants: grants(&[("org.audits", &["READ"])]),
+    };
+    let level = done(f.app.create_access_level(&f.operator, org.id, level("Reader"), None).await.unwrap());
+    let (made, id) = f
+        .application(
+            org.id,
+            "Editor",
+            &[("access-levels", &["UPDATE"]), ("org.audits", &["READ"]), ("org.feeds", &["READ"])],
+        )
+        .await;
+    let editor = verify(&f.app, &id, &made.secret.text.reveal()).await.unwrap();
+    let widen = AccessLevelPatch {
+        grants: Some(grants(&[("org.audits", &["READ"]), ("org.feeds", &["READ"])])),
+        ..AccessLevelPatch::default()
+    };
+    f.app.update_access_level(&editor, org.id, level.id, widen.clone(), None).await.unwrap();
+    let reaching = NewApplication { rights: Rights::Level(level.id), reach: Reach::Beneath, ..new("Reaching", &[]) };
+    done(f.app.create_application(&f.operator, org.id, reaching, None).await.unwrap());
+    let refused = f.app.update_access_level(&editor, org.id, level.id, widen.clone(), None).await;
+    assert!(matches!(refused, Err(Error::Forbidden { .. })), "{refused:?}");
+    f.app.update_access_level(&f.operator, org.id, level.id, widen, None).await.unwrap();
 }
 
 async fn deleted_levels_leave_memory(f: Fixture) {

@@ -2,7 +2,7 @@
 
 use crate::App;
 use crate::live::record::{Held, Policy, Record};
-use crate::state::State;
+use crate::state::{Followed, State};
 use crate::unit::{Effect, Needs, Unit};
 use crate::verify;
 use claviger_domain::application::Rights;
@@ -11,10 +11,13 @@ use claviger_domain::network::Networks;
 use claviger_domain::{Error, Refusal, Result};
 use claviger_store::credentials::Credential;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// After which rest something that could not be read is read again.
 const READ_AGAIN: Duration = Duration::from_millis(250);
+/// How long one confirmation of the hold may take.
+const HOLD_PATIENCE: Duration = Duration::from_secs(1);
 
 impl App {
     /// Makes memory what the store says about what has changed. What cannot be read right now is refused until it can be:
@@ -37,6 +40,35 @@ impl App {
                 });
             }
         }
+    }
+
+    /// Makes sure of the hold on the store. Where it was lost and taken again, another server may have changed the store in
+    /// between: then memory is emptied, and fills again from the store.
+    pub(crate) async fn confirm_hold(self: &Arc<Self>) -> Result<()> {
+        let state = &self.state;
+        // A connection that was cut without a word would keep this waiting for ever.
+        let held = tokio::time::timeout(HOLD_PATIENCE, state.store.hold_alone()).await;
+        let held = held.map_err(|_| Error::Unavailable("the store does not confirm the hold in time".into()))??;
+        let followed = *state.followed.lock();
+        let lost = followed.lost || held.taken;
+        if lost {
+            *state.followed.lock() = Followed { lost, ..followed };
+            state.refusing.store(true, Ordering::Release);
+            if held.revision != followed.revision {
+                tracing::warn!("the hold on the store was lost for a while; everything is read again");
+                self.load_tree().await?;
+                state.keyring.forget_all(&state.levels).await;
+                let app = Arc::downgrade(self);
+                tokio::spawn(async move {
+                    let Some(app) = app.upgrade() else { return };
+                    if let Err(error) = app.load_keyring().await {
+                        tracing::error!(%error, "loading the applications failed; they are loaded one by one");
+                    }
+                });
+            }
+        }
+        *state.followed.lock() = Followed { revision: held.revision, lost: false };
+        Ok(())
     }
 
     async fn refresh(&self, effect: Effect) -> Result<()> {

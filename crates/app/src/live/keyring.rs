@@ -19,7 +19,7 @@ use claviger_store::credentials::Credential;
 use papaya::HashMap;
 use parking_lot::Mutex;
 use std::collections::{HashMap as StdMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 const LOCKS: usize = 64;
@@ -41,6 +41,10 @@ pub struct Keyring {
     /// Applications that changed while everything is being loaded; none when it is not.
     touched: ArcSwapOption<Mutex<HashSet<ApplicationId>>>,
     complete: AtomicBool,
+    /// Held while everything is being loaded.
+    loading: tokio::sync::Mutex<()>,
+    /// Counts how often everything was forgotten. Changed under all locks, read under one.
+    generation: AtomicU64,
 }
 
 #[derive(PartialEq, Eq, Hash, Clone)]
@@ -62,6 +66,8 @@ impl Default for Keyring {
             locks: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             touched: ArcSwapOption::empty(),
             complete: AtomicBool::new(false),
+            loading: tokio::sync::Mutex::default(),
+            generation: AtomicU64::new(0),
         }
     }
 }
@@ -150,6 +156,8 @@ impl Keyring {
     /// Loads everything there is. Serves meanwhile; when this returns, what is not loaded does not exist, since the store
     /// is held by this server alone.
     pub async fn load_all(&self, around: Surroundings<'_>) -> Result<()> {
+        let _loading = self.loading.lock().await;
+        let generation = self.generation.load(Ordering::Acquire);
         let touched = Arc::new(Mutex::new(HashSet::new()));
         self.touched.store(Some(Arc::clone(&touched)));
         let mut after = None;
@@ -159,14 +167,34 @@ impl Keyring {
             after = Some((last.application.tenant_id, last.application.id));
             for credential in page {
                 let _lock = self.lock(credential.application.id.as_u128()).lock().await;
+                if self.generation.load(Ordering::Acquire) != generation {
+                    return Ok(());
+                }
                 if !touched.lock().contains(&credential.application.id) {
                     self.put(around, credential);
                 }
             }
         }
-        self.complete.store(true, Ordering::Release);
+        let _lock = self.lock(0).lock().await;
+        if self.generation.load(Ordering::Acquire) == generation {
+            self.complete.store(true, Ordering::Release);
+        }
         self.touched.store(None);
         Ok(())
+    }
+
+    /// Forgets everything, levels too, so that it is read from the store again when it is asked for.
+    pub async fn forget_all(&self, levels: &Levels) {
+        let mut held = Vec::with_capacity(LOCKS);
+        for lock in &self.locks {
+            held.push(lock.lock().await);
+        }
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.complete.store(false, Ordering::Release);
+        self.records.pin().clear();
+        self.foreign.pin().clear();
+        self.unknown.pin().clear();
+        levels.forget_all();
     }
 
     fn lock(&self, bits: u128) -> &tokio::sync::Mutex<()> {

@@ -60,6 +60,12 @@ impl Levels {
         self.cells.pin().remove(&id.as_u128());
     }
 
+    /// Forgets all levels of tenants.
+    pub fn forget_all(&self) {
+        let cells = self.cells.pin();
+        cells.retain(|_, cell| self.catalogue.level(cell.id).is_some());
+    }
+
     /// How many levels there are in memory.
     pub fn len(&self) -> usize {
         self.cells.len()

@@ -11,6 +11,7 @@
 mod attacks;
 mod exports;
 mod fixture;
+mod hold;
 mod keyring;
 mod record;
 mod rights;

@@ -3,7 +3,7 @@
 use crate::App;
 use crate::applications::changed;
 use crate::caller::Caller;
-use crate::unit::{Effect, OnceFor, Posted, Unit};
+use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
 use claviger_domain::access_level::{AccessLevel, AccessLevelPatch, Export, NewAccessLevel, refuse_built_in};
 use claviger_domain::application::Reach;
 use claviger_domain::audit::Target;
@@ -66,7 +66,7 @@ impl App {
     }
 
     /// Edits an access level; holds for every application that uses it when this returns. Needs `access-levels:UPDATE`
-    /// and every right in it before and after.
+    /// and every right in it before and after; where an application that uses it reaches beneath, a reach as wide.
     pub async fn update_access_level(
         self: &Arc<Self>,
         caller: &Caller,
@@ -77,7 +77,7 @@ impl App {
     ) -> Result<AccessLevel> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Update)?;
-        self.unit(caller, tenant, move |unit| {
+        self.unit(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, move |unit| {
             Box::pin(async move {
                 let before = unit.own_level(tenant, id, if_match).await?;
                 let mut after = before.clone();
@@ -92,6 +92,9 @@ impl App {
                 after.version += 1;
                 after.updated_at = unit.now;
                 unit.covers_level(&after.grants)?;
+                if unit.tx.level_reaches_beneath(tenant, id).await? {
+                    unit.caller.covers(&GrantSet::default(), Reach::Beneath)?;
+                }
                 unit.tx.update_access_level(tenant, &after, &name.key()).await?;
                 unit.record("access_level.updated", target(&after), changed(&describe(&before), &describe(&after)));
                 unit.affects(Effect::Level(tenant, id));
@@ -175,7 +178,7 @@ impl App {
     ) -> Result<()> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Delete)?;
-        self.unit(caller, tenant, move |unit| {
+        self.unit(caller, Needs { tenant, right: (PERMISSION, Verb::Delete) }, move |unit| {
             Box::pin(async move {
                 let level = unit.own_level(tenant, id, if_match).await?;
                 let users = unit.tx.list_level_users(tenant, id).await?;
@@ -195,6 +198,7 @@ impl App {
                 }
                 unit.tx.delete_access_level(tenant, id).await?;
                 unit.record("access_level.deleted", target(&level), Map::new());
+                unit.affects(Effect::Level(tenant, id));
                 Ok(())
             })
         })
@@ -209,7 +213,7 @@ impl App {
         copied_from: Option<AccessLevelId>,
         once: Option<OnceFor<AccessLevel>>,
     ) -> Result<Posted<AccessLevel>> {
-        self.unit_once(caller, tenant, once, move |unit| {
+        self.unit_once(caller, Needs { tenant, right: (PERMISSION, Verb::Create) }, once, move |unit| {
             Box::pin(async move {
                 unit.covers_level(&new.grants)?;
                 unit.refuse_built_in_name(&new.name)?;

@@ -4,7 +4,7 @@ use crate::App;
 use crate::applications::target;
 use crate::caller::Caller;
 use crate::secrets::MintedSecret;
-use crate::unit::{Effect, OnceFor, Posted, Unit};
+use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
 use claviger_domain::Result;
 use claviger_domain::application::Secret;
 use claviger_domain::grants::Verb;
@@ -40,7 +40,7 @@ impl App {
     ) -> Result<Posted<RotatedSecret>> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Update)?;
-        self.unit_once(caller, tenant, once, move |unit| {
+        self.unit_once(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, once, move |unit| {
             Box::pin(async move {
                 let found = unit.application_within_rights(tenant, application, None).await?;
                 let live = unit.bury_dead_secrets(tenant, application).await?;

@@ -4,7 +4,7 @@ use crate::App;
 use crate::applications::target;
 use crate::caller::Caller;
 use crate::state::State;
-use crate::unit::{Effect, OnceFor, Posted, Unit};
+use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
 use claviger_domain::application::Secret;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{ApplicationId, SecretId, TenantId};
@@ -60,7 +60,7 @@ impl App {
     ) -> Result<Posted<MintedSecret>> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Update)?;
-        self.unit_once(caller, tenant, once, move |unit| {
+        self.unit_once(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, once, move |unit| {
             Box::pin(async move {
                 let found = unit.application_within_rights(tenant, application, None).await?;
                 let dead = unit.tx.delete_secrets(tenant, application).await?;
@@ -86,7 +86,7 @@ impl App {
     ) -> Result<()> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Update)?;
-        self.unit(caller, tenant, move |unit| {
+        self.unit(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, move |unit| {
             Box::pin(async move {
                 let found = unit.application_within_rights(tenant, application, None).await?;
                 let live = unit.bury_dead_secrets(tenant, application).await?;

@@ -131,6 +131,18 @@ impl Tx {
         Ok(deleted == 1)
     }
 
+    /// Whether an application that takes its rights from the level reaches beneath its tenant.
+    pub async fn level_reaches_beneath(&mut self, tenant: TenantId, level: AccessLevelId) -> Result<bool> {
+        let found: Option<(String,)> = self
+            .optional(
+                "select id from applications \
+                 where tenant_id = $1 and access_level_id = $2 and reach = 'beneath' limit 1",
+                args![tenant, level],
+            )
+            .await?;
+        Ok(found.is_some())
+    }
+
     /// The applications that take their rights from the level, by id.
     pub async fn list_level_users(&mut self, tenant: TenantId, level: AccessLevelId) -> Result<Vec<LevelUser>> {
         let found: Vec<(String, String)> = self

@@ -2,7 +2,7 @@
 
 use crate::applications::ApplicationRow;
 use crate::engine::Store;
-use crate::sql::{args, corrupt, id_of};
+use crate::sql::{Tx, args, corrupt, id_of};
 use claviger_domain::Result;
 use claviger_domain::application::Application;
 use claviger_domain::grants::{Grants, grants_from_json};
@@ -98,22 +98,31 @@ pub(crate) fn assemble(mut rows: Vec<CredentialRow>) -> Result<Vec<Credential>> 
     Ok(credentials)
 }
 
-impl Store {
-    /// One application as it is verified against.
-    pub async fn find_credential(&self, tenant: TenantId, application: ApplicationId) -> Result<Option<Credential>> {
-        let rows: Vec<CredentialRow> = self
-            .all(
-                "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
+const FIND: &str = "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
                  a.created_at, a.updated_at, l.grants as level_grants, s.id as secret_id, s.hash as secret_hash, \
                  s.expires_at as secret_expires_at \
                  from applications a \
                  left join access_levels l on l.tenant_id = a.tenant_id and l.id = a.access_level_id \
                  left join secrets s on s.tenant_id = a.tenant_id and s.application_id = a.id \
-                 where a.tenant_id = $1 and a.id = $2",
-                args![tenant, application],
-            )
-            .await?;
+                 where a.tenant_id = $1 and a.id = $2";
+
+impl Tx {
+    /// One application as it is verified against, as this unit sees it.
+    pub async fn find_credential(
+        &mut self,
+        tenant: TenantId,
+        application: ApplicationId,
+    ) -> Result<Option<Credential>> {
+        let rows: Vec<CredentialRow> = self.all(FIND, args![tenant, application]).await?;
+        Ok(assemble(rows)?.pop())
+    }
+}
+
+impl Store {
+    /// One application as it is verified against.
+    pub async fn find_credential(&self, tenant: TenantId, application: ApplicationId) -> Result<Option<Credential>> {
+        let rows: Vec<CredentialRow> = self.all(FIND, args![tenant, application]).await?;
         Ok(assemble(rows)?.pop())
     }
 }

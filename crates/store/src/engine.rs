@@ -11,7 +11,7 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -74,6 +74,8 @@ pub(crate) struct Inner {
     statements: AtomicU64,
     commits: AtomicU64,
     pub(crate) hold: Mutex<Option<PgConnection>>,
+    /// Counts who has held the store; 0 where nobody has to.
+    pub(crate) epoch: AtomicI64,
 }
 
 pub(crate) enum Pools {
@@ -119,6 +121,7 @@ impl Store {
             statements: AtomicU64::new(0),
             commits: AtomicU64::new(0),
             hold: Mutex::default(),
+            epoch: AtomicI64::new(0),
         }));
         for weak in settings.iter().filter(|setting| !setting.strong.contains(&setting.value.as_str())) {
             let Setting { name, value, strong, remedy } = weak;

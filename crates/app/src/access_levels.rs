@@ -3,7 +3,7 @@
 use crate::App;
 use crate::applications::changed;
 use crate::caller::Caller;
-use crate::unit::{Effect, OnceFor, Posted, Unit};
+use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
 use claviger_domain::access_level::{AccessLevel, AccessLevelPatch, Export, NewAccessLevel, refuse_built_in};
 use claviger_domain::application::Reach;
 use claviger_domain::audit::Target;
@@ -66,7 +66,7 @@ impl App {
     }
 
     /// Edits an access level; holds for every application that uses it when this returns. Needs `access-levels:UPDATE`
-    /// and every right in it before and after.
+    /// and every right in it before and after; where an application that uses it reaches beneath, a reach as wide.
     pub async fn update_access_level(
         self: &Arc<Self>,
         caller: &Caller,
@@ -77,7 +77,7 @@ impl App {
     ) -> Result<AccessLevel> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Update)?;
-        self.unit(caller, tenant, move |unit| {
+        self.unit(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, move |unit| {
             Box::pin(async move {
                 let before = unit.own_level(tenant, id, if_match).await?;
                 let mut after = before.clone();
@@ -85,12 +85,16 @@ impl App {
                     Some(name) => name,
                     None => Name::parse("/name", &before.name)?,
                 };
+                unit.refuse_built_in_name(&name)?;
                 name.as_str().clone_into(&mut after.name);
                 after.description = patch.description.unwrap_or(after.description);
                 after.grants = patch.grants.unwrap_or(after.grants);
                 after.version += 1;
                 after.updated_at = unit.now;
                 unit.covers_level(&after.grants)?;
+                if unit.tx.level_reaches_beneath(tenant, id).await? {
+                    unit.caller.covers(&GrantSet::default(), Reach::Beneath)?;
+                }
                 unit.tx.update_access_level(tenant, &after, &name.key()).await?;
                 unit.record("access_level.updated", target(&after), changed(&describe(&before), &describe(&after)));
                 unit.affects(Effect::Level(tenant, id));
@@ -174,7 +178,7 @@ impl App {
     ) -> Result<()> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Delete)?;
-        self.unit(caller, tenant, move |unit| {
+        self.unit(caller, Needs { tenant, right: (PERMISSION, Verb::Delete) }, move |unit| {
             Box::pin(async move {
                 let level = unit.own_level(tenant, id, if_match).await?;
                 let users = unit.tx.list_level_users(tenant, id).await?;
@@ -184,15 +188,17 @@ impl App {
                 if !referrers.is_empty() {
                     let names: Vec<_> = referrers.iter().take(10).map(|user| user.name.as_str()).collect();
                     let detail = format!(
-                        "{} is used by {} applications ({}); give them another access level first",
+                        "{} is used by {} {} ({}); give them another access level first",
                         level.name,
                         referrers.len(),
+                        if referrers.len() == 1 { "application" } else { "applications" },
                         names.join(", ")
                     );
                     return Err(Error::Conflict { code: "access_level_in_use", detail, referrers });
                 }
                 unit.tx.delete_access_level(tenant, id).await?;
                 unit.record("access_level.deleted", target(&level), Map::new());
+                unit.affects(Effect::Level(tenant, id));
                 Ok(())
             })
         })
@@ -207,9 +213,10 @@ impl App {
         copied_from: Option<AccessLevelId>,
         once: Option<OnceFor<AccessLevel>>,
     ) -> Result<Posted<AccessLevel>> {
-        self.unit_once(caller, tenant, once, move |unit| {
+        self.unit_once(caller, Needs { tenant, right: (PERMISSION, Verb::Create) }, once, move |unit| {
             Box::pin(async move {
                 unit.covers_level(&new.grants)?;
+                unit.refuse_built_in_name(&new.name)?;
                 let level = AccessLevel {
                     id: AccessLevelId::new(unit.now, unit.app.state.random.bytes()?),
                     tenant_id: Some(tenant),
@@ -242,6 +249,18 @@ impl Unit {
         crate::check_version(if_match, level.version)?;
         self.covers_level(&level.grants)?;
         Ok(level)
+    }
+
+    /// A level of a tenant stands in one list with the built-in ones, and must not pass for one of them.
+    fn refuse_built_in_name(&self, name: &Name) -> Result<()> {
+        for level in self.app.state.catalogue.levels() {
+            if Name::parse("/name", &level.name)?.key() == name.key() {
+                let detail =
+                    format!("{} is the name of an access level that comes with the server; choose another", level.name);
+                return Err(Error::conflict("access_level_name_taken", detail));
+            }
+        }
+        Ok(())
     }
 
     fn covers_level(&self, grants: &Grants) -> Result<()> {

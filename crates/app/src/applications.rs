@@ -3,7 +3,7 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::secrets::MintedSecret;
-use crate::unit::{Effect, OnceFor, Posted, Unit};
+use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
 use claviger_domain::application::{Application, ApplicationPatch, NewApplication, Reach, Rights, Secret};
 use claviger_domain::audit::Target;
 use claviger_domain::error::Referrer;
@@ -37,7 +37,7 @@ impl App {
     ) -> Result<Posted<CreatedApplication>> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Create)?;
-        self.unit_once(caller, tenant, once, move |unit| {
+        self.unit_once(caller, Needs { tenant, right: (PERMISSION, Verb::Create) }, once, move |unit| {
             Box::pin(async move {
                 let wanted = unit.rights_of(tenant, &new.rights).await?;
                 unit.caller.covers(&wanted, new.reach)?;
@@ -87,7 +87,7 @@ impl App {
         id: ApplicationId,
     ) -> Result<(Application, Vec<Secret>)> {
         let application = self.find_application(caller, tenant, id).await?;
-        let secrets = self.state.store.list_secrets(application.tenant_id, id).await?;
+        let secrets = self.live_secrets(application.tenant_id, id).await?;
         Ok((application, secrets))
     }
 
@@ -115,7 +115,7 @@ impl App {
     ) -> Result<Application> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Update)?;
-        self.unit(caller, tenant, move |unit| {
+        self.unit(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, move |unit| {
             Box::pin(async move {
                 let before = unit.application_within_rights(tenant, id, if_match).await?;
                 let name_key = patch.name.as_ref().map(claviger_domain::name::Name::key);
@@ -147,7 +147,7 @@ impl App {
     ) -> Result<()> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Delete)?;
-        self.unit(caller, tenant, move |unit| {
+        self.unit(caller, Needs { tenant, right: (PERMISSION, Verb::Delete) }, move |unit| {
             Box::pin(async move {
                 let application = unit.application_within_rights(tenant, id, if_match).await?;
                 if unit.caller.record().id == id {

@@ -32,18 +32,18 @@ impl App {
     /// Makes sure that no other server changes the store behind the keyring's back, and refuses every call when that
     /// cannot be known: at once when another server has taken over, after a while when the store does not answer (nobody
     /// can change anything then).
-    async fn keep_hold(&self, mut stopping: watch::Receiver<bool>) {
+    async fn keep_hold(self: &Arc<Self>, mut stopping: watch::Receiver<bool>) {
         let mut confirmed = Instant::now();
         while !*stopping.borrow() {
             let sent = Instant::now();
-            let held = self.state.store.hold_alone().await;
+            let held = self.confirm_hold().await;
             let refuse = match &held {
                 Ok(()) => {
                     confirmed = sent;
                     false
                 }
                 Err(Error::Conflict { .. }) => true,
-                Err(_) => confirmed.elapsed() > UNCONFIRMED_MAX,
+                Err(_) => self.state.followed.lock().lost || confirmed.elapsed() > UNCONFIRMED_MAX,
             };
             if self.state.refusing.swap(refuse, Ordering::AcqRel) != refuse {
                 tracing::error!(refuse, ?held, "whether this server may answer has changed");
@@ -101,6 +101,7 @@ impl App {
 
     /// Writes what the meter has counted. What cannot be written is kept for the next time.
     pub async fn flush_usage(&self) -> Result<()> {
+        let _writing = self.writing.lock().await;
         let mut flush = std::mem::take(&mut *self.state.unwritten.lock());
         let counted = self.state.meter.take(&self.state.catalogue);
         flush.usage.extend(counted.usage);
@@ -124,6 +125,7 @@ impl App {
 
     /// Writes the denials that are due.
     pub async fn flush_denials(&self) -> Result<()> {
+        let _writing = self.writing.lock().await;
         let due = self.state.denials.take(self.state.clock.now());
         self.write_tallies(due).await
     }

@@ -8,7 +8,7 @@ use claviger_domain::address::Origin;
 use claviger_domain::application::Reach;
 use claviger_domain::audit::Actor;
 use claviger_domain::grants::{GrantSet, Right, Verb};
-use claviger_domain::id::{ClientId, TenantId};
+use claviger_domain::id::{ClientId, SecretId, TenantId};
 use claviger_domain::rate::{Quota, RateLimit};
 use claviger_domain::usage::Outcome;
 use claviger_domain::{Error, Result};
@@ -19,6 +19,8 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Caller {
     pub(crate) record: Arc<Record>,
+    /// The secret it was verified by.
+    pub(crate) secret: SecretId,
     pub(crate) state: Arc<State>,
     pub(crate) origin: Origin,
     pub(crate) quota: Option<(RateLimit, Quota)>,
@@ -87,6 +89,12 @@ impl Caller {
         let missing = Right::new(permission, verb);
         self.deny(missing.to_string());
         Err(Error::missing(missing))
+    }
+
+    /// Whether it holds a right; counts nothing.
+    pub(crate) fn holds(&self, permission: &str, verb: Verb) -> bool {
+        let found = self.state.catalogue.find(permission);
+        found.is_some_and(|permission| self.record.policy.held.has(permission.index, verb))
     }
 
     /// Counts a call that needs no right.

@@ -1,5 +1,10 @@
 //! Signed heads: each minute the end of every audit chain that has moved is signed (Ed25519) and logged, so that whoever
-//! can write the database still cannot rewrite the past unseen. And the verifier.
+//! can write the database still cannot rewrite the past unseen. A head is signed only where its chain goes on from the one
+//! signed before.
+
+mod chains;
+
+pub use chains::{Verification, verify_chains};
 
 use crate::App;
 use crate::state::State;
@@ -7,19 +12,18 @@ use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use claviger_domain::audit::{GENESIS, link};
 use claviger_domain::id::TenantId;
 use claviger_domain::{Error, Result};
-use claviger_store::Store;
 use claviger_store::system::SignedHead;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 
 const SEALED_SEED: &str = "audit_key_sealed";
 const PUBLIC_KEY: &str = "audit_key_public";
-const VERIFY_PAGE: i64 = 2_000;
+const PAGE: i64 = 2_000;
 
 /// Signs heads.
 pub struct HeadSigner {
     pair: Ed25519KeyPair,
-    signed: Mutex<HashMap<TenantId, i64>>,
+    signed: Mutex<HashMap<TenantId, (i64, [u8; 32])>>,
 }
 
 impl HeadSigner {
@@ -30,6 +34,9 @@ impl HeadSigner {
         let mut tx = state.store.begin().await?;
         let seed = match tx.find_setting(SEALED_SEED).await? {
             Some(sealed) => state.root_key.open(root, SEALED_SEED, &sealed)?,
+            None if tx.find_setting(PUBLIC_KEY).await?.is_some() => {
+                return Err(Error::Internal("the audit signing key is gone from the store".into()));
+            }
             None => {
                 let seed = state.random.bytes::<32>()?;
                 let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(fail)?;
@@ -38,8 +45,13 @@ impl HeadSigner {
                 seed.to_vec()
             }
         };
-        tx.commit().await?;
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(fail)?;
+        if tx.find_setting(PUBLIC_KEY).await?.as_deref() != Some(pair.public_key().as_ref()) {
+            return Err(Error::Internal(
+                "the audit key in the store is not the one that this server signs with".into(),
+            ));
+        }
+        tx.commit().await?;
         Ok(Self { pair, signed: Mutex::default() })
     }
 
@@ -55,12 +67,18 @@ impl App {
         self.heads.public_key()
     }
 
-    /// Signs the head of every chain that has moved since it was last signed.
+    /// Signs the head of every chain that has moved since it was last signed. A chain that does not go on from there is
+    /// not signed, and logged.
     pub async fn sign_heads(&self) -> Result<()> {
         let now = self.state.clock.now();
         let mut moved = Vec::new();
         for (tenant, number, hash) in self.state.store.list_heads().await? {
-            if self.heads.signed.lock().get(&tenant) == Some(&number) {
+            let known = self.heads.signed.lock().get(&tenant).copied();
+            if known == Some((number, hash)) {
+                continue;
+            }
+            if !self.goes_on(tenant, known, (number, hash)).await? {
+                tracing::error!(%tenant, number, "the audit record does not go on from its last signed head: it was changed");
                 continue;
             }
             let signature = self.heads.pair.sign(&statement(tenant, number, &hash)).as_ref().to_vec();
@@ -78,9 +96,38 @@ impl App {
                 tenant = %head.tenant, number = head.number, hash = hex(&head.hash), signature = hex(&head.signature),
                 "audit head signed"
             );
-            self.heads.signed.lock().insert(head.tenant, head.number);
+            self.heads.signed.lock().insert(head.tenant, (head.number, head.hash));
         }
         Ok(())
+    }
+
+    /// Whether the chain leads from the head that was signed last to `head`.
+    async fn goes_on(&self, tenant: TenantId, known: Option<(i64, [u8; 32])>, head: (i64, [u8; 32])) -> Result<bool> {
+        let store = &self.state.store;
+        let (mut number, mut hash) = match known {
+            Some(known) => known,
+            None => match store.last_signed_head(tenant).await? {
+                None => (0, GENESIS),
+                Some(last) => {
+                    let key = UnparsedPublicKey::new(&ED25519, self.heads.pair.public_key().as_ref());
+                    if key.verify(&statement(tenant, last.number, &last.hash), &last.signature).is_err() {
+                        return Ok(false);
+                    }
+                    (last.number, last.hash)
+                }
+            },
+        };
+        while number < head.0 {
+            let page = store.list_audit_after(tenant, number, None, PAGE.min(head.0 - number)).await?;
+            if page.is_empty() {
+                break;
+            }
+            for entry in page {
+                number = entry.number;
+                hash = link(&hash, &entry.canonical);
+            }
+        }
+        Ok((number, hash) == head)
     }
 
     fn public_key_id(&self) -> String {
@@ -95,90 +142,4 @@ fn statement(tenant: TenantId, number: i64, hash: &[u8; 32]) -> Vec<u8> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// What the verifier found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verification {
-    /// Chains looked at.
-    pub chains: usize,
-    /// Entries looked at.
-    pub entries: i64,
-    /// Signed heads looked at.
-    pub signed_heads: usize,
-    /// What is wrong, each naming tenant and entry; empty when every chain is whole.
-    pub faults: Vec<String>,
-}
-
-/// Walks every chain of a store: numbers without gaps, each hash from the one before, each signed head on the chain and
-/// signed by the store's key, which must be `public_key` (hexadecimal) where one is given. Reads only, and needs no root key.
-pub async fn verify_chains(store: &Store, public_key: Option<&str>) -> Result<Verification> {
-    let mut found = Verification::default();
-    let stored = store.read_setting(PUBLIC_KEY).await?.unwrap_or_default();
-    if let Some(expected) = public_key.filter(|expected| !expected.eq_ignore_ascii_case(&hex(&stored))) {
-        found.faults.push(format!("the store's audit key is {}, expected was {expected}", hex(&stored)));
-    }
-    let key = UnparsedPublicKey::new(&ED25519, stored);
-    for (tenant, last, head) in store.list_heads().await? {
-        found.chains += 1;
-        let heads: HashMap<i64, SignedHead> =
-            store.list_signed_heads(tenant).await?.into_iter().map(|head| (head.number, head)).collect();
-        found.signed_heads += heads.len();
-        let reached = verify_chain(store, tenant, &heads, &key, &mut found).await?;
-        match reached {
-            Some((number, hash)) if (number, hash) == (last, head) => {}
-            Some((number, _)) if number != last => {
-                found.faults.push(format!("tenant {tenant}: the chain ends at entry {number}, its head says {last}"));
-            }
-            Some((number, _)) => {
-                found.faults.push(format!("tenant {tenant}: the head's hash is not that of entry {number}"))
-            }
-            None => {}
-        }
-        if let Some(beyond) = heads.keys().filter(|number| **number > last).max() {
-            found
-                .faults
-                .push(format!("tenant {tenant}: a head was signed at entry {beyond}, the chain ends at {last}"));
-        }
-    }
-    Ok(found)
-}
-
-/// Walks one chain; none when it is broken, which is noted.
-async fn verify_chain(
-    store: &Store,
-    tenant: TenantId,
-    heads: &HashMap<i64, SignedHead>,
-    key: &UnparsedPublicKey<Vec<u8>>,
-    found: &mut Verification,
-) -> Result<Option<(i64, [u8; 32])>> {
-    let (mut number, mut hash) = (0, GENESIS);
-    loop {
-        let page = store.list_audit_after(tenant, number, None, VERIFY_PAGE).await?;
-        if page.is_empty() {
-            return Ok(Some((number, hash)));
-        }
-        for entry in page {
-            found.entries += 1;
-            if entry.number != number + 1 {
-                found.faults.push(format!("tenant {tenant}: entry {} is missing", number + 1));
-                return Ok(None);
-            }
-            number = entry.number;
-            hash = link(&hash, &entry.canonical);
-            let body: serde_json::Value = serde_json::from_str(&entry.canonical).unwrap_or_default();
-            let placed = body.get("number").and_then(serde_json::Value::as_i64) == Some(number)
-                && body.get("tenant_id").and_then(serde_json::Value::as_str) == Some(tenant.to_string().as_str())
-                && body.get("at").and_then(serde_json::Value::as_str) == Some(entry.at.to_string().as_str());
-            if hash != entry.hash || !placed {
-                found.faults.push(format!("tenant {tenant}: entry {number} was changed, or one before it"));
-                return Ok(None);
-            }
-            let Some(head) = heads.get(&number) else { continue };
-            if head.hash != hash || key.verify(&statement(tenant, number, &hash), &head.signature).is_err() {
-                found.faults.push(format!("tenant {tenant}: the signed head at entry {number} does not fit the chain"));
-                return Ok(None);
-            }
-        }
-    }
 }

@@ -13,9 +13,12 @@ pub mod heads;
 pub mod jobs;
 pub mod live;
 pub mod random;
+mod renewal;
+pub mod rotation;
 pub mod seal;
 pub mod secrets;
 pub mod setup;
+pub mod simulations;
 mod state;
 pub mod tenants;
 pub mod unit;
@@ -31,10 +34,11 @@ use crate::live::meter::Meter;
 use crate::live::tree::Tree;
 use crate::random::Random;
 use crate::seal::RootKey;
-use crate::state::State;
+use crate::state::{Followed, State};
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::{Error, Result};
 use claviger_store::Store;
+use claviger_store::hold::Hold;
 use std::sync::{Arc, OnceLock};
 
 const HOLD_TRIES: usize = 20;
@@ -45,6 +49,8 @@ pub struct App {
     pub(crate) state: Arc<State>,
     pub(crate) no_request: Arc<RequestLine>,
     pub(crate) refreshing: tokio::sync::Mutex<()>,
+    /// Held while what was counted is written, so that whoever asks for it to be written waits for what is under way.
+    pub(crate) writing: tokio::sync::Mutex<()>,
     pub(crate) heads: heads::HeadSigner,
 }
 
@@ -66,7 +72,7 @@ impl App {
     /// Opens the server on a store: proves the root key and reads the tree of tenants. Applications are loaded by
     /// [`App::load_keyring`], which may go on while the server serves. Refused while another server has the store.
     pub async fn open(parts: Parts) -> Result<Arc<Self>> {
-        hold(&parts.store).await?;
+        let held = hold(&parts.store).await?;
         let catalogue = Arc::new(parts.catalogue);
         let state = State {
             store: parts.store,
@@ -83,6 +89,7 @@ impl App {
             unwritten: parking_lot::Mutex::default(),
             refusing: std::sync::atomic::AtomicBool::new(false),
             fault: parking_lot::Mutex::default(),
+            followed: parking_lot::Mutex::new(Followed { revision: held.revision, lost: false }),
         };
         setup::prove_root_key(&state).await?;
         let heads = heads::HeadSigner::open(&state).await?;
@@ -90,6 +97,7 @@ impl App {
             state: Arc::new(state),
             no_request: Arc::default(),
             refreshing: tokio::sync::Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
             heads,
         });
         app.load_tree().await?;
@@ -158,6 +166,11 @@ impl App {
         self.state.keyring.len()
     }
 
+    /// How many access levels are in memory.
+    pub fn access_levels_loaded(&self) -> usize {
+        self.state.levels.len()
+    }
+
     /// The tenant of an org key, if it is the caller's own or within its reach.
     pub fn find_org(&self, caller: &caller::Caller, org_key: &str) -> Result<Arc<live::tree::TenantNode>> {
         let node = self.state.tree.find_org(org_key).ok_or(Error::NotFound("organization"))?;
@@ -166,7 +179,7 @@ impl App {
 }
 
 /// Takes the hold on the store. A server that was killed may seem to have it for a moment longer.
-async fn hold(store: &Store) -> Result<()> {
+async fn hold(store: &Store) -> Result<Hold> {
     for _ in 0..HOLD_TRIES {
         match store.hold_alone().await {
             Err(Error::Conflict { .. }) => tokio::time::sleep(HOLD_PAUSE).await,

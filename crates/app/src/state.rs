@@ -32,8 +32,19 @@ pub struct State {
     pub(crate) refusing: AtomicBool,
     /// What keeps the server from its work, if anything does.
     pub(crate) fault: Mutex<Option<&'static str>>,
+    /// What is known of the store's revisions.
+    pub(crate) followed: Mutex<Followed>,
     /// What was counted and could not be written yet.
     pub(crate) unwritten: Mutex<Flush>,
+}
+
+/// How far memory has followed the store.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Followed {
+    /// The sum of all revisions when the hold was last confirmed.
+    pub(crate) revision: i64,
+    /// Whether the hold was lost since, and memory has not been compared with the store yet.
+    pub(crate) lost: bool,
 }
 
 impl State {

@@ -3,7 +3,7 @@
 use crate::App;
 use crate::applications::changed;
 use crate::caller::Caller;
-use crate::unit::{Effect, OnceFor, Posted};
+use crate::unit::{Effect, Needs, OnceFor, Posted};
 use claviger_domain::audit::Target;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{OrgKey, TenantId};
@@ -35,7 +35,7 @@ impl App {
             let message = format!("the tree would have more than {DEPTH_MAX} levels");
             return Err(Error::invalid("/parent_id", message, "put it higher up"));
         }
-        self.unit_once(caller, parent.id, once, move |unit| {
+        self.unit_once(caller, Needs { tenant: parent.id, right: (PERMISSION, Verb::Create) }, once, move |unit| {
             Box::pin(async move {
                 let random = &unit.app.state.random;
                 let tenant = Tenant {
@@ -102,7 +102,7 @@ impl App {
         if own && patch.application_limit.is_some() && node.kind != Kind::Operator {
             return Err(from_above("application_limit"));
         }
-        self.unit(caller, node.id, move |unit| {
+        self.unit(caller, Needs { tenant: node.id, right: (PERMISSION, Verb::Update) }, move |unit| {
             Box::pin(async move {
                 let before = unit.tx.find_tenant(id).await?.ok_or(Error::NotFound("tenant"))?;
                 crate::check_version(if_match, before.version)?;

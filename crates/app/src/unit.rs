@@ -6,6 +6,7 @@
 use crate::App;
 use crate::caller::Caller;
 use claviger_domain::audit::{NewEntry, Target};
+use claviger_domain::grants::Verb;
 use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId};
 use claviger_domain::idempotency::Once;
 use claviger_domain::time::Timestamp;
@@ -53,6 +54,15 @@ pub enum Effect {
     Application(TenantId, ApplicationId),
     /// The grants of the access level were changed.
     Level(TenantId, AccessLevelId),
+}
+
+/// Where a verb acts, and with which right: asked for again when its turn has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Needs {
+    /// The tenant it was called with.
+    pub(crate) tenant: TenantId,
+    /// Permission and verb.
+    pub(crate) right: (&'static str, Verb),
 }
 
 /// A verb at work.
@@ -126,13 +136,13 @@ fn change(effect: &Effect) -> Change {
 }
 
 impl App {
-    /// Runs a verb on `tenant` as one transaction with one audit entry. Verbs of one tenant go one after the other.
-    pub(crate) async fn unit<T, F>(self: &Arc<Self>, caller: &Caller, tenant: TenantId, work: F) -> Result<T>
+    /// Runs a verb as one transaction with one audit entry. Verbs of one tenant go one after the other.
+    pub(crate) async fn unit<T, F>(self: &Arc<Self>, caller: &Caller, needs: Needs, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'a> FnOnce(&'a mut Unit) -> BoxFuture<'a, Result<T>> + Send + 'static,
     {
-        match self.unit_once(caller, tenant, None, work).await? {
+        match self.unit_once(caller, needs, None, work).await? {
             Posted::Done(done) => Ok(done),
             Posted::Replayed(_) => Err(Error::Internal("a unit without a key was replayed".into())),
         }
@@ -142,7 +152,7 @@ impl App {
     pub(crate) async fn unit_once<T, F>(
         self: &Arc<Self>,
         caller: &Caller,
-        tenant: TenantId,
+        needs: Needs,
         once: Option<OnceFor<T>>,
         work: F,
     ) -> Result<Posted<T>>
@@ -154,12 +164,14 @@ impl App {
         let running = tokio::spawn(async move {
             let now = app.state.clock.now();
             let tx = app.state.store.begin().await?;
+            let tenant = needs.tenant;
             let mut unit = Unit { app: Arc::clone(&app), caller, now, tx, tenant, entry: None, effects: Vec::new() };
             let owner = (unit.caller.tenant().id, unit.caller.record().id);
             if let Some(once) = &once {
                 match unit.tx.claim_once(owner.0, owner.1, &once.once, now).await? {
                     Claim::Fresh => {}
                     Claim::Replay(answer) => {
+                        unit.renew_caller(needs).await?;
                         // What was read may be of a unit that is not durable yet: this commit waits for it.
                         unit.tx.commit().await?;
                         return Ok(Posted::Replayed(kept(answer)));
@@ -168,6 +180,7 @@ impl App {
                 }
             }
             unit.tx.lock_tenant(tenant).await?;
+            unit.renew_caller(needs).await?;
             let done = work(&mut unit).await?;
             if let Some(once) = &once {
                 let kept = (once.keep)(&done);
@@ -175,40 +188,10 @@ impl App {
                 unit.tx.store_answer(owner.0, owner.1, &once.once, &answer).await?;
             }
             let effects = unit.finish().await?;
-            app.apply(&effects).await?;
+            app.apply(&effects).await;
             Ok(Posted::Done(done))
         });
         running.await.map_err(|_| Error::Internal("a unit of work ended early".into()))?
-    }
-
-    /// Makes memory what the store says about what has changed.
-    pub(crate) async fn apply(&self, effects: &[Effect]) -> Result<()> {
-        for effect in effects {
-            match effect {
-                Effect::Tenant(id) => self.refresh_tenant(*id).await?,
-                Effect::Application(tenant, id) => {
-                    self.state.keyring.refresh(self.state.surroundings(), *tenant, *id).await?;
-                }
-                Effect::Level(tenant, id) => self.refresh_level(*tenant, *id).await?,
-            }
-        }
-        Ok(())
-    }
-
-    async fn refresh_tenant(&self, id: TenantId) -> Result<()> {
-        let _lock = self.refreshing.lock().await;
-        if let Some(tenant) = self.state.store.find_tenant(id).await? {
-            self.state.tree.put(&tenant);
-        }
-        Ok(())
-    }
-
-    async fn refresh_level(&self, tenant: TenantId, id: AccessLevelId) -> Result<()> {
-        let _lock = self.refreshing.lock().await;
-        if let Some(level) = self.state.store.find_access_level(tenant, id).await? {
-            self.state.levels.put(id, &level.grants);
-        }
-        Ok(())
     }
 }
 

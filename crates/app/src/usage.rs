@@ -55,6 +55,19 @@ impl App {
         Ok((rows, self.state.store.last_use_of_rights(tenant, application).await?))
     }
 
+    /// When each right of an application was last used with success, by name. Needs `usage:READ`.
+    pub async fn last_use_of_rights(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        application: ApplicationId,
+    ) -> Result<Vec<(String, Timestamp)>> {
+        let tenant = caller.reach(tenant)?.id;
+        caller.allow(PERMISSION, Verb::Read)?;
+        self.state.store.find_application(tenant, application).await?.ok_or(Error::NotFound("application"))?;
+        self.state.store.last_use_of_rights(tenant, application).await
+    }
+
     async fn usage_page(&self, tenant: TenantId, query: &UsageQuery, page: &PageRequest) -> Result<Page<UsageRow>> {
         if query.until <= query.since {
             return Err(Error::invalid("until", "it does not lie after since", "give a later time"));

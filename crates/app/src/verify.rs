@@ -119,17 +119,17 @@ impl App {
             return Err(Error::Limited { limit, retry_after_seconds: quota.reset_seconds });
         }
         let request = Arc::clone(&self.no_request);
-        Ok(Found::Caller(Caller { record, state: Arc::clone(state), origin, quota, request }))
+        Ok(Found::Caller(Caller { record, secret, state: Arc::clone(state), origin, quota, request }))
     }
 
-    fn deny_known(&self, record: &Record, reason: String, origin: Origin, now: Timestamp) {
+    pub(crate) fn deny_known(&self, record: &Record, reason: String, origin: Origin, now: Timestamp) {
         let tenant_id = record.tenant.id;
         let denial = Denial { tenant_id, actor: record.client_id().to_string(), reason, address: origin.address() };
         self.state.denials.add(denial, tenant_id, now);
     }
 }
 
-fn check(record: &Record, secret: &LiveSecret, origin: Origin, now: Timestamp) -> Result<(), Refusal> {
+pub(crate) fn check(record: &Record, secret: &LiveSecret, origin: Origin, now: Timestamp) -> Result<(), Refusal> {
     if let Some(networks) = &record.policy.networks
         && !origin.address().is_some_and(|address| networks.contains(address))
     {

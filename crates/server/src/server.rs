@@ -7,7 +7,7 @@ use crate::data_dir::DataDir;
 use crate::edge::{self, Edge};
 use crate::metrics::{self, Counters};
 use crate::probe;
-use crate::root_key;
+use crate::root_key::{self, Found};
 use crate::tls::TlsReloader;
 use axum::Router;
 use claviger_api::kit::Api;
@@ -48,11 +48,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens everything; nothing is served yet, but connections are queued.
+    /// Opens everything; nothing is served yet, but connections are queued. `furnish` is called after a first start, before
+    /// the credentials file is written.
     ///
     /// # Errors
     /// In words for the operator.
-    pub async fn open(config: Config, clock: Clock, random: Random) -> Result<Self, Failure> {
+    pub async fn open(
+        config: Config,
+        clock: Clock,
+        random: Random,
+        furnish: impl AsyncFnOnce(&Arc<App>, &mut Credentials) -> Result<(), Failure>,
+    ) -> Result<Self, Failure> {
         let data_dir = DataDir::hold(&config.data_dir).map_err(Failure)?;
         let known = match &config.credentials_file {
             Some(path) => Credentials::read(path).map_err(Failure)?,
@@ -61,27 +67,34 @@ impl Server {
         let listener = edge::bind(config.listen).map_err(|error| Failure(format!("{}: {error}", config.listen)))?;
         let listening = listener.local_addr().map_err(|error| Failure(error.to_string()))?;
         let tls = open_tls(&config, &clock)?;
-        let root_key = root_key::find(&config, &random).map_err(Failure)?;
+        let Found { key: root_key, made } = root_key::find(&config, &random).map_err(Failure)?;
         let catalogue = load_catalogue(&config)?;
         let store = open_store(&config).await?;
         for name in store.migrate().await.map_err(failed)? {
             tracing::info!(name, "migration applied");
         }
-        let app = App::open(Parts { store, catalogue, root_key, clock, random }).await.map_err(failed)?;
+        let app = App::open(Parts { store, catalogue, root_key, clock, random })
+            .await
+            .map_err(|error| not_opened(error, made.as_deref()))?;
         let mut credentials = Credentials {
             base_url: base_url(&config, tls.as_deref(), listening),
             ca_file: ca_file(&config, tls.as_deref()),
             ..known
         };
-        // Written before anything is made, so that a file that cannot be written loses no secret.
-        write_credentials(&config, &credentials)?;
+        if let Some(path) = &config.credentials_file {
+            // Before anything is made, so that a place that cannot be written to loses no secret.
+            Credentials::try_place(path).map_err(Failure)?;
+        }
         let made = app.set_up().await.map_err(failed)?;
         let first_start = made.is_some();
         if let Some(made) = made {
             credentials.operator = Some(operator(made));
             credentials.samples.clear();
-            write_credentials(&config, &credentials)?;
             app.load_tree().await.map_err(failed)?;
+            furnish(&app, &mut credentials).await?;
+        }
+        if let Some(path) = &config.credentials_file {
+            credentials.write(path).map_err(Failure)?;
         }
         let (stop, stopping) = watch::channel(false);
         let background = tokio::spawn(Arc::clone(&app).run_background(stopping));
@@ -104,14 +117,6 @@ impl Server {
             server.tasks.push(tokio::spawn(Arc::clone(tls).watch(CERTIFICATES_EACH)));
         }
         Ok(server)
-    }
-
-    /// Writes the credentials file again, after something was added to it.
-    ///
-    /// # Errors
-    /// In words for the operator.
-    pub fn write_credentials(&self) -> Result<(), Failure> {
-        write_credentials(&self.config, &self.credentials)
     }
 
     /// The configuration it runs on.
@@ -201,7 +206,21 @@ pub async fn open_store(config: &Config) -> Result<Store, Failure> {
 }
 
 fn failed(error: claviger_domain::Error) -> Failure {
-    Failure(error.to_string())
+    error.into()
+}
+
+/// Why the app did not open. A key that was made only now and fits nothing must not lie where the right one belongs.
+fn not_opened(error: claviger_domain::Error, made: Option<&Path>) -> Failure {
+    match (&error, made) {
+        (claviger_domain::Error::Conflict { code: "root_key_mismatch", .. }, Some(path)) => {
+            let _ = std::fs::remove_file(path);
+            Failure::at(
+                path,
+                "there is no root key, and the store was set up with one; put that key here (backups leave it out)",
+            )
+        }
+        _ => failed(error),
+    }
 }
 
 fn open_tls(config: &Config, clock: &Clock) -> Result<Option<Arc<TlsReloader>>, Failure> {
@@ -254,13 +273,6 @@ fn base_url(config: &Config, tls: Option<&TlsReloader>, listening: SocketAddr) -
 fn ca_file(config: &Config, tls: Option<&TlsReloader>) -> Option<PathBuf> {
     let path = config.tls_ca_file.clone().or_else(|| tls.and_then(TlsReloader::ca_file).map(Path::to_path_buf))?;
     Some(std::path::absolute(&path).unwrap_or(path))
-}
-
-fn write_credentials(config: &Config, credentials: &Credentials) -> Result<(), Failure> {
-    match &config.credentials_file {
-        Some(path) => credentials.write(path).map_err(Failure),
-        None => Ok(()),
-    }
 }
 
 fn operator(made: FirstStart) -> Operator {

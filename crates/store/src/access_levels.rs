@@ -48,7 +48,7 @@ impl LevelRow {
 }
 
 fn name_taken(name: &str) -> String {
-    format!("the tenant has an access level called {name:?}; names differ by more than case")
+    format!("the tenant has an access level called {name:?} (upper and lower case are one); choose another")
 }
 
 impl Tx {
@@ -71,7 +71,7 @@ impl Tx {
             ],
         )
         .await
-        .map_err(|failure| failure.conflict("access_level_name_taken", name_taken(&level.name)))?;
+        .map_err(|failure| failure.refers_to("tenant").conflict("access_level_name_taken", name_taken(&level.name)))?;
         Ok(())
     }
 
@@ -129,6 +129,18 @@ impl Tx {
             )
             .await?;
         Ok(deleted == 1)
+    }
+
+    /// Whether an application that takes its rights from the level reaches beneath its tenant.
+    pub async fn level_reaches_beneath(&mut self, tenant: TenantId, level: AccessLevelId) -> Result<bool> {
+        let found: Option<(String,)> = self
+            .optional(
+                "select id from applications \
+                 where tenant_id = $1 and access_level_id = $2 and reach = 'beneath' limit 1",
+                args![tenant, level],
+            )
+            .await?;
+        Ok(found.is_some())
     }
 
     /// The applications that take their rights from the level, by id.

@@ -1,7 +1,7 @@
 //! Applications and their client ids.
 
 use crate::engine::Store;
-use crate::sql::{Tx, Value, args, corrupt, id_of, row};
+use crate::sql::{Engine, Tx, Value, args, corrupt, id_of, row};
 use crate::tenants::not_updated;
 use claviger_domain::application::{Application, Reach, Rights};
 use claviger_domain::grants::{grants_from_json, grants_to_json};
@@ -103,7 +103,7 @@ pub(crate) fn columns(tenant: TenantId, application: &Application, name_key: &st
 }
 
 fn name_taken(name: &str) -> String {
-    format!("the tenant has an application called {name:?}; names differ by more than case")
+    format!("the tenant has an application called {name:?} (upper and lower case are one); choose another")
 }
 
 impl Tx {
@@ -126,7 +126,7 @@ impl Tx {
             values,
         )
         .await
-        .map_err(|failure| failure.conflict("application_name_taken", name_taken(&application.name)))?;
+        .map_err(|failure| failure.refers_to("tenant").conflict("application_name_taken", name_taken(&application.name)))?;
         self.execute(
             "insert into client_ids (client_id, tenant_id, application_id) values ($1, $2, $3)",
             args![client_id, tenant, application.id],
@@ -181,6 +181,14 @@ impl Tx {
 
     /// Removes an application with its client id, secrets, usage and cursors; whether there was one.
     pub async fn delete_application(&mut self, tenant: TenantId, id: ApplicationId) -> Result<bool> {
+        // Waits for units that add a secret just now, and lets none begin; SQLite has one writer.
+        let lock = match self.engine() {
+            Engine::Sqlite => "select id from applications where tenant_id = $1 and id = $2",
+            Engine::Postgres => "select id from applications where tenant_id = $1 and id = $2 for update",
+        };
+        if self.optional::<(String,)>(lock, args![tenant, id]).await?.is_none() {
+            return Ok(false);
+        }
         for sql in [
             "delete from client_ids where tenant_id = $1 and application_id = $2",
             "delete from secrets where tenant_id = $1 and application_id = $2",

@@ -2,14 +2,14 @@
 
 use crate::applications::ApplicationRow;
 use crate::engine::Store;
-use crate::sql::{args, hash_of, id_of, row};
+use crate::sql::{Tx, args, corrupt, id_of};
 use claviger_domain::Result;
 use claviger_domain::application::Application;
 use claviger_domain::grants::{Grants, grants_from_json};
 use claviger_domain::id::{ApplicationId, SecretId, TenantId};
 use claviger_domain::secret::SecretHash;
 use claviger_domain::time::Timestamp;
-use std::collections::HashMap;
+use sqlx::Row;
 
 /// One application as it is verified against.
 #[derive(Clone, Debug)]
@@ -33,40 +33,27 @@ pub struct CredentialSecret {
     pub expires_at: Option<Timestamp>,
 }
 
-row! {
-    struct CredentialSecretRow {
-        tenant_id: String,
-        application_id: String,
-        id: String,
-        hash: Vec<u8>,
-        expires_at: Option<i64>,
-    }
-}
-
-/// An application's row joined with the grants of its level.
+/// An application's row joined with the grants of its level and one of its secrets. Whoever has two has two rows: one
+/// statement reads them, so that they fit each other.
 pub(crate) struct CredentialRow {
     application: ApplicationRow,
     level_grants: Option<String>,
-}
-
-impl CredentialRow {
-    /// The tenant's id as stored.
-    pub(crate) fn tenant_id(&self) -> &str {
-        &self.application.tenant_id
-    }
-
-    /// The application's id as stored.
-    pub(crate) fn id(&self) -> &str {
-        &self.application.id
-    }
+    secret_id: Option<String>,
+    secret_hash: Option<Vec<u8>>,
+    secret_expires_at: Option<i64>,
 }
 
 macro_rules! credential_row {
     ($row:ty) => {
         impl<'r> sqlx::FromRow<'r, $row> for CredentialRow {
             fn from_row(row: &'r $row) -> sqlx::Result<Self> {
-                let level_grants = sqlx::Row::try_get(row, "level_grants")?;
-                Ok(Self { application: ApplicationRow::from_row(row)?, level_grants })
+                Ok(Self {
+                    application: sqlx::FromRow::from_row(row)?,
+                    level_grants: row.try_get("level_grants")?,
+                    secret_id: row.try_get("secret_id")?,
+                    secret_hash: row.try_get("secret_hash")?,
+                    secret_expires_at: row.try_get("secret_expires_at")?,
+                })
             }
         }
     };
@@ -74,50 +61,68 @@ macro_rules! credential_row {
 credential_row!(sqlx::sqlite::SqliteRow);
 credential_row!(sqlx::postgres::PgRow);
 
-/// Puts rows of applications and rows of secrets together, in the order of the applications.
-pub(crate) fn assemble(rows: Vec<CredentialRow>, secrets: Vec<CredentialSecretRow>) -> Result<Vec<Credential>> {
-    let mut held: HashMap<(TenantId, ApplicationId), Vec<CredentialSecret>> = HashMap::with_capacity(rows.len());
-    for row in secrets {
-        let owner = (id_of!(TenantId, &row.tenant_id)?, id_of!(ApplicationId, &row.application_id)?);
-        held.entry(owner).or_default().push(CredentialSecret {
-            id: id_of!(SecretId, &row.id)?,
-            hash: hash_of(&row.hash)
-                .map(|hash| SecretHash::stored(&hash))?
-                .ok_or_else(|| crate::sql::corrupt("hash of the secret", &row.id))?,
-            expires_at: row.expires_at.map(Timestamp::from_micros),
-        });
+impl CredentialRow {
+    fn secret(&self) -> Result<Option<CredentialSecret>> {
+        let (Some(id), Some(hash)) = (&self.secret_id, &self.secret_hash) else { return Ok(None) };
+        Ok(Some(CredentialSecret {
+            id: id_of!(SecretId, id)?,
+            hash: SecretHash::stored(hash).ok_or_else(|| corrupt("hash of the secret", id))?,
+            expires_at: self.secret_expires_at.map(Timestamp::from_micros),
+        }))
     }
-    rows.into_iter()
-        .map(|row| {
-            let application = row.application.read()?;
-            let secrets = held.remove(&(application.tenant_id, application.id)).unwrap_or_default();
-            Ok(Credential { application, level_grants: row.level_grants.as_deref().map(grants_from_json), secrets })
-        })
-        .collect()
+}
+
+/// Puts rows together, by tenant and application; secrets are oldest first.
+pub(crate) fn assemble(mut rows: Vec<CredentialRow>) -> Result<Vec<Credential>> {
+    fn place(row: &CredentialRow) -> (&str, &str, Option<&str>) {
+        (&row.application.tenant_id, &row.application.id, row.secret_id.as_deref())
+    }
+    rows.sort_by(|one, other| place(one).cmp(&place(other)));
+    let mut credentials: Vec<Credential> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let secret = row.secret()?;
+        let application = row.application.read()?;
+        match credentials.last_mut() {
+            Some(last)
+                if last.application.id == application.id && last.application.tenant_id == application.tenant_id =>
+            {
+                last.secrets.extend(secret);
+            }
+            _ => credentials.push(Credential {
+                application,
+                level_grants: row.level_grants.as_deref().map(grants_from_json),
+                secrets: secret.into_iter().collect(),
+            }),
+        }
+    }
+    Ok(credentials)
+}
+
+const FIND: &str = "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
+                 a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
+                 a.created_at, a.updated_at, l.grants as level_grants, s.id as secret_id, s.hash as secret_hash, \
+                 s.expires_at as secret_expires_at \
+                 from applications a \
+                 left join access_levels l on l.tenant_id = a.tenant_id and l.id = a.access_level_id \
+                 left join secrets s on s.tenant_id = a.tenant_id and s.application_id = a.id \
+                 where a.tenant_id = $1 and a.id = $2";
+
+impl Tx {
+    /// One application as it is verified against, as this unit sees it.
+    pub async fn find_credential(
+        &mut self,
+        tenant: TenantId,
+        application: ApplicationId,
+    ) -> Result<Option<Credential>> {
+        let rows: Vec<CredentialRow> = self.all(FIND, args![tenant, application]).await?;
+        Ok(assemble(rows)?.pop())
+    }
 }
 
 impl Store {
     /// One application as it is verified against.
     pub async fn find_credential(&self, tenant: TenantId, application: ApplicationId) -> Result<Option<Credential>> {
-        let row: Option<CredentialRow> = self
-            .optional(
-                "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
-                 a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
-                 a.created_at, a.updated_at, l.grants as level_grants \
-                 from applications a left join access_levels l \
-                 on l.tenant_id = a.tenant_id and l.id = a.access_level_id \
-                 where a.tenant_id = $1 and a.id = $2",
-                args![tenant, application],
-            )
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let secrets = self
-            .all(
-                "select tenant_id, application_id, id, hash, expires_at from secrets \
-                 where tenant_id = $1 and application_id = $2 order by id",
-                args![tenant, application],
-            )
-            .await?;
-        Ok(assemble(vec![row], secrets)?.pop())
+        let rows: Vec<CredentialRow> = self.all(FIND, args![tenant, application]).await?;
+        Ok(assemble(rows)?.pop())
     }
 }

@@ -11,7 +11,7 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -21,7 +21,10 @@ pub const FILE: &str = "claviger.db";
 const STATEMENTS: usize = 256;
 const READERS: u32 = 4;
 const CONNECTIONS: u32 = 16;
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for a connection, or for the one writer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// After which rest a pooled connection is asked whether it still lives.
+const REST: Duration = Duration::from_secs(1);
 
 /// Where the data is, and how much may be risked.
 #[derive(Clone, Debug)]
@@ -60,11 +63,19 @@ impl std::fmt::Debug for Location {
 #[derive(Clone)]
 pub struct Store(pub(crate) Arc<Inner>);
 
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("engine", &self.engine()).finish_non_exhaustive()
+    }
+}
+
 pub(crate) struct Inner {
     pub(crate) pools: Pools,
     statements: AtomicU64,
     commits: AtomicU64,
     pub(crate) hold: Mutex<Option<PgConnection>>,
+    /// Counts who has held the store; 0 where nobody has to.
+    pub(crate) epoch: AtomicI64,
 }
 
 pub(crate) enum Pools {
@@ -110,6 +121,7 @@ impl Store {
             statements: AtomicU64::new(0),
             commits: AtomicU64::new(0),
             hold: Mutex::default(),
+            epoch: AtomicI64::new(0),
         }));
         for weak in settings.iter().filter(|setting| !setting.strong.contains(&setting.value.as_str())) {
             let Setting { name, value, strong, remedy } = weak;
@@ -201,7 +213,7 @@ impl Tx {
     pub async fn commit(self) -> Result<()> {
         let Self { inner, work, spoiled } = self;
         if spoiled {
-            return Err(Failure::of_spoiled_commit().into());
+            return Err(Failure::spoiled().into());
         }
         inner.count();
         match work {
@@ -279,11 +291,30 @@ fn prepare_file(directory: &Path) -> std::io::Result<PathBuf> {
 async fn open_postgres(url: &str) -> Result<(Pools, Vec<Setting>)> {
     let options: PgConnectOptions =
         url.parse().map_err(|_| Error::Unavailable("the database URL is not a PostgreSQL URL".into()))?;
-    let options = options.application_name("claviger").statement_cache_capacity(STATEMENTS).disable_statement_logging();
+    // A node that stalls inside a unit, as a suspended machine does, must not hold its locks for ever.
+    let options = options
+        .options([("idle_in_transaction_session_timeout", "30s")])
+        .application_name("claviger")
+        .statement_cache_capacity(STATEMENTS)
+        .disable_statement_logging();
+    // Alone first: the pool would try again until its patience ends, and then not say why.
+    let failed = |what: String| {
+        let (host, port) = (options.get_host(), options.get_port());
+        Error::Unavailable(format!("PostgreSQL at {host}:{port}: {what}"))
+    };
+    match tokio::time::timeout(PATIENCE, options.connect()).await {
+        Ok(Ok(connection)) => connection.close().await.map_err(Failure::from)?,
+        Ok(Err(sqlx::Error::Database(refused))) => return Err(failed(refused.message().to_owned())),
+        Ok(Err(error)) => return Err(failed(error.to_string())),
+        Err(_) => return Err(failed(format!("no answer within {} s", PATIENCE.as_secs()))),
+    }
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE)
         .test_before_acquire(false)
+        .before_acquire(|connection, rested| {
+            Box::pin(async move { Ok(rested.idle_for < REST || connection.ping().await.is_ok()) })
+        })
         .connect_with(options)
         .await
         .map_err(Failure::from)?;

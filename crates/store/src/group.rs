@@ -6,6 +6,7 @@
 //! commits what has gathered. So a caller that goes away, at whatever point, leaves nothing to clean up: a unit counts as
 //! discarded until its commit says otherwise.
 
+use crate::engine::PATIENCE;
 use crate::sql::Failure;
 use sqlx::{Connection, SqliteConnection};
 use std::future::Future;
@@ -70,7 +71,8 @@ impl Group {
 
     /// Waits for the writer and opens a unit.
     pub(crate) async fn begin(self: &Arc<Self>) -> Result<Unit, Failure> {
-        let turn = Arc::clone(&self.writer).lock_owned().await;
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.writer).lock_owned());
+        let turn = turn.await.map_err(|_| Failure::busy())?;
         let mut unit = Unit { turn: Some(turn), group: Arc::clone(self) };
         let entered = Finish::new(async move {
             let writer = unit.turn.as_mut().ok_or_else(Failure::closed)?;

@@ -14,7 +14,7 @@ pub mod changes;
 pub mod credentials;
 mod engine;
 mod group;
-mod hold;
+pub mod hold;
 pub mod idempotency;
 pub mod jobs;
 pub mod journal;

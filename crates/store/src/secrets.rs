@@ -70,6 +70,23 @@ impl Tx {
                 secret.expires_at
             ],
         )
+        .await
+        .map_err(|failure| failure.refers_to("application"))?;
+        Ok(())
+    }
+
+    /// Sets when a secret stops.
+    pub async fn end_secret(
+        &mut self,
+        tenant: TenantId,
+        application: ApplicationId,
+        secret: SecretId,
+        end: Timestamp,
+    ) -> Result<()> {
+        self.execute(
+            "update secrets set expires_at = $4 where tenant_id = $1 and application_id = $2 and id = $3",
+            args![tenant, application, secret, end],
+        )
         .await?;
         Ok(())
     }

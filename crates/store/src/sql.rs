@@ -8,9 +8,10 @@ use crate::group::Unit;
 use claviger_domain::Error;
 use claviger_domain::id::{AccessLevelId, ApplicationId, JobId, SecretId, TenantId};
 use claviger_domain::time::Timestamp;
+use sqlx::error::DatabaseError;
 use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Arguments, AssertSqlSafe, Encode, FromRow, Postgres, SqlSafeStr, SqlStr, Type};
+use sqlx::sqlite::{SqliteError, SqliteRow};
+use sqlx::{Arguments, Encode, FromRow, Postgres, SqlSafeStr, SqlStr, Type};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -174,6 +175,12 @@ macro_rules! in_unit {
     }};
 }
 
+impl std::fmt::Debug for Tx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tx").field("spoiled", &self.spoiled).finish_non_exhaustive()
+    }
+}
+
 impl Tx {
     /// Reads all rows.
     pub(crate) async fn all<T: Record>(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<T>, Failure> {
@@ -189,6 +196,14 @@ impl Tx {
         in_unit!(self, values, |connection, arguments| sqlx::query_as_with(sql, arguments)
             .fetch_optional(connection)
             .await)
+    }
+
+    /// The engine: for the few texts that must differ.
+    pub(crate) fn engine(&self) -> Engine {
+        match &self.work {
+            Work::Sqlite(_) => Engine::Sqlite,
+            Work::Postgres(_) => Engine::Postgres,
+        }
     }
 
     /// Reads the one row there must be.
@@ -228,7 +243,7 @@ impl Tx {
                 places.push(')');
             }
             // The text consists of a fixed one and of places counted here; every value is bound.
-            let text = AssertSqlSafe(sql.replacen("{rows}", &places, 1)).into_sql_str();
+            let text = sqlx::AssertSqlSafe(sql.replacen("{rows}", &places, 1)).into_sql_str();
             touched += self.run(text, batch.into_iter().flatten().collect()).await?;
         }
         Ok(touched)
@@ -249,33 +264,46 @@ const ROWS_MAX: usize = 128;
 pub(crate) struct Failure {
     kind: FailureKind,
     text: String,
+    /// What the statement refers to, if that may be gone.
+    noun: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum FailureKind {
     Unique,
+    Reference,
     Unavailable,
     Other,
 }
 
 impl Failure {
+    fn new(kind: FailureKind, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into(), noun: None }
+    }
+
     /// The store is closed, or closing.
     pub(crate) fn closed() -> Self {
-        Self { kind: FailureKind::Unavailable, text: "the store is closed".into() }
+        Self::new(FailureKind::Unavailable, "the store is closed")
     }
 
-    fn spoiled() -> Self {
-        Self { kind: FailureKind::Other, text: "a statement of this unit has failed; it can only be dropped".into() }
+    /// The writer was not to be had in time.
+    pub(crate) fn busy() -> Self {
+        Self::new(FailureKind::Unavailable, "the database is busy: the writer was not free in time")
     }
 
-    /// The error of a unit that was to be committed after a statement in it had failed.
-    pub(crate) fn of_spoiled_commit() -> Self {
-        Self::spoiled()
+    /// A statement of the unit has failed before.
+    pub(crate) fn spoiled() -> Self {
+        Self::new(FailureKind::Other, "a statement of this unit has failed; it can only be dropped")
     }
 
     /// The error for a statement whose unique keys may clash: a conflict if that happened.
     pub(crate) fn conflict(self, code: &'static str, detail: impl Into<String>) -> Error {
         if self.kind == FailureKind::Unique { Error::conflict(code, detail) } else { self.into() }
+    }
+
+    /// Says which noun the statement refers to: the error if that is gone.
+    pub(crate) fn refers_to(self, noun: &'static str) -> Self {
+        Self { noun: Some(noun), ..self }
     }
 }
 
@@ -283,7 +311,8 @@ impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         let kind = match &error {
             sqlx::Error::Database(inner) if inner.is_unique_violation() => FailureKind::Unique,
-            sqlx::Error::Database(inner) if is_passing(inner.code().as_deref()) => FailureKind::Unavailable,
+            sqlx::Error::Database(inner) if inner.is_foreign_key_violation() => FailureKind::Reference,
+            sqlx::Error::Database(inner) if is_passing(inner.as_ref()) => FailureKind::Unavailable,
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::PoolTimedOut
@@ -291,26 +320,27 @@ impl From<sqlx::Error> for Failure {
             | sqlx::Error::WorkerCrashed => FailureKind::Unavailable,
             _ => FailureKind::Other,
         };
-        Self { kind, text: error.to_string() }
+        Self::new(kind, error.to_string())
     }
 }
 
-/// Whether a code stands for a state of the database that may pass: SQLSTATE classes 08 (connection), 40 (deadlock),
-/// 53 (resources), 57P (shutdown), 25006 (a server that has become a standby); on SQLite, by the low byte, busy (5),
-/// locked (6), input or output error (10), disk full (13), cannot open (14).
-fn is_passing(code: Option<&str>) -> bool {
-    let Some(code) = code else { return false };
-    if code.len() == 5 {
-        return ["08", "40", "53", "57P"].iter().any(|class| code.starts_with(class)) || code == "25006";
+/// Whether an error speaks of a state that may pass. On SQLite by the low byte of the code: busy (5), locked (6), input or
+/// output error (10), disk full (13), cannot open (14). On PostgreSQL by SQLSTATE: connection (08), deadlock (40), resources
+/// (53), shutdown (57), idle too long (25P03), a server that has become a standby (25006).
+fn is_passing(error: &dyn DatabaseError) -> bool {
+    let code = error.code().unwrap_or_default();
+    match error.try_downcast_ref::<SqliteError>() {
+        Some(_) => code.parse::<i64>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14)),
+        None => ["08", "40", "53", "57", "25P03", "25006"].iter().any(|class| code.starts_with(class)),
     }
-    code.parse::<i64>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))
 }
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        match failure.kind {
-            FailureKind::Unavailable => Self::Unavailable(failure.text),
-            FailureKind::Unique | FailureKind::Other => Self::Internal(failure.text),
+        match (failure.kind, failure.noun) {
+            (FailureKind::Unavailable, _) => Self::Unavailable(failure.text),
+            (FailureKind::Reference, Some(noun)) => Self::NotFound(noun),
+            _ => Self::Internal(failure.text),
         }
     }
 }

@@ -44,6 +44,19 @@ row! {
     }
 }
 
+impl SignedHeadRow {
+    fn read(self) -> Result<SignedHead> {
+        Ok(SignedHead {
+            tenant: id_of!(TenantId, &self.tenant_id)?,
+            number: self.number,
+            hash: hash_of(&self.hash)?,
+            signed_at: Timestamp::from_micros(self.signed_at),
+            key_id: self.key_id,
+            signature: self.signature,
+        })
+    }
+}
+
 impl Store {
     /// A setting of the store, read outside any unit.
     pub async fn read_setting(&self, name: &str) -> Result<Option<Vec<u8>>> {
@@ -87,27 +100,25 @@ impl Store {
             .all(
                 "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
-                 a.created_at, a.updated_at, l.grants as level_grants \
-                 from applications a left join access_levels l \
-                 on l.tenant_id = a.tenant_id and l.id = a.access_level_id \
-                 where (a.tenant_id, a.id) > ($1, $2) order by a.tenant_id, a.id limit $3",
-                args![&tenant, &application, limit],
+                 a.created_at, a.updated_at, l.grants as level_grants, s.id as secret_id, s.hash as secret_hash, \
+                 s.expires_at as secret_expires_at \
+                 from ( \
+                     select * from applications where (tenant_id, id) > ($1, $2) order by tenant_id, id limit $3 \
+                 ) a \
+                 left join access_levels l on l.tenant_id = a.tenant_id and l.id = a.access_level_id \
+                 left join secrets s on s.tenant_id = a.tenant_id and s.application_id = a.id",
+                args![tenant, application, limit],
             )
             .await?;
-        let Some(last) = rows.last() else { return Ok(Vec::new()) };
-        let secrets = self
-            .all(
-                "select tenant_id, application_id, id, hash, expires_at from secrets \
-                 where (tenant_id, application_id) > ($1, $2) and (tenant_id, application_id) <= ($3, $4) \
-                 order by tenant_id, application_id, id",
-                args![&tenant, &application, last.tenant_id(), last.id()],
-            )
-            .await?;
-        assemble(rows, secrets)
+        assemble(rows)
     }
 
     /// The application that has this client id.
     pub async fn find_client(&self, client_id: &str) -> Result<Option<(TenantId, ApplicationId)>> {
+        if client_id.contains('\0') {
+            // PostgreSQL takes no such text, not even to find nothing.
+            return Ok(None);
+        }
         let found: Option<(String, String)> = self
             .optional("select tenant_id, application_id from client_ids where client_id = $1", args![client_id])
             .await?;
@@ -131,6 +142,31 @@ impl Store {
             .collect()
     }
 
+    /// All tenants that have an audit chain or must have one: each tenant, and whoever there are entries, heads or
+    /// signatures of.
+    pub async fn list_chains(&self) -> Result<Vec<TenantId>> {
+        let found: Vec<(String,)> = self
+            .all(
+                "select id from tenants union select tenant_id from audit_entries union select tenant_id from audit_heads \
+                 union select tenant_id from audit_signatures order by 1",
+                args![],
+            )
+            .await?;
+        found.into_iter().map(|(tenant,)| id_of!(TenantId, &tenant)).collect()
+    }
+
+    /// The last signed head of a tenant's chain.
+    pub async fn last_signed_head(&self, tenant: TenantId) -> Result<Option<SignedHead>> {
+        let found: Option<SignedHeadRow> = self
+            .optional(
+                "select tenant_id, number, hash, signed_at, key_id, signature from audit_signatures \
+                 where tenant_id = $1 order by number desc limit 1",
+                args![tenant],
+            )
+            .await?;
+        found.map(SignedHeadRow::read).transpose()
+    }
+
     /// The signed heads of a tenant's chain, oldest first.
     pub async fn list_signed_heads(&self, tenant: TenantId) -> Result<Vec<SignedHead>> {
         let found: Vec<SignedHeadRow> = self
@@ -140,17 +176,7 @@ impl Store {
                 args![tenant],
             )
             .await?;
-        let read = |row: SignedHeadRow| {
-            Ok(SignedHead {
-                tenant: id_of!(TenantId, &row.tenant_id)?,
-                number: row.number,
-                hash: hash_of(&row.hash)?,
-                signed_at: Timestamp::from_micros(row.signed_at),
-                key_id: row.key_id,
-                signature: row.signature,
-            })
-        };
-        found.into_iter().map(read).collect()
+        found.into_iter().map(SignedHeadRow::read).collect()
     }
 }
 
@@ -185,6 +211,17 @@ impl Tx {
             )
             .await?;
         Ok(inserted == 1)
+    }
+
+    /// Ends all jobs that have not ended, for want of whoever ran them; how many there were.
+    pub async fn end_open_jobs(&mut self, status: &str, error: &str, now: Timestamp) -> Result<u64> {
+        let ended = self
+            .execute(
+                "update jobs set status = $1, error = $2, updated_at = $3, finished_at = $3 where finished_at is null",
+                args![status, error, now],
+            )
+            .await?;
+        Ok(ended)
     }
 
     /// Removes what nobody can ask for any more: idempotency keys past their lifetime, changes that every node has

@@ -41,7 +41,7 @@ impl TenantRow {
 }
 
 fn name_taken(name: &str) -> String {
-    format!("there is a tenant called {name:?} beneath the same parent; names differ by more than case")
+    format!("there is a tenant called {name:?} beneath the same parent (upper and lower case are one); choose another")
 }
 
 impl Tx {
@@ -69,7 +69,7 @@ impl Tx {
             )
             .await
             .map_err(|failure| match tenant.parent_id {
-                Some(_) => failure.conflict("tenant_name_taken", name_taken(&tenant.name)),
+                Some(_) => failure.refers_to("tenant").conflict("tenant_name_taken", name_taken(&tenant.name)),
                 None => failure.conflict("operator_exists", "the store has its operator already"),
             })?;
         if inserted == 0 {

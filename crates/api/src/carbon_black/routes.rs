@@ -2,17 +2,23 @@
 
 use super::error::{Family, FamilyV3};
 use super::{audit_log, auditlogs_v3, jobs};
-use crate::kit::{Api, fallback, framed, method_fallback};
+use crate::kit::{Api, Face, fallback, framed, method_fallback};
 use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
 use axum::routing::{any, get, post};
+use http::HeaderValue;
+use http::header::ALLOW;
 
 /// All routes of the face.
 pub fn router(api: Api) -> Router {
-    // Whoever asks for the headers of a queue alone must not empty it.
     let v1 = Router::new()
         .route("/audit_log/v1/orgs/{org}/logs/_search", post(audit_log::search))
         .route("/audit_log/v1/orgs/{org}/logs/_export", post(audit_log::export))
-        .route("/audit_log/v1/orgs/{org}/logs/_queue", get(audit_log::take_queue).head(method_fallback::<Family>))
+        .route(
+            "/audit_log/v1/orgs/{org}/logs/_queue",
+            get(audit_log::take_queue).head(only_get::<Family>).fallback(only_get::<Family>),
+        )
         .route("/audit_log/{*rest}", any(fallback::<Family>))
         .route("/jobs/v1/orgs/{org}/jobs", get(jobs::list))
         .route("/jobs/v1/orgs/{org}/jobs/{id}", get(jobs::find))
@@ -22,9 +28,19 @@ pub fn router(api: Api) -> Router {
         .method_not_allowed_fallback(method_fallback::<Family>)
         .with_state(api.clone());
     let v3 = Router::new()
-        .route("/integrationServices/v3/auditlogs", get(auditlogs_v3::take_queue).head(method_fallback::<FamilyV3>))
+        .route(
+            "/integrationServices/v3/auditlogs",
+            get(auditlogs_v3::take_queue).head(only_get::<FamilyV3>).fallback(only_get::<FamilyV3>),
+        )
         .route("/integrationServices/{*rest}", any(fallback::<FamilyV3>))
         .method_not_allowed_fallback(method_fallback::<FamilyV3>)
         .with_state(api);
     framed::<Family>(v1).merge(framed::<FamilyV3>(v3))
+}
+
+/// Refuses HEAD, which GET answers too by itself: whoever asks for the headers of a queue must not empty it.
+async fn only_get<F: Face>(request: Request) -> Response {
+    let mut response = method_fallback::<F>(request).await;
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+    response
 }

@@ -134,12 +134,12 @@ pub fn status(error: &Error) -> StatusCode {
     }
 }
 
-/// Answers a path that no route has.
+/// Answers a path that no route has, with or without a frame.
 pub async fn fallback<F: Face>(request: Request) -> Response {
     refuse::<F>(&request, &path::no_route())
 }
 
-/// Answers a method that a path does not take; the router adds `Allow`.
+/// Answers a method that a path does not take, with or without a frame; the router adds `Allow`.
 pub async fn method_fallback<F: Face>(request: Request) -> Response {
     let detail = "this path does not take that method; Allow lists those that it takes".into();
     refuse::<F>(&request, &Error::Malformed { code: "method_not_allowed", detail })

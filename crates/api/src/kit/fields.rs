@@ -44,6 +44,14 @@ impl Fields {
     }
 }
 
+/// Reads a member that may be absent (with `#[serde(default)]`) but not `null`, because it cannot be cleared.
+///
+/// # Errors
+/// Those of the member's type.
+pub fn not_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 /// Reads a member of a merge patch (RFC 7396) into `Some(None)` where it is `null`; with `#[serde(default)]` an absent one
 /// stays `None`.
 ///

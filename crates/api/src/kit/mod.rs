@@ -19,7 +19,7 @@ mod rate_headers;
 pub use body::{BODY_MAX, Body, Post};
 pub use caller::{Authenticated, authenticate};
 pub use face::{Asked, Face, Failure, answer_failure, fallback, framed, method_fallback, status};
-pub use fields::{Fields, given};
+pub use fields::{Fields, given, not_null};
 pub use path::Path;
 pub use precondition::{Precondition, etag};
 pub use query::{Query, pairs};

@@ -2,15 +2,14 @@
 
 use crate::kit::{Api, Authenticated, Body, Fields, Path, Post, Precondition, Query};
 use crate::native::answer::{Answer, Made, json, keep, no_content, page, versioned};
-use crate::native::grants::{GrantsBody, body_of};
+use crate::native::grants::GrantsBody;
 use crate::native::members::{PageOf, PageQuery};
-use crate::native::openapi::{Creating, Reading, Writing};
+use crate::native::openapi::{Creating, Matching, Reading, Writing};
 use axum::extract::State;
 use claviger_app::unit::{Kept, OnceFor, Posted};
 use claviger_domain::Result;
 use claviger_domain::access_level::{AccessLevel, AccessLevelPatch, Capability, Export, NewAccessLevel};
 use claviger_domain::catalogue::Catalogue;
-use claviger_domain::grants::parse_grants;
 use claviger_domain::id::{AccessLevelId, TenantId};
 use claviger_domain::name::{DESCRIPTION_MAX, Name, parse_text};
 use claviger_domain::time::Timestamp;
@@ -26,7 +25,7 @@ pub(crate) struct AccessLevelBody {
     #[schema(value_type = Uuid)]
     id: AccessLevelId,
     /// The tenant it belongs to; `null` for a built-in level.
-    #[schema(value_type = Option<Uuid>)]
+    #[schema(required = true, value_type = Option<Uuid>)]
     tenant_id: Option<TenantId>,
     /// Whether it comes with the server and cannot be changed.
     built_in: bool,
@@ -68,7 +67,7 @@ pub(crate) struct NewAccessLevelBody {
 #[schema(as = AccessLevelPatch)]
 pub(crate) struct AccessLevelPatchBody {
     /// New name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
     #[schema(min_length = 1, max_length = 128, nullable = false)]
     name: Option<String>,
     /// New description; `null` empties it.
@@ -76,7 +75,7 @@ pub(crate) struct AccessLevelPatchBody {
     #[schema(value_type = Option<String>, max_length = 1024)]
     description: Option<Option<String>>,
     /// New grants, in place of all old ones.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
     #[schema(nullable = false)]
     grants: Option<GrantsBody>,
 }
@@ -131,7 +130,7 @@ impl From<&AccessLevel> for AccessLevelBody {
             built_in: level.tenant_id.is_none(),
             name: level.name.clone(),
             description: level.description.clone(),
-            grants: body_of(&level.grants),
+            grants: GrantsBody::from(&level.grants),
             version: level.version,
             created_at: level.created_at,
             updated_at: level.updated_at,
@@ -144,7 +143,7 @@ impl NewAccessLevelBody {
         let mut fields = Fields::new();
         let name = fields.take(Name::parse("/name", &self.name));
         let description = fields.take(parse_text("/description", &self.description, DESCRIPTION_MAX));
-        let grants = fields.take(parse_grants("/grants", &self.grants, catalogue));
+        let grants = fields.take(self.grants.parse(catalogue));
         let built = name.zip(description).zip(grants);
         fields.finish(built.map(|((name, description), grants)| NewAccessLevel { name, description, grants }))
     }
@@ -156,7 +155,7 @@ impl AccessLevelPatchBody {
         let name = self.name.and_then(|name| fields.take(Name::parse("/name", &name)));
         let description = self.description.map(Option::unwrap_or_default);
         let description = description.and_then(|text| fields.take(parse_text("/description", &text, DESCRIPTION_MAX)));
-        let grants = self.grants.and_then(|grants| fields.take(parse_grants("/grants", &grants, catalogue)));
+        let grants = self.grants.and_then(|grants| fields.take(grants.parse(catalogue)));
         fields.finish(Some(AccessLevelPatch { name, description, grants }))
     }
 }
@@ -194,7 +193,7 @@ fn posted(tenant: TenantId, posted: Posted<AccessLevel>) -> Answer {
 /// Nobody can make one that grants more than they hold themselves.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/access-levels", tag = "access levels",
     params(("tenant_id" = Uuid, Path), Creating), request_body = NewAccessLevelBody,
-    responses((status = 201, body = AccessLevelBody, headers(("Location" = String), ("ETag" = String))), Writing))]
+    responses((status = 201, description = "Made", body = AccessLevelBody, headers(("Location" = String), ("ETag" = String))), Writing))]
 pub(crate) async fn create_access_level(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -211,7 +210,7 @@ pub(crate) async fn create_access_level(
 /// The built-in ones first, then the tenant's own.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/access-levels", tag = "access levels",
     params(("tenant_id" = Uuid, Path), PageQuery),
-    responses((status = 200, body = PageOf<AccessLevelBody>), Reading))]
+    responses((status = 200, description = "Done", body = PageOf<AccessLevelBody>), Reading))]
 pub(crate) async fn list_access_levels(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -226,7 +225,7 @@ pub(crate) async fn list_access_levels(
 /// Read an access level
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/access-levels/{id}", tag = "access levels",
     params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path)),
-    responses((status = 200, body = AccessLevelBody, headers(("ETag" = String))), Reading))]
+    responses((status = 200, description = "Done", body = AccessLevelBody, headers(("ETag" = String))), Reading))]
 pub(crate) async fn read_access_level(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -240,9 +239,9 @@ pub(crate) async fn read_access_level(
 ///
 /// Holds for every application that uses it when this returns. `grants` is taken as a whole.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/access-levels/{id}", tag = "access levels",
-    params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), ("If-Match" = Option<String>, Header)),
-    request_body = AccessLevelPatchBody,
-    responses((status = 200, body = AccessLevelBody, headers(("ETag" = String))), Writing))]
+    params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), Matching),
+    request_body(content((AccessLevelPatchBody = "application/json"), (AccessLevelPatchBody = "application/merge-patch+json"))),
+    responses((status = 200, description = "Done", body = AccessLevelBody, headers(("ETag" = String))), Writing))]
 pub(crate) async fn update_access_level(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -259,8 +258,8 @@ pub(crate) async fn update_access_level(
 ///
 /// Refused with 409 while an application uses it; the answer lists those.
 #[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/access-levels/{id}", tag = "access levels",
-    params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), ("If-Match" = Option<String>, Header)),
-    responses((status = 204), Writing))]
+    params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), Matching),
+    responses((status = 204, description = "Done"), Writing))]
 pub(crate) async fn delete_access_level(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -277,7 +276,7 @@ pub(crate) async fn delete_access_level(
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/access-levels/{id}/duplicate", tag = "access levels",
     params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), Creating),
     request_body = Option<DuplicateBody>,
-    responses((status = 201, body = AccessLevelBody, headers(("Location" = String), ("ETag" = String))), Writing))]
+    responses((status = 201, description = "Made", body = AccessLevelBody, headers(("Location" = String), ("ETag" = String))), Writing))]
 pub(crate) async fn duplicate_access_level(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -292,7 +291,7 @@ pub(crate) async fn duplicate_access_level(
 /// Export an access level
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/access-levels/{id}/export", tag = "access levels",
     params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path)),
-    responses((status = 200, body = ExportBody), Reading))]
+    responses((status = 200, description = "Done", body = ExportBody), Reading))]
 pub(crate) async fn export_access_level(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -307,7 +306,7 @@ pub(crate) async fn export_access_level(
 /// Of a file that an export gave, here or elsewhere.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/access-levels/import", tag = "access levels",
     params(("tenant_id" = Uuid, Path), Creating), request_body = ExportBody,
-    responses((status = 201, body = AccessLevelBody, headers(("Location" = String), ("ETag" = String))), Writing))]
+    responses((status = 201, description = "Made", body = AccessLevelBody, headers(("Location" = String), ("ETag" = String))), Writing))]
 pub(crate) async fn import_access_level(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,

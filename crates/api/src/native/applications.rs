@@ -5,7 +5,7 @@ mod bodies;
 use crate::kit::{Api, Authenticated, Body, Path, Post, Precondition, Query};
 use crate::native::answer::{Answer, Made, keep, no_content, page, versioned};
 use crate::native::members::{PageOf, PageQuery};
-use crate::native::openapi::{Creating, Reading, Writing};
+use crate::native::openapi::{Creating, Matching, Reading, Writing};
 use crate::native::secrets::{MintedBody, SecretBody};
 use axum::extract::State;
 use bodies::{ApplicationBody, ApplicationPatchBody, CreatedBody, DetailedBody, NewApplicationBody};
@@ -25,7 +25,7 @@ fn kept(created: &CreatedApplication) -> Kept {
 /// answers with `secret.text` null. Nobody can hand out rights that they do not hold themselves.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/applications", tag = "applications",
     params(("tenant_id" = Uuid, Path), Creating), request_body = NewApplicationBody,
-    responses((status = 201, body = CreatedBody, headers(("Location" = String), ("ETag" = String))), Writing))]
+    responses((status = 201, description = "Made", body = CreatedBody, headers(("Location" = String), ("ETag" = String))), Writing))]
 pub(crate) async fn create_application(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -47,7 +47,7 @@ pub(crate) async fn create_application(
 /// List the applications of a tenant
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/applications", tag = "applications",
     params(("tenant_id" = Uuid, Path), PageQuery),
-    responses((status = 200, body = PageOf<ApplicationBody>), Reading))]
+    responses((status = 200, description = "Done", body = PageOf<ApplicationBody>), Reading))]
 pub(crate) async fn list_applications(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -64,7 +64,7 @@ pub(crate) async fn list_applications(
 /// With its live secrets and their last use, never with a secret's text.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/applications/{id}", tag = "applications",
     params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path)),
-    responses((status = 200, body = DetailedBody, headers(("ETag" = String))), Reading))]
+    responses((status = 200, description = "Done", body = DetailedBody, headers(("ETag" = String))), Reading))]
 pub(crate) async fn read_application(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -81,9 +81,9 @@ pub(crate) async fn read_application(
 /// `grants` takes the access level away and the other way round. Networks that would shut out the address of this very
 /// request need `"confirm": true`.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/applications/{id}", tag = "applications",
-    params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), ("If-Match" = Option<String>, Header)),
-    request_body = ApplicationPatchBody,
-    responses((status = 200, body = ApplicationBody, headers(("ETag" = String))), Writing))]
+    params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), Matching),
+    request_body(content((ApplicationPatchBody = "application/json"), (ApplicationPatchBody = "application/merge-patch+json"))),
+    responses((status = 200, description = "Done", body = ApplicationBody, headers(("ETag" = String))), Writing))]
 pub(crate) async fn update_application(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -101,8 +101,8 @@ pub(crate) async fn update_application(
 /// With its secrets, which are dead when this returns. Refused with 409 while something refers to it; the answer lists
 /// what does.
 #[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/applications/{id}", tag = "applications",
-    params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), ("If-Match" = Option<String>, Header)),
-    responses((status = 204), Writing))]
+    params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), Matching),
+    responses((status = 204, description = "Done"), Writing))]
 pub(crate) async fn delete_application(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,

@@ -57,6 +57,7 @@ pub(crate) struct EntryBody {
     /// Upon what.
     target: TargetBody,
     /// From which address.
+    #[schema(required = true)]
     address: Option<String>,
     /// Method and path of the request; empty for the server's own doing.
     request: String,
@@ -70,6 +71,7 @@ pub(crate) struct EntryBody {
     details: Map<String, Value>,
     /// Hash of the chain up to and with this entry, in hexadecimal.
     #[serde(default)]
+    #[schema(required = true)]
     hash: String,
 }
 
@@ -82,6 +84,7 @@ pub(crate) struct ActorBody {
     /// The client id.
     id: String,
     /// The tenant the actor belongs to.
+    #[schema(required = true)]
     tenant_id: Option<String>,
 }
 
@@ -110,7 +113,7 @@ impl EntryBody {
 /// Newest first.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/audit", tag = "insight",
     params(("tenant_id" = Uuid, Path), AuditQuery),
-    responses((status = 200, body = PageOf<EntryBody>), Reading))]
+    responses((status = 200, description = "Done", body = PageOf<EntryBody>), Reading))]
 pub(crate) async fn list_audit(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,

@@ -2,7 +2,7 @@
 
 use crate::kit::{Api, Authenticated};
 use crate::native::answer::{Answer, json};
-use crate::native::grants::{GrantsBody, body_of};
+use crate::native::grants::GrantsBody;
 use crate::native::openapi::Reading;
 use axum::extract::State;
 use claviger_domain::catalogue::{BuiltInLevel, Permission};
@@ -20,6 +20,7 @@ pub(crate) struct CatalogueBody {
     /// The permissions.
     items: Vec<PermissionBody>,
     /// Always `null`: there is one page.
+    #[schema(required = true)]
     next_cursor: Option<String>,
     /// The built-in access levels, weakest first.
     levels: Vec<LevelBody>,
@@ -77,7 +78,7 @@ impl From<&Permission> for PermissionBody {
 impl From<&BuiltInLevel> for LevelBody {
     fn from(level: &BuiltInLevel) -> Self {
         let (name, urn, description) = (level.name.clone(), level.urn.clone(), level.description.clone());
-        Self { id: level.id, name, urn, description, grants: body_of(&level.grants) }
+        Self { id: level.id, name, urn, description, grants: GrantsBody::from(&level.grants) }
     }
 }
 
@@ -85,7 +86,7 @@ impl From<&BuiltInLevel> for LevelBody {
 ///
 /// Any valid credential may.
 #[utoipa::path(get, path = "/v1/catalogue", tag = "catalogue",
-    responses((status = 200, body = CatalogueBody), Reading))]
+    responses((status = 200, description = "Done", body = CatalogueBody), Reading))]
 pub(crate) async fn read_catalogue(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
     caller.count();
     let catalogue = api.app.catalogue();

@@ -30,5 +30,6 @@ pub(crate) struct PageOf<T> {
     /// The items.
     pub(crate) items: Vec<T>,
     /// To be passed as `cursor` for the next page; `null` on the last one.
+    #[schema(required = true)]
     pub(crate) next_cursor: Option<String>,
 }

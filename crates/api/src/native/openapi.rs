@@ -3,6 +3,7 @@
 
 use crate::native::error::Problem;
 use crate::native::routes;
+use crate::native::usage::GrainWord;
 use axum::body::Body;
 use axum::response::Response;
 use http::HeaderValue;
@@ -31,11 +32,10 @@ pub fn openapi_json() -> String {
         title = "Claviger",
         version = "1",
         description = "Applications, access levels and verification. docs/api.md has the conventions.",
-        contact(),
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     servers((url = "/")),
-    components(schemas(Problem<'static>)),
+    components(schemas(Problem<'static>, GrainWord)),
     security(("x_auth_token" = []), ("basic" = [])),
     tags(
         (name = "tenants", description = "The tree of tenants"),
@@ -55,6 +55,7 @@ struct Credentials;
 
 impl Modify for Credentials {
     fn modify(&self, document: &mut OpenApi) {
+        document.info.contact = None;
         let components = document.components.get_or_insert_default();
         let token = ApiKeyValue::with_description("X-Auth-Token", "`SECRET/CLIENT_ID`");
         components.add_security_scheme("x_auth_token", SecurityScheme::ApiKey(ApiKey::Header(token)));
@@ -68,8 +69,18 @@ impl Modify for Credentials {
 #[expect(dead_code, reason = "describes what the kit reads")]
 pub(crate) struct Creating {
     /// Makes the request repeatable for 24 hours: the same key with the same body has one effect and the first answer.
-    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255)]
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, nullable = false)]
     idempotency_key: Option<String>,
+}
+
+/// The header of a change that is bound to a version.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes what the kit reads")]
+pub(crate) struct Matching {
+    /// The entity tag of the version to be changed, or `*`. Without it the newest version is changed.
+    #[param(rename = "If-Match", nullable = false, example = "\"3\"")]
+    if_match: Option<String>,
 }
 
 type Responses = BTreeMap<String, RefOr<utoipa::openapi::Response>>;
@@ -146,7 +157,7 @@ impl IntoResponses for Verifying {
 
 /// Read this document
 #[utoipa::path(get, path = "/v1/openapi.json", tag = "about", security(()),
-    responses((status = 200, body = Object, content_type = "application/json")))]
+    responses((status = 200, description = "Done", body = Object, content_type = "application/json")))]
 pub(crate) async fn read_openapi() -> Response {
     let mut response = Response::new(Body::from(TEXT.as_str()));
     let headers = response.headers_mut();

@@ -42,9 +42,11 @@ const ENTRIES: &[Entry] = &[
     Entry("query_malformed", "The query cannot be read", "Percent-encode each name and value as UTF-8."),
     Entry("rate_limited", "The rate limit is used up", "Wait for Retry-After seconds. Calling earlier does not lengthen the wait."),
     Entry("root_key_mismatch", "The root key does not fit the store", "Start the server with the root key that the store was set up with."),
+    Entry("secret_in_use", "The secret is in use", "Somebody has called with it within 24 hours; detail says who. Move that client to the other secret, or repeat with force=true."),
     Entry("store_in_use", "The store is in use", "Another process has opened the store. Stop it first."),
     Entry("tenant_name_taken", "The name is taken", "Another tenant beneath the same parent has this name. Names are compared without regard to case, width and surrounding blanks."),
     Entry("tenant_suspended", "The tenant is suspended", "The credential is right, but its tenant or one above it is suspended. Whoever administers it from above can lift that."),
+    Entry("two_secrets_live", "Two secrets are live", "An application has two live secrets at most. Revoke the older one, or wait until its overlap is over."),
     Entry("unauthenticated", "No acceptable credential", "Send X-Auth-Token: SECRET/CLIENT_ID, or Authorization: Basic with client id and secret. Why a credential was refused stands in the audit record of its tenant."),
     Entry("unavailable", "Not available at the moment", "Send the same request again after Retry-After seconds."),
     Entry("url_too_long", "The URL is too long", "Send a shorter one."),
@@ -69,7 +71,7 @@ pub(crate) fn page_of(code: &str) -> String {
 ///
 /// The page that `type` of a problem document points to. Needs no credential.
 #[utoipa::path(get, path = "/v1/problems/{code}", tag = "about", params(("code" = String, Path)), security(()),
-    responses((status = 200, body = String, content_type = "text/plain"),
+    responses((status = 200, description = "Done", body = String, content_type = "text/plain"),
         (status = 404, description = "There is no such code", body = crate::native::error::Problem<'static>, content_type = "application/problem+json")))]
 pub(crate) async fn read_problem(Path(code): Path<String>) -> Result<Response, Failure> {
     let Entry(code, title, text) = find(&code).ok_or(Error::NotFound("problem"))?;

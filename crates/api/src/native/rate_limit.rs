@@ -20,6 +20,18 @@ pub(crate) struct RateLimitBody {
     window_seconds: i64,
 }
 
+/// A rate limit as it may be given: an object, or a bare number of requests per second. For the document alone.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = RateLimitInput)]
+#[expect(dead_code, reason = "describes what `RateLimitBody` reads")]
+pub(crate) enum RateLimitInput {
+    /// So many requests in so many seconds.
+    Window(RateLimitBody),
+    /// So many requests per second.
+    PerSecond(u32),
+}
+
 impl RateLimitBody {
     /// The limit, if it lies within bounds.
     pub(crate) fn parse(self, pointer: &str) -> Result<RateLimit> {

@@ -1,6 +1,6 @@
 //! Secrets of an application: list the live ones, regenerate, revoke.
 
-use crate::kit::{Api, Authenticated, Path, Post};
+use crate::kit::{Api, Authenticated, Path, Post, Query};
 use crate::native::answer::{Answer, json, keep, no_content, replayed};
 use crate::native::members::PageOf;
 use crate::native::openapi::{Creating, Reading, Writing};
@@ -12,7 +12,7 @@ use claviger_domain::id::{ApplicationId, SecretId, TenantId};
 use claviger_domain::time::Timestamp;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// A live secret, without its text.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,9 +28,10 @@ pub(crate) struct SecretBody {
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     /// When it stops; `null` is never.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
     /// Its last use; `null` if it has not been used.
+    #[schema(required = true)]
     last_use: Option<LastUseBody>,
 }
 
@@ -42,6 +43,7 @@ pub(crate) struct LastUseBody {
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     /// From which address; `null` if a proxy did not say.
+    #[schema(required = true)]
     address: Option<String>,
     /// What the client called itself.
     user_agent: String,
@@ -55,6 +57,7 @@ pub(crate) struct MintedBody {
     #[schema(value_type = Uuid)]
     id: SecretId,
     /// The secret itself. It is not shown again: a repetition of the request has `null` here.
+    #[schema(required = true)]
     text: Option<String>,
     /// By what people recognise it.
     hint: String,
@@ -62,7 +65,7 @@ pub(crate) struct MintedBody {
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     /// When it stops; `null` is never.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
 }
 
@@ -112,6 +115,16 @@ impl MintedBody {
     }
 }
 
+/// How to revoke.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RevokeQuery {
+    /// Revoke a secret that is in use.
+    #[serde(default)]
+    force: Option<bool>,
+}
+
 fn kept(minted: &MintedSecret) -> Kept {
     keep(StatusCode::OK, &RegeneratedBody { secret: MintedBody::without_text(&minted.secret) })
 }
@@ -121,7 +134,7 @@ fn kept(minted: &MintedSecret) -> Kept {
 /// With hint and last use, never with their texts. There are two at most, so there is one page.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/applications/{id}/secrets", tag = "secrets",
     params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path)),
-    responses((status = 200, body = PageOf<SecretBody>), Reading))]
+    responses((status = 200, description = "Done", body = PageOf<SecretBody>), Reading))]
 pub(crate) async fn list_secrets(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -139,7 +152,7 @@ pub(crate) async fn list_secrets(
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/applications/{id}/regenerate", tag = "secrets",
     params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), Creating),
     request_body = Option<NothingBody>,
-    responses((status = 200, body = RegeneratedBody), Writing))]
+    responses((status = 200, description = "Done", body = RegeneratedBody), Writing))]
 pub(crate) async fn regenerate_secret(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -155,15 +168,17 @@ pub(crate) async fn regenerate_secret(
 
 /// Revoke a secret
 ///
-/// It is dead when this returns.
+/// It is dead when this returns. One of two live secrets with which somebody has called within 24 hours is refused with
+/// 409, which says who calls; `force=true` revokes it all the same.
 #[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/applications/{id}/secrets/{secret_id}", tag = "secrets",
-    params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), ("secret_id" = Uuid, Path)),
-    responses((status = 204), Writing))]
+    params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), ("secret_id" = Uuid, Path), RevokeQuery),
+    responses((status = 204, description = "Done"), Writing))]
 pub(crate) async fn revoke_secret(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Path((tenant, application, secret)): Path<(TenantId, ApplicationId, SecretId)>,
+    Query(query): Query<RevokeQuery>,
 ) -> Answer {
-    api.app.revoke_secret(&caller, tenant, application, secret).await?;
+    api.app.revoke_secret(&caller, tenant, application, secret, query.force.unwrap_or(false)).await?;
     no_content()
 }

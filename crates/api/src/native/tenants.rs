@@ -3,7 +3,7 @@
 use crate::kit::{Api, Authenticated, Body, Fields, Path, Post, Precondition, Query};
 use crate::native::answer::{Answer, Made, keep, page, versioned};
 use crate::native::members::{PageOf, PageQuery};
-use crate::native::openapi::{Creating, Reading, Writing};
+use crate::native::openapi::{Creating, Matching, Reading, Writing};
 use axum::extract::State;
 use claviger_app::unit::{OnceFor, Posted};
 use claviger_domain::Result;
@@ -50,7 +50,7 @@ pub(crate) struct TenantBody {
     /// Kind.
     kind: KindWord,
     /// The tenant above; `null` for the operator.
-    #[schema(value_type = Option<Uuid>)]
+    #[schema(required = true, value_type = Option<Uuid>)]
     parent_id: Option<TenantId>,
     /// Status.
     status: StatusWord,
@@ -87,15 +87,15 @@ pub(crate) struct NewTenantBody {
 #[schema(as = TenantPatch)]
 pub(crate) struct TenantPatchBody {
     /// New name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
     #[schema(min_length = 1, max_length = 128, nullable = false)]
     name: Option<String>,
     /// New status.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
     #[schema(nullable = false)]
     status: Option<StatusWord>,
     /// New limit.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
     #[schema(minimum = 0, maximum = 10000000, nullable = false)]
     application_limit: Option<i64>,
 }
@@ -183,7 +183,7 @@ fn kept(tenant: &Tenant) -> claviger_app::unit::Kept {
 ///
 /// It stands beneath a tenant within the caller's reach.
 #[utoipa::path(post, path = "/v1/tenants", tag = "tenants", request_body = NewTenantBody, params(Creating),
-    responses((status = 201, body = TenantBody, headers(("Location" = String), ("ETag" = String))), Writing))]
+    responses((status = 201, description = "Made", body = TenantBody, headers(("Location" = String), ("ETag" = String))), Writing))]
 pub(crate) async fn create_tenant(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -199,7 +199,7 @@ pub(crate) async fn create_tenant(
 
 /// List the tenants within reach
 #[utoipa::path(get, path = "/v1/tenants", tag = "tenants", params(PageQuery),
-    responses((status = 200, body = PageOf<TenantBody>), Reading))]
+    responses((status = 200, description = "Done", body = PageOf<TenantBody>), Reading))]
 pub(crate) async fn list_tenants(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -212,7 +212,7 @@ pub(crate) async fn list_tenants(
 
 /// Read a tenant
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}", tag = "tenants", params(("tenant_id" = Uuid, Path)),
-    responses((status = 200, body = TenantBody, headers(("ETag" = String))), Reading))]
+    responses((status = 200, description = "Done", body = TenantBody, headers(("ETag" = String))), Reading))]
 pub(crate) async fn read_tenant(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -223,9 +223,9 @@ pub(crate) async fn read_tenant(
 }
 
 /// Change a tenant
-#[utoipa::path(patch, path = "/v1/tenants/{tenant_id}", tag = "tenants", request_body = TenantPatchBody,
-    params(("tenant_id" = Uuid, Path), ("If-Match" = Option<String>, Header)),
-    responses((status = 200, body = TenantBody, headers(("ETag" = String))), Writing))]
+#[utoipa::path(patch, path = "/v1/tenants/{tenant_id}", tag = "tenants", request_body(content((TenantPatchBody = "application/json"), (TenantPatchBody = "application/merge-patch+json"))),
+    params(("tenant_id" = Uuid, Path), Matching),
+    responses((status = 200, description = "Done", body = TenantBody, headers(("ETag" = String))), Writing))]
 pub(crate) async fn update_tenant(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,

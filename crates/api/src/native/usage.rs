@@ -100,7 +100,7 @@ pub(crate) struct UsageBody {
     #[schema(value_type = String, format = DateTime)]
     period: Timestamp,
     /// The right that was asked for; `null` for calls that need none and for calls over the rate limit.
-    #[schema(example = "org.audits:READ")]
+    #[schema(required = true, example = "org.audits:READ")]
     right: Option<String>,
     /// How the calls ended.
     outcome: OutcomeWord,
@@ -118,6 +118,7 @@ pub(crate) struct ApplicationUsageBody {
     /// Usage by period, oldest first.
     items: Vec<UsageBody>,
     /// To be passed as `cursor` for the next page; `null` on the last one.
+    #[schema(required = true)]
     next_cursor: Option<String>,
     /// When each right was last used with success, by name, whatever the period asked for.
     rights: Vec<RightBody>,
@@ -166,7 +167,7 @@ fn span(since: Option<Timestamp>, until: Option<Timestamp>, grain: GrainWord, no
 /// Calls of its applications by period, application, right and outcome, oldest first.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/usage", tag = "insight",
     params(("tenant_id" = Uuid, Path), TenantUsageQuery),
-    responses((status = 200, body = PageOf<UsageBody>), Reading))]
+    responses((status = 200, description = "Done", body = PageOf<UsageBody>), Reading))]
 pub(crate) async fn list_usage(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -185,7 +186,7 @@ pub(crate) async fn list_usage(
 /// Calls by period, right and outcome, oldest first; and when each right was last used.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/applications/{id}/usage", tag = "insight",
     params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), ApplicationUsageQuery),
-    responses((status = 200, body = ApplicationUsageBody), Reading))]
+    responses((status = 200, description = "Done", body = ApplicationUsageBody), Reading))]
 pub(crate) async fn read_application_usage(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,

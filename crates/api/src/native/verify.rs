@@ -55,15 +55,13 @@ pub(crate) struct VerifyQuery {
 #[utoipa::path(get, path = "/v1/verify", tag = "verification", params(VerifyQuery), responses(Verifying))]
 pub(crate) async fn verify(State(api): State<Api>, request: Request) -> Response {
     let (parts, _unread) = request.into_parts();
-    let query = parts.uri.query().unwrap_or_default();
-    let (plain, failed, caller) = match question(query, api.app.catalogue()) {
-        Err(error) => (true, error, None),
-        Ok(question) => match ask(&api, &parts, &question).await {
-            Ok(caller) => return admission(&caller),
-            Err((error, caller)) => (question.plain, error, caller),
-        },
+    let question = question(parts.uri.query().unwrap_or_default(), api.app.catalogue());
+    let plain = question.as_ref().is_ok_and(|question| question.plain);
+    let (error, caller) = match ask(&api, &parts, question).await {
+        Ok(caller) => return admission(&caller),
+        Err(refused) => refused,
     };
-    let mut response = refusal(&parts, plain, &failed);
+    let mut response = refusal(&parts, plain, &error);
     if let Some((limit, quota)) = caller.and_then(|caller| caller.quota()) {
         RateHeaders::of(limit, quota.remaining, quota.reset_seconds).add_to(response.headers_mut());
     }
@@ -85,13 +83,16 @@ struct Question<'a> {
     plain: bool,
 }
 
-async fn ask(api: &Api, parts: &Parts, question: &Question<'_>) -> Result<Caller, (Error, Option<Caller>)> {
+/// The credential comes first: a stranger learns nothing of how the question is put.
+async fn ask(api: &Api, parts: &Parts, question: Result<Question<'_>>) -> Result<Caller, (Error, Option<Caller>)> {
     let caller = authenticate(api, parts).await.map_err(|error| match error {
         // A proxy passes on what a client sent, and knows no answer for it but 401.
         Error::Malformed { .. } => (Error::Unauthenticated(Refusal::Malformed), None),
         other => (other, None),
     })?;
-    match api.app.admit(&caller, &question.permission, question.verb, question.audience) {
+    let admitted =
+        question.and_then(|question| api.app.admit(&caller, &question.permission, question.verb, question.audience));
+    match admitted {
         Ok(()) => Ok(caller),
         Err(error) => Err((error, Some(caller))),
     }
@@ -187,11 +188,18 @@ fn push_id(text: &mut BytesMut, id: u128) {
 fn refusal(parts: &Parts, plain: bool, error: &Error) -> Response {
     let id = parts.extensions.get::<RequestId>().copied().unwrap_or_default();
     let asked = Asked { id, path: parts.uri.path() };
-    if plain {
+    let mut response = if plain {
         answer_failure::<crate::native::Native>(error, &asked)
     } else {
         answer_failure::<ForProxies>(error, &asked)
-    }
+    };
+    let reason = match error {
+        Error::Limited { .. } => HeaderValue::from_static("rate_limited"),
+        Error::Unavailable(_) => HeaderValue::from_static("unavailable"),
+        _ => return response,
+    };
+    response.headers_mut().insert(X_CLAVIGER_REASON.clone(), reason);
+    response
 }
 
 /// Refusals for proxies that know 401 and 403 and make a 500 of everything else.
@@ -199,14 +207,10 @@ struct ForProxies;
 
 impl Face for ForProxies {
     fn render(error: &Error, asked: &Asked<'_>) -> Response {
-        let reason = match error {
-            Error::Limited { .. } => "rate_limited",
-            Error::Unavailable(_) => "unavailable",
-            _ => return crate::native::Native::render(error, asked),
-        };
-        let mut response = respond(StatusCode::FORBIDDEN, error, asked);
-        response.headers_mut().insert(X_CLAVIGER_REASON.clone(), HeaderValue::from_static(reason));
-        response
+        match error {
+            Error::Limited { .. } | Error::Unavailable(_) => respond(StatusCode::FORBIDDEN, error, asked),
+            _ => crate::native::Native::render(error, asked),
+        }
     }
 }
 
@@ -255,14 +259,16 @@ mod tests {
 
     #[test]
     fn a_proxy_is_told_no_other_status_than_it_knows() {
-        let asked = Asked { id: RequestId(1), path: "/v1/verify" };
-        let response = answer_failure::<ForProxies>(&Error::Unavailable(String::new()), &asked);
-        assert_eq!(
-            (response.status().as_u16(), &response.headers()["x-claviger-reason"]),
-            (403, &HeaderValue::from_static("unavailable"))
-        );
-        assert_eq!(response.headers()["retry-after"], "1");
-        let response = answer_failure::<ForProxies>(&Error::Unauthenticated(Refusal::Absent), &asked);
+        let (parts, _) = Request::new(Body::empty()).into_parts();
+        for (plain, status) in [(false, 403), (true, 503)] {
+            let response = refusal(&parts, plain, &Error::Unavailable(String::new()));
+            assert_eq!(
+                (response.status().as_u16(), &response.headers()["x-claviger-reason"]),
+                (status, &HeaderValue::from_static("unavailable"))
+            );
+            assert_eq!(response.headers()["retry-after"], "1");
+        }
+        let response = refusal(&parts, false, &Error::Unauthenticated(Refusal::Absent));
         assert_eq!(response.status(), 401);
         assert!(response.headers().contains_key("www-authenticate"));
     }

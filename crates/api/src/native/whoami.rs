@@ -2,7 +2,7 @@
 
 use crate::kit::{Api, Authenticated};
 use crate::native::answer::{Answer, json};
-use crate::native::grants::{GrantsBody, body_of};
+use crate::native::grants::GrantsBody;
 use crate::native::openapi::Reading;
 use crate::native::rate_limit::RateLimitBody;
 use crate::native::tenants::KindWord;
@@ -35,11 +35,13 @@ pub(crate) struct WhoAmIBody {
     /// Everything it may do, its access level looked through: permission name → verbs.
     grants: GrantsBody,
     /// When it stops; `null` is never.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
     /// Its rate limit; `null` is none.
+    #[schema(required = true)]
     rate_limit: Option<RateLimitBody>,
     /// The address this request comes from, as the server sees it; `null` if a proxy did not say.
+    #[schema(required = true)]
     address: Option<String>,
 }
 
@@ -47,7 +49,7 @@ pub(crate) struct WhoAmIBody {
 ///
 /// Any valid credential may.
 #[utoipa::path(get, path = "/v1/whoami", tag = "verification",
-    responses((status = 200, body = WhoAmIBody), Reading))]
+    responses((status = 200, description = "Done", body = WhoAmIBody), Reading))]
 pub(crate) async fn whoami(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
     caller.count();
     let (record, tenant) = (caller.record(), caller.tenant());
@@ -58,7 +60,7 @@ pub(crate) async fn whoami(State(api): State<Api>, Authenticated(caller): Authen
         application_id: record.id,
         client_id: caller.client_id().to_string(),
         reach: record.policy.reach.as_str(),
-        grants: body_of(&caller.grants().to_grants(api.app.catalogue())),
+        grants: GrantsBody::from(&caller.grants().to_grants(api.app.catalogue())),
         expires_at: record.expires_at,
         rate_limit: record.policy.rate_limit.map(Into::into),
         address: caller.origin().address().map(|address| address.to_string()),

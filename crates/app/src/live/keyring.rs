@@ -4,13 +4,13 @@
 //! that the last to come always puts the newest state there and a late one can revive nothing.
 
 use crate::live::levels::Levels;
-use crate::live::record::{Held, LiveSecret, Policy, Record};
+use crate::live::record::{Held, Policy, Record};
 use crate::live::tree::Tree;
 use arc_swap::ArcSwapOption;
 use claviger_domain::Result;
 use claviger_domain::application::{Reach, Rights};
 use claviger_domain::catalogue::Catalogue;
-use claviger_domain::grants::GrantSet;
+use claviger_domain::grants::{GrantSet, Grants};
 use claviger_domain::id::{AccessLevelId, ApplicationId, ClientId, TenantId};
 use claviger_domain::network::Networks;
 use claviger_domain::rate::RateLimit;
@@ -19,7 +19,7 @@ use claviger_store::credentials::Credential;
 use papaya::HashMap;
 use parking_lot::Mutex;
 use std::collections::{HashMap as StdMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 const LOCKS: usize = 64;
@@ -41,6 +41,10 @@ pub struct Keyring {
     /// Applications that changed while everything is being loaded; none when it is not.
     touched: ArcSwapOption<Mutex<HashSet<ApplicationId>>>,
     complete: AtomicBool,
+    /// Held while everything is being loaded.
+    loading: tokio::sync::Mutex<()>,
+    /// Counts how often everything was forgotten. Changed under all locks, read under one.
+    generation: AtomicU64,
 }
 
 #[derive(PartialEq, Eq, Hash, Clone)]
@@ -62,6 +66,8 @@ impl Default for Keyring {
             locks: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             touched: ArcSwapOption::empty(),
             complete: AtomicBool::new(false),
+            loading: tokio::sync::Mutex::default(),
+            generation: AtomicU64::new(0),
         }
     }
 }
@@ -150,6 +156,8 @@ impl Keyring {
     /// Loads everything there is. Serves meanwhile; when this returns, what is not loaded does not exist, since the store
     /// is held by this server alone.
     pub async fn load_all(&self, around: Surroundings<'_>) -> Result<()> {
+        let _loading = self.loading.lock().await;
+        let generation = self.generation.load(Ordering::Acquire);
         let touched = Arc::new(Mutex::new(HashSet::new()));
         self.touched.store(Some(Arc::clone(&touched)));
         let mut after = None;
@@ -159,14 +167,34 @@ impl Keyring {
             after = Some((last.application.tenant_id, last.application.id));
             for credential in page {
                 let _lock = self.lock(credential.application.id.as_u128()).lock().await;
+                if self.generation.load(Ordering::Acquire) != generation {
+                    return Ok(());
+                }
                 if !touched.lock().contains(&credential.application.id) {
                     self.put(around, credential);
                 }
             }
         }
-        self.complete.store(true, Ordering::Release);
+        let _lock = self.lock(0).lock().await;
+        if self.generation.load(Ordering::Acquire) == generation {
+            self.complete.store(true, Ordering::Release);
+        }
         self.touched.store(None);
         Ok(())
+    }
+
+    /// Forgets everything, levels too, so that it is read from the store again when it is asked for.
+    pub async fn forget_all(&self, levels: &Levels) {
+        let mut held = Vec::with_capacity(LOCKS);
+        for lock in &self.locks {
+            held.push(lock.lock().await);
+        }
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.complete.store(false, Ordering::Release);
+        self.records.pin().clear();
+        self.foreign.pin().clear();
+        self.unknown.pin().clear();
+        levels.forget_all();
     }
 
     fn lock(&self, bits: u128) -> &tokio::sync::Mutex<()> {
@@ -184,7 +212,7 @@ impl Keyring {
     }
 
     fn put(&self, around: Surroundings<'_>, credential: Credential) {
-        let application = credential.application;
+        let application = &credential.application;
         let Some(tenant) = around.tree.find(application.tenant_id) else {
             tracing::error!(application = %application.id, tenant = %application.tenant_id, "an application without a tenant is not served");
             return self.remove(application.id);
@@ -192,27 +220,15 @@ impl Keyring {
         let key = ClientId::key(application.client_id.as_str());
         let held = match &application.rights {
             Rights::Inline(grants) => Held::Inline(GrantSet::compile(grants, around.catalogue)),
-            Rights::Level(id) => Held::Level(around.levels.cell(*id, &credential.level_grants.unwrap_or_default())),
+            Rights::Level(id) => {
+                Held::Level(around.levels.cell(*id, credential.level_grants.as_ref().unwrap_or(&Grants::new())))
+            }
         };
         let networks = application.allowed_networks.as_deref().map(Networks::compile);
         let policy = self.intern(held, networks, application.rate_limit, application.reach);
-        let mut secrets = credential.secrets.into_iter().map(|secret| LiveSecret {
-            id: secret.id,
-            hash: secret.hash,
-            expires_at: secret.expires_at,
-        });
-        let is_foreign = key != application.id.as_u128();
-        let record = Arc::new(Record {
-            id: application.id,
-            tenant,
-            policy,
-            first: secrets.next(),
-            second: secrets.next().map(Box::new),
-            expires_at: application.expires_at,
-            foreign: is_foreign.then(|| Box::new(application.client_id)),
-            enabled: application.enabled,
-            cell: std::sync::OnceLock::new(),
-        });
+        let id = application.id;
+        let record = Arc::new(Record::of(credential, tenant, policy));
+        let is_foreign = record.foreign.is_some();
         let records = self.records.pin();
         // The counters go on where they were; made now for a loaded application, so that old and new share them.
         if let Some(old) = records.get(&key).filter(|old| old.rate_limited() || old.cell.get().is_some()) {
@@ -221,11 +237,12 @@ impl Keyring {
         records.insert(key, record);
         self.unknown.pin().remove(&key);
         if is_foreign {
-            self.foreign.pin().insert(application.id.as_u128(), key);
+            self.foreign.pin().insert(id.as_u128(), key);
         }
     }
 
-    fn remove(&self, application: ApplicationId) {
+    /// Forgets an application, so that its credential is refused until it is read again.
+    pub fn remove(&self, application: ApplicationId) {
         let key = self.foreign.pin().remove(&application.as_u128()).copied().unwrap_or(application.as_u128());
         self.records.pin().remove(&key);
     }
@@ -254,5 +271,26 @@ impl Keyring {
         }
         policies.insert(key, Arc::downgrade(&policy));
         policy
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_unknown_ids_take_bounded_room() {
+        let keyring = Keyring::default();
+        for key in 0..1_000_000_u128 {
+            keyring.remember_unknown(key, 1);
+            assert!(keyring.unknown.len() <= UNKNOWN_MAX);
+        }
+        let last = uuid_text(999_999);
+        assert!(keyring.is_unknown(&last, 1), "the newest is remembered");
+        assert!(!keyring.is_unknown(&last, 1 + UNKNOWN_FOR), "and only for a moment");
+    }
+
+    fn uuid_text(bits: u128) -> String {
+        ApplicationId::from_u128(bits).to_string()
     }
 }

@@ -54,4 +54,25 @@ impl Levels {
         let cell = self.cell(id, grants);
         cell.grants.store(Arc::new(GrantSet::compile(grants, &self.catalogue)));
     }
+
+    /// Forgets a level that is gone; no application has its grants from it any more.
+    pub fn remove(&self, id: AccessLevelId) {
+        self.cells.pin().remove(&id.as_u128());
+    }
+
+    /// Forgets all levels of tenants.
+    pub fn forget_all(&self) {
+        let cells = self.cells.pin();
+        cells.retain(|_, cell| self.catalogue.level(cell.id).is_some());
+    }
+
+    /// How many levels there are in memory.
+    pub fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
 }

@@ -10,6 +10,7 @@ use claviger_domain::network::Networks;
 use claviger_domain::rate::RateLimit;
 use claviger_domain::secret::SecretHash;
 use claviger_domain::time::Timestamp;
+use claviger_store::credentials::{Credential, CredentialSecret};
 use std::sync::{Arc, OnceLock};
 
 /// Where the grants of a policy come from.
@@ -87,6 +88,26 @@ pub struct Record {
 }
 
 impl Record {
+    /// The record of a credential.
+    pub fn of(credential: Credential, tenant: Arc<TenantNode>, policy: Arc<Policy>) -> Self {
+        let application = credential.application;
+        let is_foreign = ClientId::key(application.client_id.as_str()) != application.id.as_u128();
+        let live =
+            |secret: CredentialSecret| LiveSecret { id: secret.id, hash: secret.hash, expires_at: secret.expires_at };
+        let mut secrets = credential.secrets.into_iter().map(live);
+        Self {
+            id: application.id,
+            tenant,
+            policy,
+            first: secrets.next(),
+            second: secrets.next().map(Box::new),
+            expires_at: application.expires_at,
+            foreign: is_foreign.then(|| Box::new(application.client_id)),
+            enabled: application.enabled,
+            cell: OnceLock::new(),
+        }
+    }
+
     /// What the application presents.
     pub fn client_id(&self) -> ClientId {
         self.foreign.as_deref().cloned().unwrap_or_else(|| ClientId::of(self.id))
@@ -105,6 +126,11 @@ impl Record {
         let first = self.first.as_ref().filter(|secret| secret.hash.matches(presented));
         let second = self.second.as_deref().filter(|secret| secret.hash.matches(presented));
         first.or(second)
+    }
+
+    /// The live secret of that id.
+    pub fn secret_of(&self, id: SecretId) -> Option<&LiveSecret> {
+        self.first.iter().chain(self.second.as_deref()).find(|secret| secret.id == id)
     }
 
     /// Whether it has a rate limit, whose state must outlive a change of the record.

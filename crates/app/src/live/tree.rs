@@ -84,6 +84,13 @@ impl Tree {
         true
     }
 
+    /// Serves neither a tenant nor anything beneath it until it is taken again.
+    pub fn doubt(&self, id: TenantId) {
+        if let Some(node) = self.find(id) {
+            node.suspended.store(true, Ordering::Release);
+        }
+    }
+
     /// How many tenants there are.
     pub fn len(&self) -> usize {
         self.nodes.len()

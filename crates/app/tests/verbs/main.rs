@@ -8,7 +8,10 @@
     reason = "a test that meets what it does not expect should stop there"
 )]
 
+mod attacks;
+mod exports;
 mod fixture;
+mod hold;
 mod keyring;
 mod record;
 mod rights;

@@ -14,6 +14,8 @@ use std::sync::Arc;
 on_both![
     one_entry_per_change_and_a_whole_chain,
     denials_are_told_in_sum,
+    a_rewritten_record_is_not_signed,
+    a_replaced_audit_key_stops_the_start,
     usage_is_counted_and_kept,
     a_key_has_one_effect,
     queues_hand_out_once_per_application,
@@ -40,6 +42,70 @@ async fn one_entry_per_change_and_a_whole_chain(f: Fixture) {
     assert_eq!(found.signed_heads, 2);
     let other_key = verify_chains(f.app.store(), Some(&"00".repeat(32))).await.unwrap();
     assert_eq!(other_key.faults.len(), 1);
+}
+
+/// Rewrites the first entry of a tenant and all hashes after it, as whoever can write the database and reads the source can.
+async fn rewrite(f: &Fixture, tenant: claviger_domain::id::TenantId) {
+    use claviger_domain::audit::{GENESIS, link};
+    let mut previous = GENESIS;
+    let entries = f.app.store().list_audit_after(tenant, 0, None, 100).await.unwrap();
+    let mut tx = f.app.store().begin().await.unwrap();
+    for mut entry in entries {
+        if entry.number == 1 {
+            entry.canonical = entry.canonical.replace("Acme", "Acne");
+        }
+        previous = link(&previous, &entry.canonical);
+        let hex: String = previous.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = match f.app.store().engine() {
+            claviger_store::Engine::Sqlite => format!("x'{hex}'"),
+            claviger_store::Engine::Postgres => format!("'\\x{hex}'::bytea"),
+        };
+        let (number, body) = (entry.number, entry.canonical);
+        for sql in [
+            format!(
+                "update audit_entries set body = '{body}', hash = {hash} where tenant_id = '{tenant}' and number = {number}"
+            ),
+            format!("update audit_heads set hash = {hash} where tenant_id = '{tenant}'"),
+        ] {
+            claviger_store::testing::execute(&mut tx, sql.leak()).await.unwrap();
+        }
+    }
+    claviger_store::testing::execute(&mut tx, "delete from audit_signatures").await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn a_rewritten_record_is_not_signed(f: Fixture) {
+    let org = f.organization("Acme").await;
+    f.application(org.id, "One", &[]).await;
+    f.app.sign_heads().await.unwrap();
+    rewrite(&f, org.id).await;
+    f.application(org.id, "Two", &[]).await;
+    f.app.sign_heads().await.unwrap();
+    let found = verify_chains(f.app.store(), None).await.unwrap();
+    assert_eq!((found.faults.len(), found.signed_heads), (0, 0), "nothing shows, but nothing is signed either");
+    f.application(f.operator.tenant().id, "Three", &[]).await;
+    f.app.sign_heads().await.unwrap();
+    assert_eq!(verify_chains(f.app.store(), None).await.unwrap().signed_heads, 1, "the operator's own goes on");
+}
+
+async fn a_replaced_audit_key_stops_the_start(f: Fixture) {
+    f.app.store().close().await;
+    let options = claviger_store::Options { location: f.guard.location(), accept_data_loss: false };
+    for (sql, expected) in [
+        (
+            "update settings set value = (select value from settings where name = 'root_key_proof') where name = 'audit_key_public'",
+            "is not the one",
+        ),
+        ("delete from settings where name = 'audit_key_sealed'", "is gone"),
+    ] {
+        let store = claviger_store::Store::open(options.clone()).await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        claviger_store::testing::execute(&mut tx, sql).await.unwrap();
+        tx.commit().await.unwrap();
+        store.close().await;
+        let error = f.reopen(7).await.err().unwrap().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
 }
 
 async fn denials_are_told_in_sum(f: Fixture) {
@@ -86,7 +152,8 @@ async fn usage_is_counted_and_kept(f: Fixture) {
     let secrets = f.app.list_secrets(&f.operator, org.id, made.application.id).await.unwrap();
     let last = secrets[0].last_use.as_ref().unwrap();
     assert_eq!((last.at, last.user_agent.as_str()), (now, "test"));
-    let rights = f.app.last_use_of_rights(&f.operator, org.id, made.application.id).await.unwrap();
+    let (_, rights) =
+        f.app.application_usage(&f.operator, org.id, made.application.id, query, &everything()).await.unwrap();
     assert_eq!(rights, [("org.audits:READ".to_owned(), now)]);
 }
 

@@ -23,7 +23,6 @@ pub(crate) const START: Timestamp = Timestamp::from_micros(1_800_000_000_000_000
 
 pub(crate) struct Fixture {
     pub(crate) app: Arc<App>,
-    pub(crate) base: String,
     pub(crate) operator: Client,
     pub(crate) root: String,
     pub(crate) data_dir: PathBuf,
@@ -102,17 +101,24 @@ async fn start(guard: Guard, settings: &[(&str, &str)]) -> Fixture {
     };
     std::fs::create_dir_all(&data_dir).unwrap();
     let config = Config::load(None, variables.into_iter(), overrides).unwrap();
-    let server = Server::open(config, Clock::fixed(START), Random::seeded(1)).await.unwrap();
+    let server = Server::open(config, Clock::fixed(START), Random::seeded(1), async |_, _| Ok(())).await.unwrap();
     let (app, base) = (Arc::clone(&server.app), server.credentials.base_url.clone());
     let first = server.credentials.operator.clone().unwrap();
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let operator = Client { http, base: base.clone(), client_id: first.client_id, secret: first.secret };
+    let http = http();
+    let operator = Client { http, base, client_id: first.client_id, secret: first.secret };
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(async move {
         server.serve(async { drop(stopped.await) }).await.unwrap();
     });
     let (stop, running) = (Some(stop), Some(running));
-    Fixture { app, base, operator, root: first.tenant_id, data_dir, location, stop, running, _guard: guard }
+    Fixture { app, operator, root: first.tenant_id, data_dir, location, stop, running, _guard: guard }
+}
+
+/// An HTTP client with connections of its own.
+pub(crate) fn http() -> reqwest::Client {
+    // A second installation finds the first one, which is the same.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 impl Fixture {

@@ -36,6 +36,8 @@ async fn names_are_unique_per_tenant(store: Store) {
     let twin = insert(&store, &level(tenant_id(1), 2, "ＲＥＡＤＥＲＳ ")).await;
     assert_eq!(code(twin.unwrap_err()), "access_level_name_taken");
     insert(&store, &level(tenant_id(2), 3, "Readers")).await.unwrap();
+    let nowhere = insert(&store, &level(tenant_id(9), 5, "Readers")).await;
+    assert!(matches!(nowhere, Err(Error::NotFound("tenant"))), "{nowhere:?}");
     insert(&store, &level(tenant_id(1), 4, "Others")).await.unwrap();
     let mut tx = store.begin().await.unwrap();
     let renamed = AccessLevel { version: 2, ..level(tenant_id(1), 4, "readers") };

@@ -74,6 +74,8 @@ async fn names_and_client_ids_are_unique(store: Store) {
     assert_eq!(code(insert(client).await.unwrap_err()), "client_id_taken", "in the whole store");
     assert_eq!(store.find_application(tenant_id(2), application_id(4)).await.unwrap(), None, "half an insert is none");
     insert(Application { name: "Läufer".into(), ..application(tenant_id(2), 5) }).await.unwrap();
+    let nowhere = insert(application(tenant_id(9), 7)).await;
+    assert!(matches!(nowhere, Err(Error::NotFound("tenant"))), "{nowhere:?}");
     insert(application(tenant_id(1), 6)).await.unwrap();
     let mut tx = store.begin().await.unwrap();
     let renamed = Application { version: 2, ..application(tenant_id(1), 6) };

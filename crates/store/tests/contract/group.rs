@@ -4,6 +4,8 @@ use crate::fixtures::*;
 use claviger_domain::Error;
 use claviger_store::testing::{execute, open_fresh};
 use claviger_store::{Engine, Store};
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 facts!(
@@ -197,4 +199,48 @@ async fn sqlite_the_committer_goes_with_the_last_store() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the writer is still open");
+}
+
+/// Whoever waits for a writer that is not given back is told so, and does not stand in the queue any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_a_busy_writer_is_waited_for_so_long() {
+    let (store, _guard) = open_fresh(Engine::Sqlite).await.unwrap();
+    let holding = store.begin().await.unwrap();
+    let refused = store.begin().await;
+    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+    drop(holding);
+    let mut tx = store.begin().await.unwrap();
+    insert(&mut tx, 1).await;
+    tx.commit().await.unwrap();
+}
+
+/// A caller that goes away while its savepoint is being set costs nobody anything.
+#[tokio::test]
+async fn sqlite_a_begin_cut_short_harms_nobody() {
+    let (store, _guard) = open_fresh(Engine::Sqlite).await.unwrap();
+    let mut cut_short = 0;
+    for number in 0..100 {
+        let mut tx = store.begin().await.unwrap();
+        insert(&mut tx, number).await;
+        // On one thread the committer has had no turn yet, so that the batch is open when the next one begins.
+        let mut committing = Box::pin(tx.commit());
+        assert!(poll_once(committing.as_mut()).await.is_none());
+        let mut cut = Box::pin(store.begin());
+        cut_short += u32::from(poll_once(cut.as_mut()).await.is_none());
+        drop(cut);
+        let mut next = store.begin().await.unwrap();
+        insert(&mut next, number + 1_000).await;
+        next.commit().await.unwrap();
+        committing.await.unwrap();
+        assert!(holds(&store, number).await && holds(&store, number + 1_000).await);
+    }
+    assert!(cut_short > 0);
+}
+
+async fn poll_once<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }

@@ -36,6 +36,7 @@ mod idempotency;
 mod jobs;
 mod journal;
 mod queue_cursors;
+mod rates;
 mod schema;
 mod secrets;
 mod system;

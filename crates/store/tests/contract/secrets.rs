@@ -1,12 +1,13 @@
 //! Secrets.
 
 use crate::fixtures::*;
+use claviger_domain::Error;
 use claviger_domain::application::{LastUse, Secret};
 use claviger_domain::usage::SecretUse;
 use claviger_store::Store;
 use claviger_store::secrets::StoredSecret;
 
-facts!(secrets_come_and_go, the_later_use_wins, many_uses_at_once);
+facts!(secrets_come_and_go, the_later_use_wins, many_uses_at_once, no_secret_outlives_its_application);
 
 async fn secrets_come_and_go(store: Store) {
     let (tenant, id) = seed(&store).await;
@@ -73,4 +74,36 @@ async fn many_uses_at_once(store: Store) {
         assert_eq!(secret.last_use.as_ref().unwrap().user_agent, number.to_string());
     }
     assert_eq!(found.len(), 333);
+}
+
+/// One unit adds a secret while another deletes the application: either order ends without a secret and without a fault.
+async fn no_secret_outlives_its_application(store: Store) {
+    let (tenant, _) = seed(&store).await;
+    for number in 2..22 {
+        let mut tx = store.begin().await.unwrap();
+        insert_application(&mut tx, &application(tenant, number)).await;
+        tx.commit().await.unwrap();
+        let id = application_id(number);
+        let adding = tokio::spawn({
+            let store = store.clone();
+            async move {
+                let mut tx = store.begin().await.unwrap();
+                tx.insert_secret(tenant, &secret(id, number)).await?;
+                tokio::task::yield_now().await;
+                tx.commit().await
+            }
+        });
+        let deleting = tokio::spawn({
+            let store = store.clone();
+            async move {
+                let mut tx = store.begin().await.unwrap();
+                assert!(tx.delete_application(tenant, id).await.unwrap());
+                tx.commit().await.unwrap();
+            }
+        });
+        deleting.await.unwrap();
+        let added = adding.await.unwrap();
+        assert!(matches!(added, Ok(()) | Err(Error::NotFound("application"))), "{added:?}");
+        assert_eq!(store.list_secrets(tenant, id).await.unwrap(), []);
+    }
 }

@@ -43,6 +43,9 @@ async fn names_are_unique_beneath_a_parent(store: Store) {
     insert(beneath).await.unwrap();
     let twin = Tenant { org_key: tenant(1, "").org_key, ..tenant(4, "Fourth") };
     assert_eq!(code(insert(twin).await.unwrap_err()), "org_key_taken");
+    let orphan = Tenant { parent_id: Some(tenant_id(77)), ..tenant(4, "Fourth") };
+    let refused = insert(orphan).await;
+    assert!(matches!(refused, Err(Error::NotFound("tenant"))), "{refused:?}");
     let second = Tenant { id: tenant_id(5), org_key: tenant(5, "").org_key, name: "Another".into(), ..operator() };
     assert_eq!(code(insert(second).await.unwrap_err()), "operator_exists");
 

@@ -1,13 +1,12 @@
 //! Bodies about applications, and what they mean.
 
 use crate::kit::Fields;
-use crate::native::grants::{GrantsBody, body_of};
-use crate::native::rate_limit::RateLimitBody;
+use crate::native::grants::GrantsBody;
+use crate::native::rate_limit::{RateLimitBody, RateLimitInput};
 use crate::native::secrets::{MintedBody, SecretBody};
 use claviger_domain::Result;
 use claviger_domain::application::{Application, ApplicationPatch, NewApplication, Reach, Rights, parse_expiry};
 use claviger_domain::catalogue::Catalogue;
-use claviger_domain::grants::parse_grants;
 use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId};
 use claviger_domain::name::{DESCRIPTION_MAX, Name, parse_owner, parse_text};
 use claviger_domain::network::parse_networks;
@@ -43,23 +42,26 @@ pub(crate) struct ApplicationBody {
     /// Description.
     description: String,
     /// E-mail address of whoever answers for it.
+    #[schema(required = true)]
     owner: Option<String>,
     /// The access level it has its rights from; `null` where they are its own.
-    #[schema(value_type = Option<Uuid>)]
+    #[schema(required = true, value_type = Option<Uuid>)]
     access_level_id: Option<AccessLevelId>,
     /// Its own grants; `null` where they come from an access level.
+    #[schema(required = true)]
     grants: Option<GrantsBody>,
     /// How far its rights reach.
     reach: ReachWord,
     /// Networks it may call from: `null` is any, an empty list is none.
-    #[schema(example = json!(["192.0.2.0/24", "2001:db8::/32"]))]
+    #[schema(required = true, example = json!(["192.0.2.0/24", "2001:db8::/32"]))]
     allowed_networks: Option<Vec<String>>,
     /// When it stops; `null` is never.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
     /// Whether it may call at all.
     enabled: bool,
     /// Rate limit; `null` is none.
+    #[schema(required = true)]
     rate_limit: Option<RateLimitBody>,
     /// Counts the changes; the entity tag.
     version: i64,
@@ -130,6 +132,7 @@ pub(crate) struct NewApplicationBody {
     enabled: Option<bool>,
     /// Rate limit; a bare number is so many requests per second.
     #[serde(default)]
+    #[schema(value_type = Option<RateLimitInput>)]
     rate_limit: Option<RateLimitBody>,
 }
 
@@ -139,7 +142,7 @@ pub(crate) struct NewApplicationBody {
 #[schema(as = ApplicationPatch)]
 pub(crate) struct ApplicationPatchBody {
     /// New name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
     #[schema(min_length = 1, max_length = 128, nullable = false)]
     name: Option<String>,
     /// New description; `null` empties it.
@@ -159,7 +162,7 @@ pub(crate) struct ApplicationPatchBody {
     #[schema(value_type = Option<GrantsBody>)]
     grants: Option<Option<GrantsBody>>,
     /// New reach.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
     #[schema(nullable = false)]
     reach: Option<ReachWord>,
     /// New networks; `null` is any.
@@ -171,12 +174,12 @@ pub(crate) struct ApplicationPatchBody {
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Option<Timestamp>>,
     /// Enable or disable.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
     #[schema(nullable = false)]
     enabled: Option<bool>,
     /// New rate limit; `null` is none.
     #[serde(default, deserialize_with = "crate::kit::given")]
-    #[schema(value_type = Option<RateLimitBody>)]
+    #[schema(value_type = Option<RateLimitInput>)]
     rate_limit: Option<Option<RateLimitBody>>,
     /// Says that the caller knows that it shuts out the address it calls from.
     #[serde(default)]
@@ -187,7 +190,7 @@ impl From<&Application> for ApplicationBody {
     fn from(application: &Application) -> Self {
         let (access_level_id, grants) = match &application.rights {
             Rights::Level(id) => (Some(*id), None),
-            Rights::Inline(grants) => (None, Some(body_of(grants))),
+            Rights::Inline(grants) => (None, Some(GrantsBody::from(grants))),
         };
         let networks = application.allowed_networks.as_ref();
         Self {
@@ -299,7 +302,7 @@ fn rights(
     match (level, grants) {
         (None, None) => None,
         (Some(level), None) => Some(Rights::Level(level)),
-        (None, Some(grants)) => fields.take(parse_grants("/grants", grants, catalogue)).map(Rights::Inline),
+        (None, Some(grants)) => fields.take(grants.parse(catalogue)).map(Rights::Inline),
         (Some(_), Some(_)) => {
             fields.refuse("/grants", "both access_level_id and grants are given", "give one of the two");
             None

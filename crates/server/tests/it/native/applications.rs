@@ -39,7 +39,8 @@ async fn an_application_lives(f: Arc<Fixture>) {
     assert_eq!(read.expect(200)["name"], "SIEM");
     let client = f.client(application["client_id"].as_str().unwrap(), text);
     assert_eq!(client.verify("org.audits:READ").await.status, 204);
-    let answer = f.operator.post(&format!("{location}/regenerate"), &json!({})).await;
+    let bodiless = f.operator.request(reqwest::Method::POST, &format!("{location}/regenerate"));
+    let answer = crate::fixture::send(bodiless).await;
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     let next = answer.expect(200);
     assert_eq!(client.verify("org.audits:READ").await.code(401), "unauthenticated");

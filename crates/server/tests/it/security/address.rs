@@ -73,8 +73,7 @@ async fn e13_the_next_request_of_an_open_connection_is_refused(f: Arc<Fixture>) 
     let (org, _) = f.organization("Acme").await;
     let (id, client) = f.application(&org, "SIEM", json!({"org.audits": ["READ"]})).await;
     // One connection: the client keeps it alive and sends nothing in parallel.
-    let one = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(1).build().unwrap();
-    let client = crate::fixture::Client { http: one, ..client };
+    let client = crate::fixture::Client { http: crate::fixture::http(), ..client };
     assert_eq!(client.verify("org.audits:READ").await.status, 204);
     f.operator
         .patch(&format!("/v1/tenants/{org}/applications/{id}"), &json!({"allowed_networks": ["203.0.113.0/24"]}))

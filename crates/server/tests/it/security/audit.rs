@@ -184,5 +184,9 @@ tampering! {
     l5_a_cut: ["delete from audit_entries where number > 4", "update audit_heads set number = 4, hash = (select e.hash from audit_entries e where e.tenant_id = audit_heads.tenant_id and e.number = 4) where number > 4"] => "a head was signed at entry 6";
     l5_a_moved_time: ["update audit_entries set at = at + 1 where number = 2"] => "entry 2 was changed";
     l5_a_head: ["update audit_heads set number = number - 1"] => "its head says";
+    l5_a_moved_filter: ["update audit_entries set actor = 'somebody else' where number = 2"] => "entry 2 was changed";
+    l5_an_insertion: ["insert into audit_entries (tenant_id, number, at, actor, action, target, body, hash) select tenant_id, -1, at, actor, action, target, body, hash from audit_entries where number = 3"] => "entry -1 belongs to no chain";
+    l5_a_whole_record: ["delete from audit_entries", "delete from audit_heads", "delete from audit_signatures"] => "there is no record";
+    l5_no_head: ["delete from audit_heads", "delete from audit_signatures"] => "there is no head";
     l5_a_forged_signature: ["update audit_signatures set signature = hash"] => "does not fit the chain";
 }

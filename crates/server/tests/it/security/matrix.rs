@@ -1,1 +1,258 @@
-//! placeholder
+//! G: every operation against the written matrix of rights (`authorization.toml`): with everything but the right it needs
+//! it is refused and names what is missing; with nothing but that right it is not.
+
+use crate::fixture::{Answer, Client, Fixture, on_both, send};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+on_both![
+    g1_every_operation_needs_its_right,
+    a9_a_reader_writes_nothing,
+    g3_protected_members_are_refused,
+    foreign_objects_look_missing
+];
+
+/// One operation of the document.
+#[derive(Clone, Debug)]
+struct Operation {
+    id: String,
+    method: Method,
+    path: String,
+}
+
+fn operations() -> Vec<Operation> {
+    let document: Value = serde_json::from_str(include_str!("../../../../../docs/openapi/native.json")).unwrap();
+    let mut found = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let Ok(method) = method.to_uppercase().parse::<Method>() else { continue };
+            let Some(id) = operation["operationId"].as_str() else { continue };
+            found.push(Operation { id: id.to_owned(), method, path: path.clone() });
+        }
+    }
+    assert!(found.len() > 20);
+    found
+}
+
+/// The written matrix: operation → the rights it needs; none for one that needs no right, and no entry for a public one.
+fn matrix() -> BTreeMap<String, Vec<String>> {
+    let table: toml::Table = include_str!("../../authorization.toml").parse().unwrap();
+    let mut rows = BTreeMap::new();
+    for row in table["row"].as_array().unwrap() {
+        let text = |name: &str| row.get(name).and_then(toml::Value::as_str).map(str::to_owned);
+        if row.get("public").is_none() {
+            let rights = ["permission", "also"].into_iter().filter_map(text).collect();
+            rows.insert(text("operation").unwrap(), rights);
+        }
+    }
+    rows
+}
+
+/// A body with which the operation would succeed.
+fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
+    match operation.id.as_str() {
+        "create_tenant" => Some(json!({"name": "New", "kind": "instance", "parent_id": org})),
+        "create_access_level" => Some(json!({"name": "New", "description": "", "grants": {}})),
+        "import_access_level" => Some(json!({"name": "New", "capabilities": []})),
+        "create_application" => Some(json!({"name": "New", "grants": {}})),
+        "update_tenant" | "update_access_level" | "update_application" => Some(json!({"name": "Changed"})),
+        "duplicate_access_level" | "regenerate_secret" | "rotate_secret" => Some(json!({})),
+        "simulate" => Some(json!({"application_id": application, "permission": "org.audits:READ"})),
+        _ => None,
+    }
+}
+
+/// Objects of a tenant for the placeholders of paths.
+struct Objects {
+    org: String,
+    level: String,
+    application: String,
+    secret: String,
+}
+
+impl Objects {
+    async fn make(f: &Fixture, org: &str) -> Self {
+        let level = json!({"name": "Object", "description": "", "grants": {}});
+        let level = f.operator.post(&format!("/v1/tenants/{org}/access-levels"), &level).await.expect(201);
+        let made = f
+            .operator
+            .post(&format!("/v1/tenants/{org}/applications"), &json!({"name": "Object", "grants": {}}))
+            .await
+            .expect(201);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        Self {
+            org: org.to_owned(),
+            level: text(&level["id"]),
+            application: text(&made["application"]["id"]),
+            secret: text(&made["secret"]["id"]),
+        }
+    }
+
+    fn path(&self, operation: &Operation) -> String {
+        let id = if operation.path.contains("access-levels") { &self.level } else { &self.application };
+        operation
+            .path
+            .replace("{tenant_id}", &self.org)
+            .replace("{id}", id)
+            .replace("{secret_id}", &self.secret)
+            .replace("{code}", "not_found")
+    }
+}
+
+async fn call(client: &Client, operation: &Operation, objects: &Objects) -> Answer {
+    let request = client.request(operation.method.clone(), &objects.path(operation));
+    match body(operation, &objects.org, &objects.application) {
+        Some(body) => send(request.json(&body)).await,
+        None => send(request).await,
+    }
+}
+
+/// All rights of the catalogue but those.
+async fn all_but(f: &Fixture, without: &[String]) -> Value {
+    let catalogue = f.operator.get("/v1/catalogue").await.expect(200);
+    let mut grants = json!({});
+    for permission in catalogue["items"].as_array().unwrap() {
+        let name = permission["name"].as_str().unwrap();
+        let verbs = permission["verbs"].as_array().unwrap().iter();
+        let kept: Vec<_> =
+            verbs.filter(|verb| !without.contains(&format!("{name}:{}", verb.as_str().unwrap()))).cloned().collect();
+        if !kept.is_empty() {
+            grants[name] = kept.into();
+        }
+    }
+    grants
+}
+
+async fn g1_every_operation_needs_its_right(f: Arc<Fixture>) {
+    let matrix = matrix();
+    for (number, operation) in operations().into_iter().enumerate() {
+        let (org, _) = f.organization(&format!("Org {number}")).await;
+        let objects = Objects::make(&f, &org).await;
+        let Some(rights) = matrix.get(&operation.id) else {
+            let answer = send(f.operator.bare(operation.method.clone(), &objects.path(&operation))).await;
+            assert_eq!(answer.status, 200, "{} is public", operation.id);
+            continue;
+        };
+        let stranger = send(f.operator.bare(operation.method.clone(), &objects.path(&operation))).await;
+        assert_eq!(stranger.status, 401, "{} without a credential: {}", operation.id, stranger.text);
+        for right in rights {
+            let (_, lacking) =
+                f.application(&org, &format!("Lacks {right}"), all_but(&f, std::slice::from_ref(right)).await).await;
+            let refused = call(&lacking, &operation, &objects).await.expect(403);
+            assert_eq!(refused["missing_permission"], right.as_str(), "{}", operation.id);
+        }
+        let mut only = json!({});
+        for right in rights {
+            let (name, verb) = right.split_once(':').unwrap();
+            let verbs = only[name].as_array().cloned().unwrap_or_default();
+            only[name] = verbs.into_iter().chain([json!(verb)]).collect();
+        }
+        let (_, holding) = f.application(&org, "Holds", only).await;
+        let status = call(&holding, &operation, &objects).await.status;
+        if operation.id.starts_with("verify") {
+            assert_eq!(status, 400, "asked without parameters");
+        } else {
+            assert!(status.is_success(), "{} with {rights:?} alone: {status}", operation.id);
+        }
+    }
+    let known: Vec<_> = operations().into_iter().map(|operation| operation.id).collect();
+    for operation in matrix.keys() {
+        assert!(known.contains(operation), "{operation} is no operation");
+    }
+}
+
+async fn a9_a_reader_writes_nothing(f: Arc<Fixture>) {
+    let (org, _) = f.organization("Acme").await;
+    let objects = Objects::make(&f, &org).await;
+    let levels = f.operator.get(&format!("/v1/tenants/{org}/access-levels")).await.expect(200);
+    assert_eq!(levels["items"][0]["name"], "View All");
+    let (_, reader) =
+        f.application_with(&org, json!({"name": "Reader", "access_level_id": levels["items"][0]["id"]})).await;
+    let matrix = matrix();
+    // A question may be put by POST: what writes is what needs more than to read.
+    let writes = |operation: &Operation| {
+        operation.method != Method::GET
+            && matrix.get(&operation.id).is_some_and(|rights| rights.iter().any(|right| !right.ends_with(":READ")))
+    };
+    for operation in operations().into_iter().filter(writes) {
+        assert_eq!(call(&reader, &operation, &objects).await.status, 403, "{}", operation.id);
+    }
+}
+
+async fn g3_protected_members_are_refused(f: Arc<Fixture>) {
+    let (org, _) = f.organization("Acme").await;
+    let objects = Objects::make(&f, &org).await;
+    let paths = [
+        format!("/v1/tenants/{org}"),
+        format!("/v1/tenants/{org}/access-levels/{}", objects.level),
+        format!("/v1/tenants/{org}/applications/{}", objects.application),
+    ];
+    for path in paths {
+        let before = f.operator.get(&path).await.expect(200);
+        for member in [
+            "id",
+            "tenant_id",
+            "client_id",
+            "created_at",
+            "updated_at",
+            "version",
+            "role",
+            "verified",
+            "is_owner",
+            "org_key",
+            "parent_id",
+        ] {
+            let refused = f
+                .operator
+                .patch(&path, &json!({"name": "Evil", member: before.get(member).cloned().unwrap_or(json!("x"))}))
+                .await
+                .expect(422);
+            assert!(refused.to_string().contains(member), "{member} in {refused}");
+        }
+        for (media, body) in [
+            ("application/json-patch+json", r#"[{"op":"replace","path":"/name","value":"Evil"}]"#),
+            ("application/x-www-form-urlencoded", "name=Evil"),
+        ] {
+            let answer = send(f.operator.request(Method::PATCH, &path).header("content-type", media).body(body)).await;
+            assert_eq!(answer.status, 415, "{media}");
+        }
+        let put = send(f.operator.request(Method::PUT, &path).json(&json!({"name": "Evil"}))).await;
+        assert_eq!(put.status, 405);
+        assert_eq!(f.operator.get(&path).await.expect(200), before, "unchanged");
+    }
+}
+
+async fn foreign_objects_look_missing(f: Arc<Fixture>) {
+    let (own, _) = f.organization("Own").await;
+    let (foreign, _) = f.organization("Foreign").await;
+    let (theirs, none) = (Objects::make(&f, &foreign).await, uuid_like());
+    let (_, admin) = f.application(&own, "Admin", all_but(&f, &[]).await).await;
+    for operation in operations().into_iter().filter(|operation| operation.path.contains("{tenant_id}")) {
+        let there = call(&admin, &operation, &theirs).await;
+        let nowhere = Objects {
+            org: none.clone(),
+            level: theirs.level.clone(),
+            application: theirs.application.clone(),
+            secret: theirs.secret.clone(),
+        };
+        let missing = call(&admin, &operation, &nowhere).await;
+        // Their objects under one's own tenant are missing, too.
+        let mixed = Objects { org: own.clone(), ..nowhere };
+        let mixed = call(&admin, &operation, &mixed).await;
+        let strip = |answer: Answer, tenant: &str| {
+            let mut body = answer.expect(404);
+            body["request_id"] = Value::Null;
+            body.to_string().replace(tenant, "TENANT")
+        };
+        assert_eq!(strip(there, &foreign), strip(missing, &none), "{}", operation.id);
+        if operation.path.contains("{id}") {
+            assert_eq!(mixed.status, 404, "{}", operation.id);
+        }
+    }
+}
+
+fn uuid_like() -> String {
+    "01890000-0000-7000-8000-000000000000".to_owned()
+}

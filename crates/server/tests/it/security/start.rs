@@ -17,7 +17,7 @@ async fn open(directory: &Path) -> Result<Server, String> {
         ..Overrides::default()
     };
     let config = Config::load(None, std::iter::empty(), overrides).map_err(|error| error.to_string())?;
-    Server::open(config, Clock::system(), Random::System).await.map_err(|error| error.to_string())
+    Server::open(config, Clock::system(), Random::System, async |_, _| Ok(())).await.map_err(|error| error.to_string())
 }
 
 fn scratch(name: &str) -> std::path::PathBuf {
@@ -58,6 +58,9 @@ async fn q6_a_root_key_that_does_not_fit_or_is_open_to_others_stops_the_start() 
     assert!(open(&directory).await.err().unwrap().contains("not the one this store was set up with"));
     std::fs::write(&key, "short").unwrap();
     assert!(open(&directory).await.err().unwrap().contains("64 hexadecimal digits"));
+    std::fs::remove_file(&key).unwrap();
+    assert!(open(&directory).await.err().unwrap().contains("there is no root key"));
+    assert!(!key.exists(), "a key that fits nothing is not left behind");
     std::fs::write(&key, right).unwrap();
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
     assert!(open(&directory).await.err().unwrap().contains("chmod 600"));
@@ -78,7 +81,7 @@ async fn one_server_per_database() {
             ..Overrides::default()
         };
         let config = Config::load(None, std::iter::empty(), overrides).unwrap();
-        let refused = Server::open(config, Clock::system(), Random::System).await.err().unwrap();
+        let refused = Server::open(config, Clock::system(), Random::System, async |_, _| Ok(())).await.err().unwrap();
         assert!(refused.to_string().contains("another claviger serves this database"), "{refused}");
         std::fs::remove_dir_all(directory).unwrap();
     })
@@ -101,7 +104,16 @@ async fn usage_survives_a_clean_stop() {
     drop(app);
     let again = open(&directory).await.unwrap();
     let caller = again.app.authenticate(presented, here, "test").await.unwrap();
-    let rights = again.app.last_use_of_rights(&caller, caller.tenant().id, caller.record().id).await.unwrap();
+    let now = again.app.clock().now();
+    let query = claviger_app::usage::UsageQuery {
+        application: None,
+        since: now.plus_seconds(-86_400),
+        until: now.plus_seconds(86_400),
+        grain: claviger_domain::usage::Grain::Hour,
+    };
+    let page = claviger_domain::page::PageRequest::parse(None, None).unwrap();
+    let (tenant, application) = (caller.tenant().id, caller.record().id);
+    let (_, rights) = again.app.application_usage(&caller, tenant, application, query, &page).await.unwrap();
     assert!(rights.iter().any(|(right, _)| right == "org.audits:READ"), "{rights:?}");
     again.serve(async {}).await.unwrap();
     std::fs::remove_dir_all(directory).unwrap();

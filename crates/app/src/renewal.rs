@@ -1,0 +1,160 @@
+//! What keeps memory and the store from drifting apart: effects of durable changes, and callers whose turn has come.
+
+use crate::App;
+use crate::live::record::{Held, Policy, Record};
+use crate::state::{Followed, State};
+use crate::unit::{Effect, Needs, Unit};
+use crate::verify;
+use claviger_domain::application::Rights;
+use claviger_domain::grants::{GrantSet, Grants, Right};
+use claviger_domain::network::Networks;
+use claviger_domain::{Error, Refusal, Result};
+use claviger_store::credentials::Credential;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// After which rest something that could not be read is read again.
+const READ_AGAIN: Duration = Duration::from_millis(250);
+/// How long one confirmation of the hold may take.
+const HOLD_PATIENCE: Duration = Duration::from_secs(1);
+
+impl App {
+    /// Makes memory what the store says about what has changed. What cannot be read right now is refused until it can be:
+    /// the change is durable, and may have been made to revoke something.
+    pub(crate) async fn apply(self: &Arc<Self>, effects: &[Effect]) {
+        for effect in effects {
+            if let Err(error) = self.refresh(*effect).await {
+                tracing::error!(%error, ?effect, "a change could not be read back; what it is about is refused until it is");
+                self.doubt(*effect);
+                let (app, effect) = (Arc::downgrade(self), *effect);
+                tokio::spawn(async move {
+                    loop {
+                        tokio::time::sleep(READ_AGAIN).await;
+                        let Some(app) = app.upgrade() else { return };
+                        match app.refresh(effect).await {
+                            Ok(()) => return,
+                            Err(_) => app.doubt(effect),
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    /// Makes sure of the hold on the store. Where it was lost and taken again, another server may have changed the store in
+    /// between: then memory is emptied, and fills again from the store.
+    pub(crate) async fn confirm_hold(self: &Arc<Self>) -> Result<()> {
+        let state = &self.state;
+        // A connection that was cut without a word would keep this waiting for ever.
+        let held = tokio::time::timeout(HOLD_PATIENCE, state.store.hold_alone()).await;
+        let held = held.map_err(|_| Error::Unavailable("the store does not confirm the hold in time".into()))??;
+        let followed = *state.followed.lock();
+        let lost = followed.lost || held.taken;
+        if lost {
+            *state.followed.lock() = Followed { lost, ..followed };
+            state.refusing.store(true, Ordering::Release);
+            if held.revision != followed.revision {
+                tracing::warn!("the hold on the store was lost for a while; everything is read again");
+                self.load_tree().await?;
+                state.keyring.forget_all(&state.levels).await;
+                let app = Arc::downgrade(self);
+                tokio::spawn(async move {
+                    let Some(app) = app.upgrade() else { return };
+                    if let Err(error) = app.load_keyring().await {
+                        tracing::error!(%error, "loading the applications failed; they are loaded one by one");
+                    }
+                });
+            }
+        }
+        *state.followed.lock() = Followed { revision: held.revision, lost: false };
+        Ok(())
+    }
+
+    async fn refresh(&self, effect: Effect) -> Result<()> {
+        let state = &self.state;
+        match effect {
+            Effect::Tenant(id) => {
+                let _lock = self.refreshing.lock().await;
+                if let Some(tenant) = state.store.find_tenant(id).await? {
+                    state.tree.put(&tenant);
+                }
+            }
+            Effect::Application(tenant, id) => state.keyring.refresh(state.surroundings(), tenant, id).await?,
+            Effect::Level(tenant, id) => {
+                let _lock = self.refreshing.lock().await;
+                match state.store.find_access_level(tenant, id).await? {
+                    Some(level) => state.levels.put(id, &level.grants),
+                    None => state.levels.remove(id),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn doubt(&self, effect: Effect) {
+        match effect {
+            Effect::Tenant(id) => self.state.tree.doubt(id),
+            Effect::Application(_, id) => self.state.keyring.remove(id),
+            Effect::Level(_, id) => self.state.levels.put(id, &Grants::new()),
+        }
+    }
+}
+
+impl Unit {
+    /// Asks once more for what the verb was allowed by, as this unit sees it: a request may have waited for its turn while
+    /// its caller was revoked or lost rights. What the verb goes on to ask, it asks of what is left.
+    pub(crate) async fn renew_caller(&mut self, needs: Needs) -> Result<()> {
+        let (tenant, id) = (self.caller.tenant().id, self.caller.record().id);
+        let found = self.tx.find_credential(tenant, id).await?;
+        let renewed = found.map(|credential| self.app.state.record(credential, &self.caller.record));
+        let checked = match &renewed {
+            None => Err(Refusal::UnknownClient),
+            Some(record) => match record.secret_of(self.caller.secret) {
+                None => Err(Refusal::WrongSecret),
+                Some(secret) => verify::check(record, secret, self.caller.origin(), self.now),
+            },
+        };
+        if let Err(refusal) = checked {
+            let record = Arc::clone(&self.caller.record);
+            self.app.deny_known(&record, refusal.code().into(), self.caller.origin(), self.now);
+            return Err(Error::Unauthenticated(refusal));
+        }
+        if let Some(record) = renewed {
+            self.caller.record = Arc::new(record);
+        }
+        self.caller.reach(needs.tenant)?;
+        let (permission, verb) = needs.right;
+        if self.caller.holds(permission, verb) {
+            return Ok(());
+        }
+        let missing = Right::new(permission, verb);
+        self.caller.deny(missing.to_string());
+        Err(Error::missing(missing))
+    }
+}
+
+impl State {
+    /// A record of its own for what the store holds, which goes on counting where `before` does.
+    fn record(&self, credential: Credential, before: &Record) -> Record {
+        let application = &credential.application;
+        let compile = |grants: &Grants| GrantSet::compile(grants, &self.catalogue);
+        let held = match &application.rights {
+            Rights::Inline(grants) => compile(grants),
+            Rights::Level(id) => match (&credential.level_grants, self.catalogue.level(*id)) {
+                (Some(grants), _) => compile(grants),
+                (None, Some(built_in)) => compile(&built_in.grants),
+                (None, None) => GrantSet::default(),
+            },
+        };
+        let policy = Policy {
+            held: Held::Inline(held),
+            networks: application.allowed_networks.as_deref().map(Networks::compile),
+            rate_limit: application.rate_limit,
+            reach: application.reach,
+        };
+        let record = Record::of(credential, Arc::clone(&before.tenant), Arc::new(policy));
+        let _ = record.cell.set(Arc::clone(before.cell()));
+        record
+    }
+}

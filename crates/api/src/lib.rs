@@ -10,9 +10,20 @@ pub mod native;
 pub use native::openapi_json;
 
 use axum::Router;
-use kit::Api;
+use axum::response::Response;
+use http::Method;
+use kit::{Api, Head};
 
 /// All routes of all faces.
 pub fn router(api: Api) -> Router {
     native::with_fallback(native::router(api.clone()).merge(carbon_black::routes::router(api)))
+}
+
+/// The answer to what is asked all the time, if it can be given at once from the head of the request alone; whatever it
+/// leaves, [`router`] answers.
+pub fn answer_at_once(api: &Api, head: Head<'_>) -> Option<Response> {
+    match head.uri.path() {
+        native::VERIFY if matches!(*head.method, Method::GET | Method::POST) => native::verify_at_once(api, head),
+        _ => None,
+    }
 }

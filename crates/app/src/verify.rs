@@ -8,7 +8,7 @@ use crate::live::record::{LiveSecret, Record};
 use claviger_domain::address::Origin;
 use claviger_domain::catalogue::Permission;
 use claviger_domain::grants::{Right, Verb};
-use claviger_domain::id::{SecretId, TenantId};
+use claviger_domain::id::{ApplicationId, ClientId, SecretId, TenantId};
 use claviger_domain::rate::{Quota, RateLimit};
 use claviger_domain::secret::{self, SecretHash};
 use claviger_domain::time::Timestamp;
@@ -49,8 +49,12 @@ pub struct Wanted<'a> {
 /// Who was let in.
 #[derive(Debug)]
 pub struct Admission {
+    /// The application's tenant.
+    pub tenant: TenantId,
     /// The application.
-    pub record: Arc<Record>,
+    pub application: ApplicationId,
+    /// Its client id where that is not its id.
+    pub foreign: Option<ClientId>,
     /// Its rate limit and what is left of it; none if it has no limit.
     pub quota: Option<(RateLimit, Quota)>,
 }
@@ -70,11 +74,14 @@ impl From<Error> for NotAdmitted {
     }
 }
 
-/// An application whose secret was presented from where it may call, before its rate limit is asked.
-struct Recognised {
-    record: Arc<Record>,
-    secret: SecretId,
+/// When and from where a call comes, and what the client calls itself.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    origin: Origin,
+    user_agent: &'a str,
     now: Timestamp,
+    /// For the rate limit, in nanoseconds.
+    monotonic: u64,
 }
 
 /// How an application stands to what is wanted of it.
@@ -113,21 +120,23 @@ impl Standing {
 impl App {
     /// Verifies a credential. The order of the checks is fixed: secret, address, enabled, tenants, expiry, rate limit.
     pub async fn authenticate(&self, presented: Presented<'_>, origin: Origin, user_agent: &str) -> Result<Caller> {
-        let mut found = self.recognise(presented, origin)?;
+        let call = self.call(origin, user_agent);
+        let caller = |record: &Arc<Record>, secret| {
+            let quota = self.meter(record, secret, call, None)?;
+            let (state, request) = (Arc::clone(&self.state), Arc::clone(&self.no_request));
+            Ok(Caller { record: Arc::clone(record), secret, state, origin, quota, request })
+        };
+        let mut found = self.recognise(presented, call, caller)?;
         if found.is_none() {
             self.look_up(presented.client_id).await?;
-            found = self.recognise(presented, origin)?;
+            found = self.recognise(presented, call, caller)?;
         }
-        let recognised = found.ok_or_else(|| self.stranger(Refusal::UnknownClient, origin))?;
-        let quota = self.meter(&recognised, origin, user_agent, None)?;
-        let Recognised { record, secret, .. } = recognised;
-        let (state, request) = (Arc::clone(&self.state), Arc::clone(&self.no_request));
-        Ok(Caller { record, secret, state, origin, quota, request })
+        found.ok_or_else(|| self.stranger(Refusal::UnknownClient, origin))?
     }
 
     /// Whether whoever presents a credential may do what is asked for, and belongs to the audience: what a protecting proxy
-    /// wants to know, answered from memory in one go. None where the application is not in memory: [`App::look_up`] it and
-    /// ask again; who is not found then is a stranger.
+    /// wants to know, answered from memory in one go. None where the application is not in memory:
+    /// [`App::authenticate`] and [`App::admit_caller`] say then.
     pub fn admit(
         &self,
         presented: Presented<'_>,
@@ -135,44 +144,47 @@ impl App {
         user_agent: &str,
         wanted: Wanted<'_>,
     ) -> Option<Result<Admission, NotAdmitted>> {
-        let recognised = match self.recognise(presented, origin) {
-            Ok(recognised) => recognised?,
-            Err(error) => return Some(Err(error.into())),
-        };
-        Some(self.admit_recognised(recognised, origin, user_agent, wanted))
+        let call = self.call(origin, user_agent);
+        let admitted = self.recognise(presented, call, |record, secret| {
+            let standing = Standing::of(record, wanted);
+            let quota = self.meter(record, secret, call, standing.counted(wanted))?;
+            self.judge(standing, record, quota, call, wanted)
+        });
+        match admitted {
+            Ok(admitted) => admitted,
+            Err(error) => Some(Err(error.into())),
+        }
     }
 
-    fn admit_recognised(
-        &self,
-        recognised: Recognised,
-        origin: Origin,
-        user_agent: &str,
-        wanted: Wanted<'_>,
-    ) -> Result<Admission, NotAdmitted> {
-        let standing = Standing::of(&recognised.record, wanted);
-        let quota = self.meter(&recognised, origin, user_agent, standing.counted(wanted))?;
-        self.judge(standing, recognised.record, quota, origin, wanted)
+    fn call<'a>(&self, origin: Origin, user_agent: &'a str) -> Call<'a> {
+        // The clocks are read before anything is looked up: reading one waits for every look-up under way.
+        let clock = &self.state.clock;
+        Call { origin, user_agent, now: clock.now(), monotonic: clock.monotonic() }
     }
 
     /// As [`App::admit`], for a caller that was verified before.
     pub fn admit_caller(&self, caller: &Caller, wanted: Wanted<'_>) -> Result<Admission, NotAdmitted> {
         let standing = Standing::of(&caller.record, wanted);
+        let call = self.call(caller.origin, "");
         if let Some((right, outcome)) = standing.counted(wanted) {
-            self.state.meter.count(caller.record.cell(), right, outcome, self.state.clock.now());
+            self.state.meter.count(caller.record.cell(), right, outcome, call.now);
         }
-        self.judge(standing, Arc::clone(&caller.record), caller.quota, caller.origin, wanted)
+        self.judge(standing, &caller.record, caller.quota, call, wanted)
     }
 
     fn judge(
         &self,
         standing: Standing,
-        record: Arc<Record>,
+        record: &Record,
         quota: Option<(RateLimit, Quota)>,
-        origin: Origin,
+        call: Call<'_>,
         Wanted { permission, verb, .. }: Wanted<'_>,
     ) -> Result<Admission, NotAdmitted> {
         let (reason, error) = match standing {
-            Standing::Holds => return Ok(Admission { record, quota }),
+            Standing::Holds => {
+                let (tenant, application, foreign) = (record.tenant.id, record.id, record.foreign().cloned());
+                return Ok(Admission { tenant, application, foreign, quota });
+            }
             Standing::Lacks => {
                 let missing = Right::new(&permission.name, verb);
                 (missing.to_string(), Error::missing(missing))
@@ -182,12 +194,12 @@ impl App {
                 ("tenant_not_admitted".to_owned(), Error::Forbidden { missing: None, detail })
             }
         };
-        self.deny_known(&record, reason, origin, self.state.clock.now());
+        self.deny_known(record, reason, call.origin, call.now);
         Err(NotAdmitted { error, quota })
     }
 
     /// Reads the application of a client id from the store, unless it is known not to exist.
-    pub async fn look_up(&self, client_id: &str) -> Result<()> {
+    async fn look_up(&self, client_id: &str) -> Result<()> {
         let monotonic = self.state.clock.monotonic();
         // Boxed, so that those who are in memory do not carry its room about.
         Box::pin(self.state.keyring.load(self.state.surroundings(), client_id, monotonic)).await
@@ -208,8 +220,13 @@ impl App {
         Error::Unauthenticated(refusal)
     }
 
-    /// Who presents this, if it may call from there now; none if it has to be looked up.
-    fn recognise(&self, presented: Presented<'_>, origin: Origin) -> Result<Option<Recognised>> {
+    /// Goes on with whoever presents this, if it may call from there now; none if it has to be looked up.
+    fn recognise<T>(
+        &self,
+        presented: Presented<'_>,
+        call: Call<'_>,
+        go_on: impl FnOnce(&Arc<Record>, SecretId) -> T,
+    ) -> Result<Option<T>> {
         let state = &self.state;
         if state.refusing.load(Ordering::Acquire) {
             return Err(Error::Unavailable("the server cannot confirm what it knows; try again soon".into()));
@@ -218,42 +235,39 @@ impl App {
         let well_formed = secret::is_well_formed(presented.secret);
         // Hashed before the look-up, so that an unknown client id takes as long as a known one.
         let hash = SecretHash::of(presented.secret);
-        let Some(record) = state.keyring.find(presented.client_id) else {
-            if well_formed && !state.keyring.is_unknown(presented.client_id, state.clock.monotonic()) {
-                return Ok(None);
+        let found = state.keyring.with(presented.client_id, |record| {
+            let checked = match record.secret(&hash).filter(|_| well_formed) {
+                Some(secret) => check(record, secret, call.origin, call.now).map(|()| secret.id),
+                None => Err(Refusal::WrongSecret),
+            };
+            checked.map(|secret| go_on(record, secret)).map_err(|refusal| {
+                self.deny_known(record, refusal.code().into(), call.origin, call.now);
+                Error::Unauthenticated(refusal)
+            })
+        });
+        match found {
+            Some(found) => found.map(Some),
+            None if !well_formed => Err(self.stranger(Refusal::Malformed, call.origin)),
+            None if state.keyring.is_unknown(presented.client_id, call.monotonic) => {
+                Err(self.stranger(Refusal::UnknownClient, call.origin))
             }
-            let refusal = if well_formed { Refusal::UnknownClient } else { Refusal::Malformed };
-            return Err(self.stranger(refusal, origin));
-        };
-        let now = state.clock.now();
-        let checked = match record.secret(&hash).filter(|_| well_formed) {
-            Some(secret) => check(&record, secret, origin, now).map(|()| secret.id),
-            None => Err(Refusal::WrongSecret),
-        };
-        match checked {
-            Ok(secret) => Ok(Some(Recognised { record, secret, now })),
-            Err(refusal) => {
-                self.deny_known(&record, refusal.code().into(), origin, now);
-                Err(Error::Unauthenticated(refusal))
-            }
+            None => Ok(None),
         }
     }
 
     /// Counts the call, and refuses it where it is over the rate limit.
     fn meter(
         &self,
-        Recognised { record, secret, now }: &Recognised,
-        origin: Origin,
-        user_agent: &str,
+        record: &Record,
+        secret: SecretId,
+        Call { origin, user_agent, now, monotonic }: Call<'_>,
         asks: Option<(CountedRight, Outcome)>,
     ) -> Result<Option<(RateLimit, Quota)>> {
         let limit = record.policy.rate_limit;
-        let monotonic = if limit.is_some() { self.state.clock.monotonic() } else { 0 };
-        let arrival = Arrival { secret: *secret, now: *now, address: origin.address(), user_agent };
-        let quota = self.state.meter.arrive(record.cell(), &arrival, limit, monotonic, asks);
-        let quota = limit.zip(quota);
+        let arrival = Arrival { secret, now, address: origin.address(), user_agent };
+        let quota = limit.zip(self.state.meter.arrive(record.cell(), &arrival, limit, monotonic, asks));
         if let Some((limit, quota)) = quota.filter(|(_, quota)| !quota.allowed) {
-            self.deny_known(record, "rate_limited".into(), origin, *now);
+            self.deny_known(record, "rate_limited".into(), origin, now);
             return Err(Error::Limited { limit, retry_after_seconds: quota.reset_seconds });
         }
         Ok(quota)

@@ -2,7 +2,7 @@
 
 use crate::kit::credential::{self, DECODED_MAX, Unreadable};
 use crate::kit::face::QuotaSlot;
-use crate::kit::{Api, Failure, Peer, RequestId, origin};
+use crate::kit::{Api, Failure, Head, RequestId, origin};
 use axum::extract::FromRequestParts;
 use claviger_app::caller::{Caller, RequestLine};
 use claviger_app::verify::Presented;
@@ -28,10 +28,11 @@ impl<'a> Presentation<'a> {
     ///
     /// # Errors
     /// `Unauthenticated`; `Malformed` for more than one credential.
-    pub(crate) fn read(api: &Api, parts: &'a Parts, buffer: &'a mut [u8; DECODED_MAX]) -> Result<Self> {
-        let origin = origin::find(&parts.headers, parts.extensions.get::<Peer>(), &api.trusted_proxies);
-        let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        match credential::read(&parts.headers, buffer) {
+    pub(crate) fn read(api: &Api, head: Head<'a>, buffer: &'a mut [u8; DECODED_MAX]) -> Result<Self> {
+        let Head { headers, peer, .. } = head;
+        let origin = origin::find(headers, peer.as_ref(), &api.trusted_proxies);
+        let user_agent = headers.get(USER_AGENT).and_then(credential::text).unwrap_or_default();
+        match credential::read(headers, buffer) {
             Ok(presented) => Ok(Self { presented, origin, user_agent }),
             Err(Unreadable::Refused(refusal)) => Err(api.app.stranger(refusal, origin)),
             Err(Unreadable::Ambiguous) => Err(Error::Malformed {
@@ -49,7 +50,7 @@ impl<'a> Presentation<'a> {
 /// `Unauthenticated`, `Limited`, `Unavailable`; `Malformed` for more than one credential.
 pub async fn authenticate(api: &Api, parts: &Parts) -> Result<Caller> {
     let mut buffer = [0; DECODED_MAX];
-    let Presentation { presented, origin, user_agent } = Presentation::read(api, parts, &mut buffer)?;
+    let Presentation { presented, origin, user_agent } = Presentation::read(api, parts.into(), &mut buffer)?;
     api.app.authenticate(presented, origin, user_agent).await
 }
 

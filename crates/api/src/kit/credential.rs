@@ -29,8 +29,8 @@ pub(crate) fn read<'a>(headers: &'a HeaderMap, buffer: &'a mut [u8; DECODED_MAX]
     let found = match (token, authorization) {
         (None, None) => return Err(Unreadable::Refused(Refusal::Absent)),
         (Some(_), Some(_)) => return Err(Unreadable::Ambiguous),
-        (Some(token), None) => token.to_str().ok().and_then(auth_token),
-        (None, Some(authorization)) => authorization.to_str().ok().and_then(|text| basic(text, buffer)),
+        (Some(token), None) => text(token).and_then(auth_token),
+        (None, Some(authorization)) => text(authorization).and_then(|text| basic(text, buffer)),
     };
     found.ok_or(Unreadable::Refused(Refusal::Malformed))
 }
@@ -42,6 +42,12 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a Head
         return Err(Unreadable::Ambiguous);
     }
     Ok(first)
+}
+
+/// The text of a value that is ASCII, as `HeaderValue::to_str` has it, but not one byte at a time.
+pub(crate) fn text(value: &HeaderValue) -> Option<&str> {
+    let bytes = value.as_bytes();
+    std::str::from_utf8(bytes).ok().filter(|_| bytes.is_ascii())
 }
 
 /// `SECRET/CLIENT_ID`. A secret never holds a slash, a foreign client id may.

@@ -29,6 +29,8 @@ pub use rate_headers::{RateHeaders, write_digits};
 
 use claviger_app::App;
 use claviger_domain::network::Network;
+use http::request::Parts;
+use http::{HeaderMap, Method, Uri};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,6 +47,28 @@ pub struct Api {
 /// The address of the socket's other end, as the edge saw it (an IPv4-mapped IPv6 address is given as IPv4).
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
+
+/// The head of a request, for what is answered without a way through a router.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    /// Method.
+    pub method: &'a Method,
+    /// Target.
+    pub uri: &'a Uri,
+    /// Headers.
+    pub headers: &'a HeaderMap,
+    /// The socket's other end.
+    pub peer: Option<Peer>,
+    /// The request's id.
+    pub id: RequestId,
+}
+
+impl<'a> From<&'a Parts> for Head<'a> {
+    fn from(parts: &'a Parts) -> Self {
+        let (peer, id) = (parts.extensions.get().copied(), parts.extensions.get().copied().unwrap_or_default());
+        Self { method: &parts.method, uri: &parts.uri, headers: &parts.headers, peer, id }
+    }
+}
 
 /// The id of one request: a number on the hot path, text only when a log line or an error body needs it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -31,16 +31,15 @@ fn parse<T: DeserializeOwned>(query: &str) -> Result<T> {
 
 /// The decoded names and values of a query, in their order. What holds neither `%` nor `+` is not copied.
 pub fn pairs(query: &str) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, str>)>> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+    let encoded = query.bytes().fold(false, |found, byte| found | matches!(byte, b'%' | b'+'));
+    let decode = move |text| if encoded { decode(text) } else { Ok(Cow::Borrowed(text)) };
+    query.split('&').filter(|pair| !pair.is_empty()).map(move |pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         Ok((decode(name)?, decode(value)?))
     })
 }
 
 fn decode(text: &str) -> Result<Cow<'_, str>> {
-    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
-        return Ok(Cow::Borrowed(text));
-    }
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

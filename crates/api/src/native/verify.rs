@@ -1,11 +1,9 @@
 //! The hot path: a protecting proxy asks whether a caller may do something.
 //!
 //! Nothing here is framed, boxed or formatted on the way to an admission: the query is read where it lies, and the ids of
-//! the answer share one buffer. The body of a question is never read.
+//! the answer share one buffer. The body of a question is never read. The edge asks [`answer`] before any router does.
 
-use crate::kit::{
-    Api, Asked, DECODED_MAX, Face, Presentation, RateHeaders, RequestId, answer_failure, authenticate, pairs,
-};
+use crate::kit::{Api, Asked, DECODED_MAX, Face, Head, Presentation, RateHeaders, answer_failure, authenticate, pairs};
 use crate::native::error::respond;
 use crate::native::openapi::Verifying;
 use axum::body::Body;
@@ -29,6 +27,8 @@ static X_CLAVIGER_APPLICATION: HeaderName = HeaderName::from_static("x-claviger-
 static X_CLAVIGER_CLIENT_ID: HeaderName = HeaderName::from_static("x-claviger-client-id");
 static X_CLAVIGER_REASON: HeaderName = HeaderName::from_static("x-claviger-reason");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// Where the question is asked.
+pub(crate) const PATH: &str = "/v1/verify";
 /// Headers of the fullest admission.
 const HEADERS: usize = 6;
 
@@ -55,7 +55,7 @@ pub(crate) struct VerifyQuery {
 #[utoipa::path(get, path = "/v1/verify", tag = "verification", params(VerifyQuery), responses(Verifying))]
 pub(crate) async fn verify(State(api): State<Api>, request: Request) -> Response {
     let (parts, _unread) = request.into_parts();
-    match answer(&api, &parts) {
+    match answer(&api, (&parts).into()) {
         Some(response) => response,
         // Boxed, so that the hot path does not carry its room about.
         None => Box::pin(look_up_and_answer(api, parts)).await,
@@ -76,17 +76,17 @@ struct Question<'a> {
 }
 
 /// The answer, if it can be given from memory.
-fn answer(api: &Api, parts: &Parts) -> Option<Response> {
-    let question = question(parts.uri.query().unwrap_or_default(), api.app.catalogue()).ok()?;
-    match ask(api, parts, &question)? {
+pub(crate) fn answer(api: &Api, head: Head<'_>) -> Option<Response> {
+    let question = question(head.uri.query().unwrap_or_default(), api.app.catalogue()).ok()?;
+    match ask(api, head, &question)? {
         Ok(admission) => Some(admit(&admission)),
-        Err(refused) => Some(refuse(parts, question.plain, &refused)),
+        Err(refused) => Some(refuse(head, question.plain, &refused)),
     }
 }
 
-fn ask(api: &Api, parts: &Parts, question: &Question<'_>) -> Option<Result<Admission, NotAdmitted>> {
+fn ask(api: &Api, head: Head<'_>, question: &Question<'_>) -> Option<Result<Admission, NotAdmitted>> {
     let mut buffer = [0; DECODED_MAX];
-    match Presentation::read(api, parts, &mut buffer) {
+    match Presentation::read(api, head, &mut buffer) {
         Ok(Presentation { presented, origin, user_agent }) => {
             api.app.admit(presented, origin, user_agent, question.wanted)
         }
@@ -108,16 +108,16 @@ async fn look_up_and_answer(api: Api, parts: Parts) -> Response {
             Err(refused) => refused,
         },
     };
-    refuse(&parts, plain, &refused)
+    refuse((&parts).into(), plain, &refused)
 }
 
-fn refuse(parts: &Parts, plain: bool, NotAdmitted { error, quota }: &NotAdmitted) -> Response {
+fn refuse(head: Head<'_>, plain: bool, NotAdmitted { error, quota }: &NotAdmitted) -> Response {
     let mut response = match error {
         // A proxy passes on what a client sent, and knows no answer for it but 401.
         Error::Malformed { code: "credential_ambiguous", .. } => {
-            refusal(parts, plain, &Error::Unauthenticated(Refusal::Malformed))
+            refusal(head, plain, &Error::Unauthenticated(Refusal::Malformed))
         }
-        other => refusal(parts, plain, other),
+        other => refusal(head, plain, other),
     };
     if let Some((limit, quota)) = quota {
         RateHeaders::of(*limit, quota.remaining, quota.reset_seconds).add_to(response.headers_mut());
@@ -168,13 +168,13 @@ fn malformed(detail: &str) -> Error {
     Error::Malformed { code: "verify_malformed", detail: format!("the question cannot be answered: {detail}") }
 }
 
-fn admit(Admission { record, quota }: &Admission) -> Response {
+fn admit(Admission { tenant, application, foreign, quota }: &Admission) -> Response {
     let mut text = BytesMut::with_capacity(2 * Hyphenated::LENGTH);
-    push_id(&mut text, record.tenant.id.as_u128());
-    push_id(&mut text, record.id.as_u128());
+    push_id(&mut text, tenant.as_u128());
+    push_id(&mut text, application.as_u128());
     let mut tenant = text.freeze();
     let application = tenant.split_off(Hyphenated::LENGTH);
-    let client_id = match record.foreign() {
+    let client_id = match foreign {
         Some(foreign) => Bytes::copy_from_slice(foreign.as_str().as_bytes()),
         None => application.clone(),
     };
@@ -201,9 +201,8 @@ fn push_id(text: &mut BytesMut, id: u128) {
     text.extend_from_slice(Uuid::from_u128(id).hyphenated().encode_lower(&mut buffer).as_bytes());
 }
 
-fn refusal(parts: &Parts, plain: bool, error: &Error) -> Response {
-    let id = parts.extensions.get::<RequestId>().copied().unwrap_or_default();
-    let asked = Asked { id, path: parts.uri.path() };
+fn refusal(head: Head<'_>, plain: bool, error: &Error) -> Response {
+    let asked = Asked { id: head.id, path: head.uri.path() };
     let mut response = if plain {
         answer_failure::<crate::native::Native>(error, &asked)
     } else {

@@ -88,10 +88,10 @@ pub struct Surroundings<'a> {
 }
 
 impl Keyring {
-    /// The record that answers to a client id, if it is loaded.
-    pub fn find(&self, client_id: &str) -> Option<Arc<Record>> {
-        let key = ClientId::key(client_id);
-        self.records.find(key).filter(|record| record.answers_to(client_id))
+    /// Looks at the record that answers to a client id, if it is loaded, where it lies. Not for long.
+    pub fn with<T>(&self, client_id: &str, look: impl FnOnce(&Arc<Record>) -> T) -> Option<T> {
+        let answering = |record: &Arc<Record>| record.answers_to(client_id).then(|| look(record));
+        self.records.with(ClientId::key(client_id), answering).flatten()
     }
 
     /// Whether a client id that is not loaded is known not to exist: because everything is loaded, or because it was
@@ -116,7 +116,7 @@ impl Keyring {
         let key = ClientId::key(client_id);
         let (tenant, application) = {
             let _lock = self.lock(key).lock().await;
-            if self.find(client_id).is_some() || self.is_unknown(client_id, monotonic) {
+            if self.with(client_id, |_| ()).is_some() || self.is_unknown(client_id, monotonic) {
                 return Ok(());
             }
             match around.store.find_client(client_id).await? {
@@ -235,9 +235,7 @@ impl Keyring {
         let id = application.id;
         let record = Arc::new(Record::of(credential, tenant, policy));
         let key = record.key();
-        if let Some(old) = self.records.find(key) {
-            record.go_on_from(&old);
-        }
+        self.records.with(key, |old| record.go_on_from(old));
         if record.foreign().is_some() {
             self.foreign.pin().insert(id.as_u128(), key);
         }

@@ -32,10 +32,10 @@ impl Default for Table {
 }
 
 impl Table {
-    /// The record with that key.
-    pub(crate) fn find(&self, key: u128) -> Option<Arc<Record>> {
+    /// Looks at the record with that key where it lies, and not for long: nobody can change the shard meanwhile.
+    pub(crate) fn with<T>(&self, key: u128, look: impl FnOnce(&Arc<Record>) -> T) -> Option<T> {
         let hash = hash(self.seeds, key);
-        self.shard(hash).read().find(hash, |record| record.key() == key).cloned()
+        self.shard(hash).read().find(hash, |record| record.key() == key).map(look)
     }
 
     /// Puts a record in the place of the one with its key.

@@ -21,6 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::Response;
+use claviger_api::kit::Head;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_rustls::TlsAcceptor;
@@ -49,6 +51,8 @@ pub struct Edge {
     pub tls: Option<Arc<TlsReloader>>,
     /// Caps, sizes and timers.
     pub limits: Limits,
+    /// What is asked before the router.
+    pub express: Option<Express>,
     /// Where connections and requests are counted.
     pub counters: Arc<Counters>,
     /// Whether each request is logged.
@@ -56,6 +60,10 @@ pub struct Edge {
     /// Whether request durations are measured for the counters (two clock reads a request).
     pub timed: bool,
 }
+
+/// Answers from the head of a request alone, at once, without a way through the router; whatever it leaves goes there. Not
+/// asked about requests that have a body.
+pub type Express = Arc<dyn Fn(Head<'_>) -> Option<Response> + Send + Sync>;
 
 /// How serving ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,12 +87,13 @@ impl Edge {
     /// An edge with default limits, plain HTTP and counters of its own.
     pub fn new(listener: TcpListener) -> Self {
         let counters = Arc::new(Counters::default());
-        Self { listener, tls: None, limits: Limits::default(), counters, access_log: false, timed: false }
+        let limits = Limits::default();
+        Self { listener, tls: None, limits, express: None, counters, access_log: false, timed: false }
     }
 
     /// Serves until `shutdown` resolves, then drains.
     pub async fn serve(self, router: Router, shutdown: impl Future<Output = ()>) -> Drained {
-        let Self { listener, tls, mut limits, counters, access_log, timed } = self;
+        let Self { listener, tls, mut limits, express, counters, access_log, timed } = self;
         limits.connections = fitting(limits.connections, descriptor_limit());
         let ticks = Arc::new(Ticks::new(limits.timers.tick()));
         let mut floor = Floor {
@@ -94,7 +103,7 @@ impl Edge {
             engines: Arc::new(Engines::new(&limits)),
             roster: Roster::default(),
             tls,
-            house: Arc::new(House { router, limits, counters, access_log, timed }),
+            house: Arc::new(House { router, express, limits, counters, access_log, timed }),
             prefix: process_prefix(),
             accepted: 0,
         };

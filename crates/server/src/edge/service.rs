@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body as AxumBody;
 use axum::response::Response;
-use claviger_api::kit::{Peer, RequestId};
+use claviger_api::kit::{Head, Peer, RequestId};
 use futures_util::FutureExt as _;
 use http::{Method, Request, StatusCode, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tower::Service as _;
 
+use super::Express;
 use super::body::{Pace, RequestBody, ResponseBody};
 use super::limits::Limits;
 use super::pulse::Pulse;
@@ -26,6 +27,7 @@ use crate::metrics::Counters;
 /// What all connections of a listener share.
 pub(crate) struct House {
     pub(crate) router: Router,
+    pub(crate) express: Option<Express>,
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
     pub(crate) access_log: bool,
@@ -62,12 +64,16 @@ impl Door {
 
         let answer = match Refusal::of(&request, &house.limits) {
             Some(refusal) => refusal.answer(id, version),
-            None => {
-                let extensions = request.extensions_mut();
-                extensions.insert(Peer(door.peer));
-                extensions.insert(id);
-                door.route(request, id, version).await
-            }
+            None => match door.express(&request, id, version) {
+                Some(answer) => answer,
+                None => {
+                    let extensions = request.extensions_mut();
+                    extensions.insert(Peer(door.peer));
+                    extensions.insert(id);
+                    // Boxed, so that what goes by express does not carry its room about.
+                    Box::pin(door.route(request, id, version)).await
+                }
+            },
         };
 
         let took = started.map(|started| started.elapsed());
@@ -79,6 +85,13 @@ impl Door {
         Ok(Response::from_parts(parts, ResponseBody::new(body, turn)))
     }
 
+    fn express(&self, request: &Request<Incoming>, id: RequestId, version: Version) -> Option<Response> {
+        let express = self.house.express.as_ref().filter(|_| request.body().is_end_stream())?;
+        let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+        let head = Head { method, uri, headers, peer: Some(Peer(self.peer)), id };
+        std::panic::catch_unwind(AssertUnwindSafe(|| express(head))).unwrap_or_else(|_| Some(self.survive(id, version)))
+    }
+
     async fn route(&self, request: Request<Incoming>, id: RequestId, version: Version) -> Response {
         let request = request.map(|body| self.receive(body));
         let mut router = self.house.router.clone();
@@ -86,13 +99,16 @@ impl Door {
         match handled {
             Ok(Ok(answer)) => answer,
             Ok(Err(never)) => match never {},
-            Err(_) => {
-                // The panic hook has logged where and why.
-                tracing::error!(request_id = %id, "a handler panicked; its request was answered with 500");
-                self.house.counters.panicked();
-                Refusal::Internal.answer(id, version)
-            }
+            Err(_) => self.survive(id, version),
         }
+    }
+
+    /// Answers in the place of a handler that panicked.
+    fn survive(&self, id: RequestId, version: Version) -> Response {
+        // The panic hook has logged where and why.
+        tracing::error!(request_id = %id, "a handler panicked; its request was answered with 500");
+        self.house.counters.panicked();
+        Refusal::Internal.answer(id, version)
     }
 
     /// An absent body costs nothing: most requests have none.

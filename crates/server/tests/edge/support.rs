@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
-use claviger_api::kit::{Peer, RequestId};
+use claviger_api::kit::{Head, Peer, RequestId};
 use claviger_server::edge::{Drained, Edge, Limits, bind};
 use claviger_server::metrics::Counters;
 use claviger_server::tls::TlsReloader;
@@ -56,6 +57,7 @@ impl Running {
         edge.limits = limits;
         edge.tls = tls;
         edge.timed = true;
+        edge.express = Some(Arc::new(express));
         let (address, counters) = (edge.listener.local_addr().unwrap(), Arc::clone(&edge.counters));
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(edge.serve(routes(), async move {
@@ -75,6 +77,14 @@ impl Running {
     }
 }
 
+fn express(head: Head<'_>) -> Option<axum::response::Response> {
+    match head.uri.path() {
+        "/express" => Some(head.peer.unwrap().0.to_string().into_response()),
+        "/express/panic" => panic!("on purpose"),
+        _ => None,
+    }
+}
+
 pub(crate) fn routes() -> Router {
     Router::new()
         .route("/healthz", get(|| async { http::StatusCode::NO_CONTENT }))
@@ -86,6 +96,7 @@ pub(crate) fn routes() -> Router {
                 }
             }),
         )
+        .route("/express", post(|| async { "routed" }))
         .route("/slow", get(|| async { tokio::time::sleep(Duration::from_millis(300)).await }))
         .route("/large", get(|| async { vec![b'x'; 64 << 20] }))
         .route(

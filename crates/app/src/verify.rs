@@ -121,10 +121,10 @@ impl App {
     /// Verifies a credential. The order of the checks is fixed: secret, address, enabled, tenants, expiry, rate limit.
     pub async fn authenticate(&self, presented: Presented<'_>, origin: Origin, user_agent: &str) -> Result<Caller> {
         let call = self.call(origin, user_agent);
-        let caller = |record: &Arc<Record>, secret| {
+        let caller = |record: &Record, secret| {
             let quota = self.meter(record, secret, call, None)?;
             let (state, request) = (Arc::clone(&self.state), Arc::clone(&self.no_request));
-            Ok(Caller { record: Arc::clone(record), secret, state, origin, quota, request })
+            Ok(Caller { record: record.share(), secret, state, origin, quota, request })
         };
         let mut found = self.recognise(presented, call, caller)?;
         if found.is_none() {
@@ -225,7 +225,7 @@ impl App {
         &self,
         presented: Presented<'_>,
         call: Call<'_>,
-        go_on: impl FnOnce(&Arc<Record>, SecretId) -> T,
+        go_on: impl FnOnce(&Record, SecretId) -> T,
     ) -> Result<Option<T>> {
         let state = &self.state;
         if state.refusing.load(Ordering::Acquire) {

@@ -87,6 +87,16 @@ impl Verbs {
         self.0 == 0
     }
 
+    /// A bit for each verb.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The set of these [`Verbs::bits`].
+    pub const fn of_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
     /// The verbs, in the order in which they are written.
     pub fn iter(self) -> impl Iterator<Item = Verb> {
         Verb::ALL.into_iter().filter(move |verb| self.has(*verb))
@@ -184,6 +194,11 @@ impl GrantSet {
     /// Whether the set holds `verb` on the permission at `index` of the catalogue.
     pub fn has(&self, index: usize, verb: Verb) -> bool {
         self.0.get(index).is_some_and(|byte| byte & verb.bit() != 0)
+    }
+
+    /// The verbs of each permission, in the order of the catalogue.
+    pub fn verbs(&self) -> impl Iterator<Item = Verbs> {
+        self.0.iter().map(|byte| Verbs(*byte))
     }
 
     /// The first right that `wanted` holds and this set does not, if there is one.

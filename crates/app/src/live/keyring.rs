@@ -3,9 +3,9 @@
 //! Everything that changes the keyring reads the store again under the application's lock, after the change is durable, so
 //! that the last to come always puts the newest state there and a late one can revive nothing.
 
+use crate::live::hashing::KeyHashing;
 use crate::live::levels::Levels;
 use crate::live::record::{Held, Policy, Record};
-use crate::live::table::Table;
 use crate::live::tree::Tree;
 use arc_swap::ArcSwapOption;
 use claviger_domain::Result;
@@ -33,7 +33,8 @@ const LOAD_PAGE: i64 = 5_000;
 
 /// All applications.
 pub struct Keyring {
-    records: Table,
+    /// By the key of the client id.
+    records: HashMap<u128, Record, KeyHashing>,
     /// Client id key by application, for those whose client id is not their own id.
     foreign: HashMap<u128, u128>,
     unknown: HashMap<u128, u64>,
@@ -61,7 +62,7 @@ struct PolicyKey {
 impl Default for Keyring {
     fn default() -> Self {
         Self {
-            records: Table::default(),
+            records: HashMap::default(),
             foreign: HashMap::new(),
             unknown: HashMap::new(),
             policies: Mutex::default(),
@@ -88,10 +89,10 @@ pub struct Surroundings<'a> {
 }
 
 impl Keyring {
-    /// Looks at the record that answers to a client id, if it is loaded, where it lies. Not for long.
-    pub fn with<T>(&self, client_id: &str, look: impl FnOnce(&Arc<Record>) -> T) -> Option<T> {
-        let answering = |record: &Arc<Record>| record.answers_to(client_id).then(|| look(record));
-        self.records.with(ClientId::key(client_id), answering).flatten()
+    /// Looks at the record that answers to a client id where it lies, if it is loaded.
+    pub fn with<T>(&self, client_id: &str, look: impl FnOnce(&Record) -> T) -> Option<T> {
+        let records = self.records.pin();
+        records.get(&ClientId::key(client_id)).filter(|record| record.answers_to(client_id)).map(look)
     }
 
     /// Whether a client id that is not loaded is known not to exist: because everything is loaded, or because it was
@@ -108,7 +109,7 @@ impl Keyring {
 
     /// Whether none is loaded.
     pub fn is_empty(&self) -> bool {
-        self.records.len() == 0
+        self.records.is_empty()
     }
 
     /// Looks a client id up in the store and loads its application. Any number of callers cause one look-up.
@@ -193,7 +194,7 @@ impl Keyring {
         }
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.complete.store(false, Ordering::Release);
-        self.records.clear();
+        self.records.pin().clear();
         self.foreign.pin().clear();
         self.unknown.pin().clear();
         levels.forget_all();
@@ -233,20 +234,23 @@ impl Keyring {
             enabled: application.enabled,
         });
         let id = application.id;
-        let record = Arc::new(Record::of(credential, tenant, policy));
+        let record = Record::of(credential, tenant, policy);
         let key = record.key();
-        self.records.with(key, |old| record.go_on_from(old));
+        let records = self.records.pin();
+        if let Some(old) = records.get(&key) {
+            record.go_on_from(old);
+        }
         if record.foreign().is_some() {
             self.foreign.pin().insert(id.as_u128(), key);
         }
-        self.records.put(record);
+        records.insert(key, record);
         self.unknown.pin().remove(&key);
     }
 
     /// Forgets an application, so that its credential is refused until it is read again.
     pub fn remove(&self, application: ApplicationId) {
         let key = self.foreign.pin().remove(&application.as_u128()).copied().unwrap_or(application.as_u128());
-        self.records.remove(key);
+        self.records.pin().remove(&key);
     }
 
     /// One policy for all applications that agree on it.

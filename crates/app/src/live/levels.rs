@@ -1,25 +1,46 @@
-//! Access levels in memory. Applications share the level's cell, so that an edit of a level is one store of a pointer and
+//! Access levels in memory. Applications share the level's cell, so that an edit of a level
 //! holds for all of them at once.
 
-use arc_swap::ArcSwap;
 use claviger_domain::catalogue::Catalogue;
-use claviger_domain::grants::{GrantSet, Grants};
+use claviger_domain::grants::{GrantSet, Grants, Verb, Verbs};
 use claviger_domain::id::AccessLevelId;
 use papaya::HashMap;
+use parking_lot::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// The grants of a level, exchanged when it is edited.
 #[derive(Debug)]
 pub struct LevelCell {
     /// The level.
     pub id: AccessLevelId,
-    grants: ArcSwap<GrantSet>,
+    grants: Mutex<GrantSet>,
+    /// The same once more, to be asked for one right without a lock.
+    verbs: Box<[AtomicU8]>,
 }
 
 impl LevelCell {
+    fn new(id: AccessLevelId, grants: GrantSet) -> Self {
+        let verbs = grants.verbs().map(|verbs| AtomicU8::new(verbs.bits())).collect();
+        Self { id, grants: Mutex::new(grants), verbs }
+    }
+
+    /// Whether the grants have `verb` on the permission at `index` of the catalogue.
+    pub fn has(&self, index: usize, verb: Verb) -> bool {
+        self.verbs.get(index).is_some_and(|verbs| Verbs::of_bits(verbs.load(Ordering::Acquire)).has(verb))
+    }
+
     /// The grants as they are now.
-    pub fn grants(&self) -> arc_swap::Guard<Arc<GrantSet>> {
-        self.grants.load()
+    pub fn grants(&self) -> GrantSet {
+        self.grants.lock().clone()
+    }
+
+    fn set(&self, grants: GrantSet) {
+        let mut held = self.grants.lock();
+        for (verbs, new) in self.verbs.iter().zip(grants.verbs()) {
+            verbs.store(new.bits(), Ordering::Release);
+        }
+        *held = grants;
     }
 }
 
@@ -42,17 +63,13 @@ impl Levels {
 
     /// The cell of a level, made with `grants` if there is none yet.
     pub fn cell(&self, id: AccessLevelId, grants: &Grants) -> Arc<LevelCell> {
-        let compile = || {
-            let grants = ArcSwap::from_pointee(GrantSet::compile(grants, &self.catalogue));
-            Arc::new(LevelCell { id, grants })
-        };
+        let compile = || Arc::new(LevelCell::new(id, GrantSet::compile(grants, &self.catalogue)));
         Arc::clone(self.cells.pin().get_or_insert_with(id.as_u128(), compile))
     }
 
     /// Sets the grants of a level. Holds for every application that uses it when this returns.
     pub fn put(&self, id: AccessLevelId, grants: &Grants) {
-        let cell = self.cell(id, grants);
-        cell.grants.store(Arc::new(GrantSet::compile(grants, &self.catalogue)));
+        self.cell(id, grants).set(GrantSet::compile(grants, &self.catalogue));
     }
 
     /// Forgets a level that is gone; no application has its grants from it any more.

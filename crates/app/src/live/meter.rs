@@ -18,86 +18,64 @@ use std::sync::Arc;
 /// A right as the meter counts it: the permission's place in the catalogue and the verb, or none.
 pub type CountedRight = Option<(u32, Verb)>;
 
-/// The counters of one application.
+/// The counters of one application. What each call writes stands together at the front: the fewer lines of the cache one
+/// core has to take from another, the better.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Cell {
+    state: Mutex<State>,
     tenant_id: TenantId,
     application_id: ApplicationId,
-    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
+#[repr(C)]
 struct State {
     arrival: u64,
     dirty: bool,
-    counts: Few<Count>,
-    uses: Few<Use>,
+    /// Calls since the last flush. Mostly one kind, which needs no memory of its own.
+    calls: Option<Calls>,
+    /// The last use of a secret since the first call.
+    used: Option<Use>,
+    more_calls: Vec<Calls>,
+    more_used: Option<Box<Use>>,
 }
 
 #[derive(Debug)]
-struct Count {
+#[repr(C)]
+struct Calls {
+    last_at: Timestamp,
+    count: u32,
     permission: u32,
+    hour: Hour,
     verb: Option<Verb>,
     outcome: Outcome,
-    count: u32,
-    hour: Timestamp,
-    last_at: Timestamp,
+}
+
+/// Whole hours since 1970.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Hour(u32);
+
+impl Hour {
+    fn of(at: Timestamp) -> Self {
+        Self(u32::try_from(at.seconds() / 3_600).unwrap_or(0))
+    }
+
+    fn start(self) -> Timestamp {
+        Timestamp::from_micros(0).plus_seconds(i64::from(self.0) * 3_600)
+    }
 }
 
 #[derive(Debug)]
+#[repr(C)]
 struct Use {
-    secret: SecretId,
     at: Timestamp,
-    address: Option<IpAddr>,
     dirty: bool,
     /// Tells user agents apart without a look at their texts.
     agent: u64,
+    secret: SecretId,
+    address: Option<IpAddr>,
     user_agent: Box<str>,
-}
-
-/// Mostly one, and then without a piece of memory of its own.
-#[derive(Debug)]
-struct Few<T> {
-    first: Option<T>,
-    more: Vec<T>,
-}
-
-impl<T> Default for Few<T> {
-    fn default() -> Self {
-        Self { first: None, more: Vec::new() }
-    }
-}
-
-impl<T> Few<T> {
-    fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.first.iter_mut().chain(&mut self.more)
-    }
-
-    fn find(&mut self, mut is_it: impl FnMut(&T) -> bool) -> Option<&mut T> {
-        match &mut self.first {
-            Some(first) if is_it(first) => Some(first),
-            _ => self.more.iter_mut().find(|item| is_it(item)),
-        }
-    }
-
-    fn push(&mut self, item: T) {
-        match &self.first {
-            None => self.first = Some(item),
-            Some(_) => self.more.push(item),
-        }
-    }
-
-    /// Adds an item in the place of the oldest where there are two.
-    fn push_second(&mut self, item: T) {
-        if let Some(second) = self.more.pop() {
-            self.first = Some(second);
-        }
-        self.push(item);
-    }
-
-    fn drain(&mut self) -> impl Iterator<Item = T> {
-        self.first.take().into_iter().chain(std::mem::take(&mut self.more))
-    }
 }
 
 /// A call with a right secret, as the meter takes it.
@@ -116,7 +94,7 @@ pub struct Arrival<'a> {
 impl Cell {
     /// Counters at zero.
     pub fn new(tenant_id: TenantId, application_id: ApplicationId) -> Self {
-        Self { tenant_id, application_id, state: Mutex::default() }
+        Self { state: Mutex::default(), tenant_id, application_id }
     }
 }
 
@@ -172,11 +150,11 @@ impl Meter {
             let mut state = cell.state.lock();
             state.dirty = false;
             let mut of = batch.of(cell.tenant_id, cell.application_id);
-            for count in state.counts.drain() {
-                spell(&mut right, count.permission, count.verb, catalogue);
-                of.called(&right, count.outcome, count.count, count.hour, count.last_at);
+            for calls in state.take_calls() {
+                spell(&mut right, calls.permission, calls.verb, catalogue);
+                of.called(&right, calls.outcome, calls.count, calls.hour.start(), calls.last_at);
             }
-            for used in state.uses.iter_mut().filter(|used| used.dirty) {
+            for used in state.uses().filter(|used| used.dirty) {
                 used.dirty = false;
                 of.used(used.secret, used.at, used.address, &used.user_agent);
             }
@@ -197,37 +175,55 @@ fn spell(text: &mut String, permission: u32, verb: Option<Verb>, catalogue: &Cat
 }
 
 impl State {
+    fn take_calls(&mut self) -> impl Iterator<Item = Calls> + use<> {
+        self.calls.take().into_iter().chain(std::mem::take(&mut self.more_calls))
+    }
+
+    fn uses(&mut self) -> impl Iterator<Item = &mut Use> {
+        self.used.iter_mut().chain(self.more_used.as_deref_mut())
+    }
+
     fn touch(&mut self, arrival: &Arrival<'_>) {
         let text = cut(arrival.user_agent);
         let agent = fingerprint(text);
         let (secret, at, address) = (arrival.secret, arrival.now, arrival.address);
-        match self.uses.find(|used| used.secret == secret) {
-            Some(used) => {
-                used.at = used.at.max(at);
+        if let Some(used) = self.uses().find(|used| used.secret == secret) {
+            used.at = used.at.max(at);
+            used.dirty = true;
+            // Looked at before it is written, since it seldom changes.
+            if used.address != address {
                 used.address = address;
-                used.dirty = true;
-                if used.agent != agent {
-                    used.agent = agent;
-                    used.user_agent = text.into();
-                }
             }
+            if used.agent != agent {
+                used.agent = agent;
+                used.user_agent = text.into();
+            }
+            return;
+        }
+        let new = Use { at, dirty: true, agent, secret, address, user_agent: text.into() };
+        if self.used.is_none() {
+            self.used = Some(new);
+        } else if let Some(newer) = self.more_used.replace(Box::new(new)) {
             // Two secrets are live at most; an older one is no longer of interest.
-            None => self.uses.push_second(Use { secret, at, address, dirty: true, agent, user_agent: text.into() }),
+            self.used = Some(*newer);
         }
     }
 
     fn count(&mut self, right: CountedRight, outcome: Outcome, now: Timestamp) {
-        let hour = now.hour();
+        let hour = Hour::of(now);
         let (permission, verb) = right.map_or((u32::MAX, None), |(permission, verb)| (permission, Some(verb)));
-        let same = |count: &Count| {
-            count.permission == permission && count.verb == verb && count.outcome == outcome && count.hour == hour
-        };
-        match self.counts.find(same) {
-            Some(count) => {
-                count.count = count.count.saturating_add(1);
-                count.last_at = count.last_at.max(now);
-            }
-            None => self.counts.push(Count { permission, verb, outcome, count: 1, hour, last_at: now }),
+        let alike = self.calls.iter_mut().chain(&mut self.more_calls).find(|calls| {
+            calls.permission == permission && calls.verb == verb && calls.outcome == outcome && calls.hour == hour
+        });
+        if let Some(calls) = alike {
+            calls.count = calls.count.saturating_add(1);
+            calls.last_at = calls.last_at.max(now);
+            return;
+        }
+        let new = Calls { last_at: now, count: 1, permission, hour, verb, outcome };
+        match &self.calls {
+            None => self.calls = Some(new),
+            Some(_) => self.more_calls.push(new),
         }
     }
 }

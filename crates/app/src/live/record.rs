@@ -26,7 +26,7 @@ impl Held {
     /// Whether the grants have `verb` on the permission at `index` of the catalogue.
     pub fn has(&self, index: usize, verb: Verb) -> bool {
         match self {
-            Self::Level(cell) => cell.grants().has(index, verb),
+            Self::Level(cell) => cell.has(index, verb),
             Self::Inline(set) => set.has(index, verb),
         }
     }
@@ -34,7 +34,7 @@ impl Held {
     /// The grants as they are now.
     pub fn set(&self) -> GrantSet {
         match self {
-            Self::Level(cell) => GrantSet::clone(&cell.grants()),
+            Self::Level(cell) => cell.grants(),
             Self::Inline(set) => set.clone(),
         }
     }
@@ -90,7 +90,7 @@ pub struct Record {
 }
 
 /// What few applications have.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Rare {
     /// The second secret, while a rotation lasts.
     second: Option<LiveSecret>,
@@ -100,7 +100,7 @@ struct Rare {
     expires_at: Option<Timestamp>,
 }
 
-/// With the counts of its `Arc` a record fills two lines of the cache.
+/// With its key a record fills two lines of the cache.
 const _: () = assert!(size_of::<Record>() <= 112);
 
 impl Record {
@@ -167,6 +167,18 @@ impl Record {
     /// The counters, made at its first call.
     pub fn cell(&self) -> &Arc<Cell> {
         self.cell.get_or_init(|| Arc::new(Cell::new(self.tenant.id, self.id)))
+    }
+
+    /// The same, to be kept by a caller.
+    pub fn share(&self) -> Arc<Self> {
+        Arc::new(Self {
+            id: self.id,
+            tenant: Arc::clone(&self.tenant),
+            policy: Arc::clone(&self.policy),
+            first: self.first.clone(),
+            rare: self.rare.clone(),
+            cell: OnceLock::from(Arc::clone(self.cell())),
+        })
     }
 
     /// Goes on counting where `old` is, so that nothing is forgotten when a record takes another's place.

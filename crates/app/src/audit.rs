@@ -26,6 +26,10 @@ pub const QUEUE_TAKE: i64 = 2_500;
 const SEARCH_PAGE: i64 = 2_000;
 /// Exports at work at once; the others wait their turn, so that their number does not become a size.
 static EXPORTING: Semaphore = Semaphore::const_new(2);
+/// Searches at work at once, for the same reason.
+static SEARCHING: Semaphore = Semaphore::const_new(4);
+/// Entries that are looked at before other work gets its turn: what is looked for may be long.
+const LOOKS_AT_ONCE: usize = 16;
 
 /// A file made of the entries that it is shown.
 pub trait AuditExport: Send + 'static {
@@ -80,6 +84,7 @@ impl App {
         mut look: impl FnMut(&StoredEntry) + Send,
     ) -> Result<()> {
         caller.allow(RECORD_PERMISSION, Verb::Read)?;
+        let _turn = SEARCHING.acquire().await;
         self.read_audit(caller.tenant().id, times, |entry| {
             look(entry);
             Ok(())
@@ -119,7 +124,10 @@ impl App {
             let page = self.state.store.list_audit_after(tenant, after, times.end, SEARCH_PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.number;
-            page.iter().try_for_each(&mut look)?;
+            for some in page.chunks(LOOKS_AT_ONCE) {
+                some.iter().try_for_each(&mut look)?;
+                tokio::task::yield_now().await;
+            }
         }
     }
 }

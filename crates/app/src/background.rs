@@ -103,9 +103,7 @@ impl App {
     pub async fn flush_usage(&self) -> Result<()> {
         let _writing = self.writing.lock().await;
         let mut flush = std::mem::take(&mut *self.state.unwritten.lock());
-        let counted = self.state.meter.take(&self.state.catalogue);
-        flush.usage.extend(counted.usage);
-        flush.uses.extend(counted.uses);
+        flush.absorb(self.state.meter.take(&self.state.catalogue));
         if flush.is_empty() {
             return Ok(());
         }

@@ -11,6 +11,7 @@ use claviger_domain::rate::{Quota, RateLimit};
 use claviger_domain::time::Timestamp;
 use claviger_domain::usage::{Outcome, SecretUse, UsageDelta};
 use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -81,6 +82,36 @@ pub struct Flush {
 }
 
 impl Flush {
+    /// Adds what was counted later; what belongs together is one delta, however often this is done.
+    pub fn absorb(&mut self, later: Self) {
+        if self.is_empty() {
+            *self = later;
+            return;
+        }
+        let key = |delta: &UsageDelta| (delta.application_id, delta.hour, delta.right.clone(), delta.outcome);
+        let mut places: HashMap<_, _> =
+            self.usage.iter().enumerate().map(|(place, delta)| (key(delta), place)).collect();
+        for delta in later.usage {
+            let place = *places.entry(key(&delta)).or_insert(self.usage.len());
+            match self.usage.get_mut(place) {
+                Some(sum) => {
+                    sum.count = sum.count.saturating_add(delta.count);
+                    sum.last_at = sum.last_at.max(delta.last_at);
+                }
+                None => self.usage.push(delta),
+            }
+        }
+        let mut places: HashMap<_, _> =
+            self.uses.iter().enumerate().map(|(place, one)| (one.secret_id, place)).collect();
+        for one in later.uses {
+            let place = *places.entry(one.secret_id).or_insert(self.uses.len());
+            match self.uses.get_mut(place) {
+                Some(last) => *last = one,
+                None => self.uses.push(one),
+            }
+        }
+    }
+
     /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
         self.usage.is_empty() && self.uses.is_empty()
@@ -236,6 +267,21 @@ mod tests {
         assert!(meter.take(&catalogue).is_empty());
         meter.count(&cell, None, Outcome::Allowed, Timestamp::from_micros(4));
         assert_eq!(meter.take(&catalogue).usage[0].right, "");
+    }
+
+    #[test]
+    fn what_cannot_be_written_does_not_grow() {
+        let catalogue = Catalogue::built_in();
+        let meter = Meter::default();
+        let cell = Arc::new(Cell::new(TenantId::from_u128(1), ApplicationId::from_u128(2)));
+        let mut unwritten = Flush::default();
+        for now in 1..=50 {
+            meter.arrive(&cell, &arrival(now), None, 0);
+            meter.count(&cell, None, Outcome::Allowed, Timestamp::from_micros(now));
+            unwritten.absorb(meter.take(&catalogue));
+        }
+        assert_eq!((unwritten.usage.len(), unwritten.uses.len()), (1, 1));
+        assert_eq!((unwritten.usage[0].count, unwritten.uses[0].last_use.at.micros()), (50, 50));
     }
 
     #[test]

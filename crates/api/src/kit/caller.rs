@@ -20,7 +20,8 @@ pub struct Authenticated(pub Caller);
 /// `Unauthenticated`, `Limited`, `Unavailable`; `Malformed` for more than one credential.
 pub async fn authenticate(api: &Api, parts: &Parts) -> Result<Caller> {
     let origin = origin::find(&parts.headers, parts.extensions.get::<Peer>(), &api.trusted_proxies);
-    let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let user_agent =
+        parts.headers.get(USER_AGENT).and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).unwrap_or_default();
     let mut buffer = [0; DECODED_MAX];
     match credential::read(&parts.headers, &mut buffer) {
         Ok(presented) => api.app.authenticate(presented, origin, user_agent).await,

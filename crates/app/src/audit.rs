@@ -16,8 +16,8 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 const PERMISSION: &str = "audit";
-/// The right under which Carbon Black clients read the audit record.
-const CARBON_BLACK_PERMISSION: &str = "org.audits";
+/// The right under which clients of other products read the audit record of their own tenant.
+const RECORD_PERMISSION: &str = "org.audits";
 /// How far back a queue starts for an application that has not read from it yet, in seconds.
 const QUEUE_START: i64 = 3 * 86_400;
 /// Most entries that one call takes from a queue.
@@ -60,7 +60,7 @@ impl App {
     /// Takes what has been added to the record of the caller's tenant since this application took from this queue last;
     /// the first time, since three days ago. The record stays as it is. Needs `org.audits:READ`.
     pub async fn take_audit_queue(self: &Arc<Self>, caller: &Caller, queue: &'static str) -> Result<Vec<StoredEntry>> {
-        caller.allow(CARBON_BLACK_PERMISSION, Verb::Read)?;
+        caller.allow(RECORD_PERMISSION, Verb::Read)?;
         let (app, caller) = (Arc::clone(self), caller.clone());
         // Detached, so that a client that goes away halfway leaves the position either moved or not.
         let running = tokio::spawn(async move {
@@ -85,7 +85,7 @@ impl App {
         times: Range<Option<Timestamp>>,
         mut look: impl FnMut(&StoredEntry) + Send,
     ) -> Result<()> {
-        caller.allow(CARBON_BLACK_PERMISSION, Verb::Read)?;
+        caller.allow(RECORD_PERMISSION, Verb::Read)?;
         let _turn = SEARCHING.acquire().await;
         self.read_audit(caller.tenant().id, times, |entry| {
             look(entry);
@@ -102,7 +102,7 @@ impl App {
         parameters: Value,
         mut export: impl AuditExport,
     ) -> Result<Job> {
-        caller.allow(CARBON_BLACK_PERMISSION, Verb::Read)?;
+        caller.allow(RECORD_PERMISSION, Verb::Read)?;
         let (app, tenant) = (Arc::clone(self), caller.tenant().id);
         let work = async move {
             let _turn = EXPORTING.acquire().await;

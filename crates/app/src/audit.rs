@@ -28,6 +28,8 @@ const SEARCH_PAGE: i64 = 2_000;
 static EXPORTING: Semaphore = Semaphore::const_new(2);
 /// Searches at work at once, for the same reason.
 static SEARCHING: Semaphore = Semaphore::const_new(4);
+/// Seconds by which the times of entries may contradict their order: writers wait for each other, and clocks are set.
+const DISORDER: i64 = 60;
 /// Entries that are looked at before other work gets its turn: what is looked for may be long.
 const LOOKS_AT_ONCE: usize = 16;
 
@@ -117,7 +119,7 @@ impl App {
         mut look: impl FnMut(&StoredEntry) -> Result<()> + Send,
     ) -> Result<()> {
         let mut after = match times.start {
-            Some(since) => self.state.store.audit_number_at(tenant, since).await?,
+            Some(since) => self.state.store.audit_number_at(tenant, since.plus_seconds(-DISORDER)).await?,
             None => 0,
         };
         loop {
@@ -125,7 +127,8 @@ impl App {
             let Some(last) = page.last() else { return Ok(()) };
             after = last.number;
             for some in page.chunks(LOOKS_AT_ONCE) {
-                some.iter().try_for_each(&mut look)?;
+                let mut within = some.iter().filter(|entry| times.start.is_none_or(|since| since <= entry.at));
+                within.try_for_each(&mut look)?;
                 tokio::task::yield_now().await;
             }
         }

@@ -4,13 +4,15 @@ use crate::fixture::{Fixture, on_both, verify};
 use claviger_app::audit::{AuditExport, StoredEntry};
 use claviger_app::caller::Caller;
 use claviger_app::jobs::{COMPLETED, CREATED, FAILED, Job, JobResult, OPEN_MAX};
+use claviger_domain::audit::{Actor, NewEntry, Target};
 use claviger_domain::id::TenantId;
 use claviger_domain::{Error, Result};
-use serde_json::json;
+use serde_json::{Map, json};
 use std::time::Duration;
 
 on_both![
     searches_see_the_own_record,
+    searches_find_what_was_written_out_of_order,
     exports_become_jobs,
     exports_need_the_right,
     a_failed_export_says_why,
@@ -133,4 +135,30 @@ async fn jobs_end_with_their_server(f: Fixture) {
     assert_eq!(job.status, FAILED);
     assert!(job.error.unwrap().contains("start it again"));
     again.store().close().await;
+}
+
+async fn searches_find_what_was_written_out_of_order(f: Fixture) {
+    let org = f.organization("Acme").await;
+    let caller = reader(&f, org.id, "Reader", BOTH).await;
+    let start = f.app.clock().now();
+    let mut numbers = Vec::new();
+    for seconds in [30, 10] {
+        let entry = NewEntry {
+            at: start.plus_seconds(seconds),
+            actor: Actor { kind: "system", id: String::new(), tenant_id: None },
+            action: "test.done",
+            target: Target { kind: "test", id: String::new(), name: String::new() },
+            address: None,
+            request_id: String::new(),
+            request: String::new(),
+            details: Map::new(),
+        };
+        let mut tx = f.app.store().begin().await.unwrap();
+        numbers.push(tx.append_audit(org.id, &entry).await.unwrap().number);
+        tx.commit().await.unwrap();
+    }
+    let mut seen = Vec::new();
+    let since = Some(start.plus_seconds(20));
+    f.app.search_audit(&caller, since..None, |entry| seen.push(entry.number)).await.unwrap();
+    assert_eq!(seen, numbers[..1]);
 }

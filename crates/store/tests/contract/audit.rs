@@ -54,6 +54,11 @@ async fn the_chain_is_whole_under_parallel_writers(store: Store) {
     assert_eq!(broken(&entries), None);
     let heads = store.list_heads().await.unwrap();
     assert_eq!(heads, [(tenant_id(1), 320, entries[319].hash)]);
+    assert_eq!(store.find_head(tenant_id(1)).await.unwrap(), Some((320, entries[319].hash)));
+    assert_eq!(store.find_head(tenant_id(2)).await.unwrap(), None);
+    let end = store.list_chain(tenant_id(1), 318, 9).await.unwrap();
+    assert_eq!(end.iter().map(|one| &one.entry).collect::<Vec<_>>(), entries[318..].iter().collect::<Vec<_>>());
+    assert!(end.iter().all(|one| entries[318].canonical.contains(&one.action)));
     let mut seen: Vec<_> = entries.iter().map(|entry| entry.at).collect();
     seen.sort();
     assert_eq!(seen, (0..320).map(at).collect::<Vec<_>>(), "every entry once");

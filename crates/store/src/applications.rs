@@ -72,7 +72,7 @@ fn read_networks(json: &str) -> Result<Vec<Network>> {
 }
 
 /// The values that an insert and an update have in common, in the order of their columns.
-fn columns(tenant: TenantId, application: &Application, name_key: &str) -> Vec<Value> {
+pub(crate) fn columns(tenant: TenantId, application: &Application, name_key: &str) -> Vec<Value> {
     let (level, grants) = match &application.rights {
         Rights::Level(id) => (Some(id.to_string()), None),
         Rights::Inline(grants) => (None, Some(grants_to_json(grants).to_string())),

@@ -12,6 +12,7 @@ use sqlx::error::DatabaseError;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::{SqliteError, SqliteRow};
 use sqlx::{Arguments, Encode, FromRow, Postgres, SqlSafeStr, SqlStr, Type};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// Which engine a store runs on.
@@ -215,8 +216,9 @@ impl Tx {
         self.run(sql.into_sql_str(), values).await
     }
 
-    /// Runs a statement for many rows of equally many values. `{rows}` in the text stands for the rows, as in
-    /// `insert into t (a, b) values {rows}`. Rows go in powers of two, so that few texts fill the statement cache.
+    /// Runs a statement for many rows of equally many values, which are its only ones. `{rows}` in the text stands for the
+    /// rows, as in `insert into t (a, b) values {rows}`. They go in powers of two, so that few texts fill the statement
+    /// cache.
     pub(crate) async fn execute_many(&mut self, sql: &'static str, rows: Vec<Vec<Value>>) -> Result<u64, Failure> {
         let mut touched = 0;
         let mut rows = rows.into_iter();
@@ -226,11 +228,17 @@ impl Tx {
             let mut places = String::with_capacity(count * 64);
             let mut place = 0;
             for row in &batch {
-                places.push_str(if place == 0 { "(" } else { ", (" });
+                places.push_str(if places.is_empty() { "(" } else { ", (" });
                 for (index, _) in row.iter().enumerate() {
                     place += 1;
-                    places.push_str(if index == 0 { "$" } else { ", $" });
-                    places.push_str(&place.to_string());
+                    places.push_str(if index == 0 { "" } else { ", " });
+                    match &self.work {
+                        // To SQLite `$1` is a name, and it finds each name by walking over all of them.
+                        Work::Sqlite(_) => places.push('?'),
+                        Work::Postgres(_) => {
+                            let _ = write!(places, "${place}");
+                        }
+                    }
                 }
                 places.push(')');
             }

@@ -49,7 +49,7 @@ pub(crate) async fn open(directory: &Path) -> Outcome<Arc<App>> {
     let location = Location::Sqlite { directory: directory.to_owned() };
     let store = Store::open(Options { location, accept_data_loss: false }).await?;
     store.migrate().await?;
-    let root_key = root_key::find(&config, &random)?;
+    let root_key = root_key::find(&config, &random)?.key;
     let catalogue = Catalogue::load(&[])?;
     Ok(App::open(Parts { store, catalogue, root_key, clock: Clock::system(), random }).await?)
 }

@@ -101,6 +101,7 @@ impl App {
 
     /// Writes what the meter has counted. What cannot be written is kept for the next time.
     pub async fn flush_usage(&self) -> Result<()> {
+        let _writing = self.writing.lock().await;
         let mut flush = std::mem::take(&mut *self.state.unwritten.lock());
         let counted = self.state.meter.take(&self.state.catalogue);
         flush.usage.extend(counted.usage);
@@ -124,6 +125,7 @@ impl App {
 
     /// Writes the denials that are due.
     pub async fn flush_denials(&self) -> Result<()> {
+        let _writing = self.writing.lock().await;
         let due = self.state.denials.take(self.state.clock.now());
         self.write_tallies(due).await
     }

@@ -45,6 +45,8 @@ pub struct App {
     pub(crate) state: Arc<State>,
     pub(crate) no_request: Arc<RequestLine>,
     pub(crate) refreshing: tokio::sync::Mutex<()>,
+    /// Held while what was counted is written, so that whoever asks for it to be written waits for what is under way.
+    pub(crate) writing: tokio::sync::Mutex<()>,
     pub(crate) heads: heads::HeadSigner,
 }
 
@@ -90,6 +92,7 @@ impl App {
             state: Arc::new(state),
             no_request: Arc::default(),
             refreshing: tokio::sync::Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
             heads,
         });
         app.load_tree().await?;

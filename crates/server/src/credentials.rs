@@ -62,24 +62,41 @@ impl Credentials {
         }
     }
 
+    /// Finds out whether the file could be written, without touching it.
+    ///
+    /// # Errors
+    /// In words for the operator.
+    pub fn try_place(path: &Path) -> Result<(), String> {
+        create_beside(path).map(drop)
+    }
+
     /// Writes the file anew, mode 0600: beside it first and then in its place, so that a reader sees all or nothing.
     ///
     /// # Errors
     /// In words for the operator.
     pub fn write(&self, path: &Path) -> Result<(), String> {
         let fail = |error: io::Error| format!("{}: {error}", path.display());
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(".new");
-        let beside = path.with_file_name(name);
         let text = serde_json::to_string_pretty(self).map_err(|error| error.to_string())?;
-        match fs::remove_file(&beside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
-            _ => {}
-        }
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).map_err(fail)?;
+        let mut file = create_beside(path)?;
         writeln!(file, "{text}").and_then(|()| file.sync_all()).map_err(fail)?;
-        fs::rename(&beside, path).map_err(fail)
+        fs::rename(beside(path), path).map_err(fail)
     }
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    path.with_file_name(name)
+}
+
+fn create_beside(path: &Path) -> Result<fs::File, String> {
+    let beside = beside(path);
+    let fail = |error: io::Error| format!("{}: {error}", beside.display());
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
+        _ => {}
+    }
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).map_err(fail)
 }
 
 #[cfg(test)]

@@ -48,11 +48,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens everything; nothing is served yet, but connections are queued.
+    /// Opens everything; nothing is served yet, but connections are queued. `furnish` is called after a first start, before
+    /// the credentials file is written.
     ///
     /// # Errors
     /// In words for the operator.
-    pub async fn open(config: Config, clock: Clock, random: Random) -> Result<Self, Failure> {
+    pub async fn open(
+        config: Config,
+        clock: Clock,
+        random: Random,
+        furnish: impl AsyncFnOnce(&Arc<App>, &mut Credentials) -> Result<(), Failure>,
+    ) -> Result<Self, Failure> {
         let data_dir = DataDir::hold(&config.data_dir).map_err(Failure)?;
         let known = match &config.credentials_file {
             Some(path) => Credentials::read(path).map_err(Failure)?,
@@ -73,15 +79,20 @@ impl Server {
             ca_file: ca_file(&config, tls.as_deref()),
             ..known
         };
-        // Written before anything is made, so that a file that cannot be written loses no secret.
-        write_credentials(&config, &credentials)?;
+        if let Some(path) = &config.credentials_file {
+            // Before anything is made, so that a place that cannot be written to loses no secret.
+            Credentials::try_place(path).map_err(Failure)?;
+        }
         let made = app.set_up().await.map_err(failed)?;
         let first_start = made.is_some();
         if let Some(made) = made {
             credentials.operator = Some(operator(made));
             credentials.samples.clear();
-            write_credentials(&config, &credentials)?;
             app.load_tree().await.map_err(failed)?;
+            furnish(&app, &mut credentials).await?;
+        }
+        if let Some(path) = &config.credentials_file {
+            credentials.write(path).map_err(Failure)?;
         }
         let (stop, stopping) = watch::channel(false);
         let background = tokio::spawn(Arc::clone(&app).run_background(stopping));
@@ -104,14 +115,6 @@ impl Server {
             server.tasks.push(tokio::spawn(Arc::clone(tls).watch(CERTIFICATES_EACH)));
         }
         Ok(server)
-    }
-
-    /// Writes the credentials file again, after something was added to it.
-    ///
-    /// # Errors
-    /// In words for the operator.
-    pub fn write_credentials(&self) -> Result<(), Failure> {
-        write_credentials(&self.config, &self.credentials)
     }
 
     /// The configuration it runs on.
@@ -254,13 +257,6 @@ fn base_url(config: &Config, tls: Option<&TlsReloader>, listening: SocketAddr) -
 fn ca_file(config: &Config, tls: Option<&TlsReloader>) -> Option<PathBuf> {
     let path = config.tls_ca_file.clone().or_else(|| tls.and_then(TlsReloader::ca_file).map(Path::to_path_buf))?;
     Some(std::path::absolute(&path).unwrap_or(path))
-}
-
-fn write_credentials(config: &Config, credentials: &Credentials) -> Result<(), Failure> {
-    match &config.credentials_file {
-        Some(path) => credentials.write(path).map_err(Failure),
-        None => Ok(()),
-    }
 }
 
 fn operator(made: FirstStart) -> Operator {

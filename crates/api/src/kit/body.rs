@@ -28,15 +28,6 @@ pub struct Post<T> {
     pub once: Option<Once>,
 }
 
-/// Extracts the body of such a POST that may also have none.
-#[derive(Debug)]
-pub struct OptionalPost<T> {
-    /// The body, if there is one.
-    pub body: Option<T>,
-    /// The key, if the request has one.
-    pub once: Option<Once>,
-}
-
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Failure;
 
@@ -52,16 +43,6 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Post<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
         let (parts, bytes) = read(request).await?;
         Ok(Self { body: json::parse(&bytes)?, once: once::read(&parts, &bytes)? })
-    }
-}
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalPost<T> {
-    type Rejection = Failure;
-
-    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
-        let (parts, bytes) = read(request).await?;
-        let body = if bytes.is_empty() { None } else { Some(json::parse(&bytes)?) };
-        Ok(Self { body, once: once::read(&parts, &bytes)? })
     }
 }
 

@@ -16,7 +16,7 @@ mod precondition;
 mod query;
 mod rate_headers;
 
-pub use body::{BODY_MAX, Body, OptionalPost, Post};
+pub use body::{BODY_MAX, Body, Post};
 pub use caller::{Authenticated, authenticate};
 pub use face::{Asked, Face, Failure, answer_failure, fallback, framed, method_fallback, status};
 pub use fields::{Fields, given, not_null};

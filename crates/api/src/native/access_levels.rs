@@ -1,6 +1,6 @@
 //! Access levels: create, list, read, change, delete, duplicate; export and import as files.
 
-use crate::kit::{Api, Authenticated, Body, Fields, OptionalPost, Path, Post, Precondition, Query};
+use crate::kit::{Api, Authenticated, Body, Fields, Path, Post, Precondition, Query};
 use crate::native::answer::{Answer, Made, json, keep, no_content, page, versioned};
 use crate::native::grants::GrantsBody;
 use crate::native::members::{PageOf, PageQuery};
@@ -281,10 +281,9 @@ pub(crate) async fn duplicate_access_level(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Path((tenant, id)): Path<(TenantId, AccessLevelId)>,
-    OptionalPost { body, once }: OptionalPost<DuplicateBody>,
+    Post { body, once }: Post<DuplicateBody>,
 ) -> Answer {
-    let name = body.and_then(|body| body.name);
-    let name = name.map(|name| Name::parse("/name", &name)).transpose()?;
+    let name = body.name.map(|name| Name::parse("/name", &name)).transpose()?;
     let once = once.map(|once| OnceFor { once, keep: kept });
     posted(tenant, api.app.duplicate_access_level(&caller, tenant, id, name, once).await?)
 }

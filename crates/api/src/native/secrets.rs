@@ -1,6 +1,6 @@
 //! Secrets of an application: list the live ones, regenerate, revoke.
 
-use crate::kit::{Api, Authenticated, OptionalPost, Path};
+use crate::kit::{Api, Authenticated, Path, Post};
 use crate::native::answer::{Answer, json, keep, no_content, replayed};
 use crate::native::members::PageOf;
 use crate::native::openapi::{Creating, Reading, Writing};
@@ -147,7 +147,7 @@ pub(crate) async fn regenerate_secret(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Path((tenant, application)): Path<(TenantId, ApplicationId)>,
-    OptionalPost { body: _, once }: OptionalPost<NothingBody>,
+    Post { body: NothingBody {}, once }: Post<NothingBody>,
 ) -> Answer {
     let once = once.map(|once| OnceFor { once, keep: kept });
     match api.app.regenerate_secret(&caller, tenant, application, once).await? {

@@ -188,11 +188,18 @@ fn push_id(text: &mut BytesMut, id: u128) {
 fn refusal(parts: &Parts, plain: bool, error: &Error) -> Response {
     let id = parts.extensions.get::<RequestId>().copied().unwrap_or_default();
     let asked = Asked { id, path: parts.uri.path() };
-    if plain {
+    let mut response = if plain {
         answer_failure::<crate::native::Native>(error, &asked)
     } else {
         answer_failure::<ForProxies>(error, &asked)
-    }
+    };
+    let reason = match error {
+        Error::Limited { .. } => HeaderValue::from_static("rate_limited"),
+        Error::Unavailable(_) => HeaderValue::from_static("unavailable"),
+        _ => return response,
+    };
+    response.headers_mut().insert(X_CLAVIGER_REASON.clone(), reason);
+    response
 }
 
 /// Refusals for proxies that know 401 and 403 and make a 500 of everything else.
@@ -200,14 +207,10 @@ struct ForProxies;
 
 impl Face for ForProxies {
     fn render(error: &Error, asked: &Asked<'_>) -> Response {
-        let reason = match error {
-            Error::Limited { .. } => "rate_limited",
-            Error::Unavailable(_) => "unavailable",
-            _ => return crate::native::Native::render(error, asked),
-        };
-        let mut response = respond(StatusCode::FORBIDDEN, error, asked);
-        response.headers_mut().insert(X_CLAVIGER_REASON.clone(), HeaderValue::from_static(reason));
-        response
+        match error {
+            Error::Limited { .. } | Error::Unavailable(_) => respond(StatusCode::FORBIDDEN, error, asked),
+            _ => crate::native::Native::render(error, asked),
+        }
     }
 }
 
@@ -256,14 +259,16 @@ mod tests {
 
     #[test]
     fn a_proxy_is_told_no_other_status_than_it_knows() {
-        let asked = Asked { id: RequestId(1), path: "/v1/verify" };
-        let response = answer_failure::<ForProxies>(&Error::Unavailable(String::new()), &asked);
-        assert_eq!(
-            (response.status().as_u16(), &response.headers()["x-claviger-reason"]),
-            (403, &HeaderValue::from_static("unavailable"))
-        );
-        assert_eq!(response.headers()["retry-after"], "1");
-        let response = answer_failure::<ForProxies>(&Error::Unauthenticated(Refusal::Absent), &asked);
+        let (parts, _) = Request::new(Body::empty()).into_parts();
+        for (plain, status) in [(false, 403), (true, 503)] {
+            let response = refusal(&parts, plain, &Error::Unavailable(String::new()));
+            assert_eq!(
+                (response.status().as_u16(), &response.headers()["x-claviger-reason"]),
+                (status, &HeaderValue::from_static("unavailable"))
+            );
+            assert_eq!(response.headers()["retry-after"], "1");
+        }
+        let response = refusal(&parts, false, &Error::Unauthenticated(Refusal::Absent));
         assert_eq!(response.status(), 401);
         assert!(response.headers().contains_key("www-authenticate"));
     }

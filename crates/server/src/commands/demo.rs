@@ -3,8 +3,9 @@
 use super::serve::{open, shutdown};
 use super::{Failure, print};
 use crate::cli::ServeArgs;
-use crate::credentials::Sample;
+use crate::credentials::{Credentials, Sample};
 use crate::server::Server;
+use claviger_app::App;
 use claviger_app::applications::CreatedApplication;
 use claviger_app::caller::Caller;
 use claviger_app::unit::Posted;
@@ -19,6 +20,7 @@ use claviger_domain::rate::RateLimit;
 use claviger_domain::tenant::{Kind, NewTenant, Tenant};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 const ORIGIN: Origin = Origin::Known(IpAddr::V4(Ipv4Addr::LOCALHOST));
 
@@ -32,36 +34,36 @@ pub async fn run(args: &ServeArgs) -> Result<(), Failure> {
         let directory = overrides.data_dir.get_or_insert_with(|| "claviger-demo".into());
         overrides.credentials_file = Some(format!("{directory}/credentials.json"));
     }
-    let mut server = open(args, overrides).await?;
-    if server.first_start {
-        server.credentials.samples = make_samples(&server).await?;
-        server.write_credentials()?;
-    }
+    let server = open(args, overrides, async |app, credentials| {
+        credentials.samples = make_samples(app, credentials).await?;
+        Ok(())
+    })
+    .await?;
     print(&calls(&server))?;
     server.serve(shutdown()?).await
 }
 
-async fn make_samples(server: &Server) -> Result<Vec<Sample>, Failure> {
-    let operator = server.credentials.operator.as_ref().ok_or_else(|| Failure("the store has no operator".into()))?;
+async fn make_samples(app: &Arc<App>, credentials: &Credentials) -> Result<Vec<Sample>, Failure> {
+    let operator = credentials.operator.as_ref().ok_or_else(|| Failure("the store has no operator".into()))?;
     let presented = Presented { client_id: &operator.client_id, secret: &operator.secret };
-    let caller = server.app.authenticate(presented, ORIGIN, "claviger demo").await.map_err(failed)?;
+    let caller = app.authenticate(presented, ORIGIN, "claviger demo").await.map_err(failed)?;
     let root = caller.tenant().id;
-    let partner = tenant(server, &caller, "Sample Partner", Kind::Partner, root).await?;
-    let acme = tenant(server, &caller, "Acme Corporation", Kind::Organization, partner.id).await?;
-    tenant(server, &caller, "Acme Headquarters", Kind::Instance, acme.id).await?;
-    tenant(server, &caller, "Globex", Kind::Organization, root).await?;
+    let partner = tenant(app, &caller, "Sample Partner", Kind::Partner, root).await?;
+    let acme = tenant(app, &caller, "Acme Corporation", Kind::Organization, partner.id).await?;
+    tenant(app, &caller, "Acme Headquarters", Kind::Instance, acme.id).await?;
+    tenant(app, &caller, "Globex", Kind::Organization, root).await?;
     let level = NewAccessLevel {
         name: name("SIEM reader")?,
         description: "Reads alerts, devices and the audit record".into(),
         grants: grants(
-            server,
+            app,
             &[("org.alerts", &["READ"]), ("device", &["READ"]), ("org.audits", &["READ"]), ("jobs.status", &["READ"])],
         )?,
     };
-    let level = done(server.app.create_access_level(&caller, acme.id, level, None).await.map_err(failed)?)?;
-    let siem = application(server, &caller, acme.id, "SIEM", Rights::Level(level.id)).await?;
-    let inline = grants(server, &[("applications", &["READ"]), ("usage", &["READ"])])?;
-    application(server, &caller, acme.id, "Inventory script", Rights::Inline(inline)).await?;
+    let level = done(app.create_access_level(&caller, acme.id, level, None).await.map_err(failed)?)?;
+    let siem = application(app, &caller, acme.id, "SIEM", Rights::Level(level.id)).await?;
+    let inline = grants(app, &[("applications", &["READ"]), ("usage", &["READ"])])?;
+    application(app, &caller, acme.id, "Inventory script", Rights::Inline(inline)).await?;
     let sample = Sample {
         family: "carbon_black".into(),
         tenant_id: acme.id.to_string(),
@@ -69,40 +71,40 @@ async fn make_samples(server: &Server) -> Result<Vec<Sample>, Failure> {
         client_id: siem.application.client_id.to_string(),
         secret: siem.secret.text.reveal(),
     };
-    traffic(server, &sample).await;
+    traffic(app, &sample).await;
     Ok(vec![sample])
 }
 
 /// A few calls, so that usage, last use and the audit record have something to show.
-async fn traffic(server: &Server, sample: &Sample) {
+async fn traffic(app: &Arc<App>, sample: &Sample) {
     let right = Presented { client_id: &sample.client_id, secret: &sample.secret };
     let wrong = Presented { client_id: &sample.client_id, secret: "clv_a_wrong" };
     for (permission, verb) in
         [("org.audits", Verb::Read), ("org.alerts", Verb::Read), ("device.quarantine", Verb::Execute)]
     {
         for _ in 0..5 {
-            if let Ok(caller) = server.app.authenticate(right, ORIGIN, "Sample SIEM/1.0").await {
+            if let Ok(caller) = app.authenticate(right, ORIGIN, "Sample SIEM/1.0").await {
                 // Refusals are part of the sample.
-                let _ = server.app.admit(&caller, permission, verb, Audience::Any);
+                let _ = app.admit(&caller, permission, verb, Audience::Any);
             }
         }
     }
-    let _ = server.app.authenticate(wrong, ORIGIN, "Sample SIEM/1.0").await;
+    let _ = app.authenticate(wrong, ORIGIN, "Sample SIEM/1.0").await;
 }
 
 async fn tenant(
-    server: &Server,
+    app: &Arc<App>,
     caller: &Caller,
     text: &str,
     kind: Kind,
     parent_id: TenantId,
 ) -> Result<Tenant, Failure> {
     let new = NewTenant { name: name(text)?, kind, parent_id };
-    done(server.app.create_tenant(caller, new, None).await.map_err(failed)?)
+    done(app.create_tenant(caller, new, None).await.map_err(failed)?)
 }
 
 async fn application(
-    server: &Server,
+    app: &Arc<App>,
     caller: &Caller,
     tenant: TenantId,
     text: &str,
@@ -119,14 +121,14 @@ async fn application(
         enabled: true,
         rate_limit: Some(RateLimit { requests: 1_000, window_seconds: 300 }),
     };
-    done(server.app.create_application(caller, tenant, new, None).await.map_err(failed)?)
+    done(app.create_application(caller, tenant, new, None).await.map_err(failed)?)
 }
 
-fn grants(server: &Server, pairs: &[(&str, &[&str])]) -> Result<Grants, Failure> {
+fn grants(app: &Arc<App>, pairs: &[(&str, &[&str])]) -> Result<Grants, Failure> {
     let words = |verbs: &[&str]| verbs.iter().map(|verb| (*verb).to_owned()).collect();
     let written: BTreeMap<String, Vec<String>> =
         pairs.iter().map(|(name, verbs)| ((*name).to_owned(), words(verbs))).collect();
-    parse_grants("/grants", &written, server.app.catalogue()).map_err(failed)
+    parse_grants("/grants", &written, app.catalogue()).map_err(failed)
 }
 
 fn name(text: &str) -> Result<Name, Failure> {

@@ -3,29 +3,36 @@
 use super::{Failure, print};
 use crate::cli::ServeArgs;
 use crate::config::{Config, Overrides};
+use crate::credentials::Credentials;
 use crate::edge::signal;
 use crate::server::Server;
 use crate::telemetry;
+use claviger_app::App;
 use claviger_app::clock::Clock;
 use claviger_app::random::Random;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// In words for the operator.
 pub async fn run(args: &ServeArgs) -> Result<(), Failure> {
-    let server = open(args, args.overrides()).await?;
+    let server = open(args, args.overrides(), async |_, _| Ok(())).await?;
     print(&greeting(&server))?;
     server.serve(shutdown()?).await
 }
 
 /// Reads the configuration, starts the logs and opens the server.
-pub(crate) async fn open(args: &ServeArgs, overrides: Overrides) -> Result<Server, Failure> {
+pub(crate) async fn open(
+    args: &ServeArgs,
+    overrides: Overrides,
+    furnish: impl AsyncFnOnce(&Arc<App>, &mut Credentials) -> Result<(), Failure>,
+) -> Result<Server, Failure> {
     let config = Config::load(args.store.config.config.as_deref(), std::env::vars(), overrides)
         .map_err(|error| Failure(error.to_string()))?;
     telemetry::init(&config.logs).map_err(Failure)?;
-    Server::open(config, Clock::system(), Random::System).await
+    Server::open(config, Clock::system(), Random::System, furnish).await
 }
 
 /// Resolves when the server is to end.

@@ -101,7 +101,7 @@ async fn start(guard: Guard, settings: &[(&str, &str)]) -> Fixture {
     };
     std::fs::create_dir_all(&data_dir).unwrap();
     let config = Config::load(None, variables.into_iter(), overrides).unwrap();
-    let server = Server::open(config, Clock::fixed(START), Random::seeded(1)).await.unwrap();
+    let server = Server::open(config, Clock::fixed(START), Random::seeded(1), async |_, _| Ok(())).await.unwrap();
     let (app, base) = (Arc::clone(&server.app), server.credentials.base_url.clone());
     let first = server.credentials.operator.clone().unwrap();
     let http = http();

@@ -9,15 +9,17 @@ use std::time::{Duration, Instant};
 
 /// The real binary on a data directory of its own; killed when dropped.
 struct Process {
-    child: Child,
     operator: Client,
     root: String,
+    _child: Killed,
 }
 
-impl Drop for Process {
+struct Killed(Child);
+
+impl Drop for Killed {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -30,7 +32,7 @@ async fn start(directory: &Path, database: Option<&str>) -> Process {
     if let Some(url) = database {
         command.env("CLAVIGER_DATABASE", url);
     }
-    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let child = Killed(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     let deadline = Instant::now() + Duration::from_secs(30);
     let http = crate::fixture::http();
     loop {
@@ -42,7 +44,7 @@ async fn start(directory: &Path, database: Option<&str>) -> Process {
         {
             let text = |name: &str| operator[name].as_str().unwrap().to_owned();
             let client = Client { http, base: base.to_owned(), client_id: text("client_id"), secret: text("secret") };
-            return Process { child, operator: client, root: text("tenant_id") };
+            return Process { operator: client, root: text("tenant_id"), _child: child };
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -17,7 +17,7 @@ async fn open(directory: &Path) -> Result<Server, String> {
         ..Overrides::default()
     };
     let config = Config::load(None, std::iter::empty(), overrides).map_err(|error| error.to_string())?;
-    Server::open(config, Clock::system(), Random::System).await.map_err(|error| error.to_string())
+    Server::open(config, Clock::system(), Random::System, async |_, _| Ok(())).await.map_err(|error| error.to_string())
 }
 
 fn scratch(name: &str) -> std::path::PathBuf {
@@ -78,7 +78,7 @@ async fn one_server_per_database() {
             ..Overrides::default()
         };
         let config = Config::load(None, std::iter::empty(), overrides).unwrap();
-        let refused = Server::open(config, Clock::system(), Random::System).await.err().unwrap();
+        let refused = Server::open(config, Clock::system(), Random::System, async |_, _| Ok(())).await.err().unwrap();
         assert!(refused.to_string().contains("another claviger serves this database"), "{refused}");
         std::fs::remove_dir_all(directory).unwrap();
     })

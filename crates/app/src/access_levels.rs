@@ -85,6 +85,7 @@ impl App {
                     Some(name) => name,
                     None => Name::parse("/name", &before.name)?,
                 };
+                unit.refuse_built_in_name(&name)?;
                 name.as_str().clone_into(&mut after.name);
                 after.description = patch.description.unwrap_or(after.description);
                 after.grants = patch.grants.unwrap_or(after.grants);
@@ -184,9 +185,10 @@ impl App {
                 if !referrers.is_empty() {
                     let names: Vec<_> = referrers.iter().take(10).map(|user| user.name.as_str()).collect();
                     let detail = format!(
-                        "{} is used by {} applications ({}); give them another access level first",
+                        "{} is used by {} {} ({}); give them another access level first",
                         level.name,
                         referrers.len(),
+                        if referrers.len() == 1 { "application" } else { "applications" },
                         names.join(", ")
                     );
                     return Err(Error::Conflict { code: "access_level_in_use", detail, referrers });
@@ -210,6 +212,7 @@ impl App {
         self.unit_once(caller, tenant, once, move |unit| {
             Box::pin(async move {
                 unit.covers_level(&new.grants)?;
+                unit.refuse_built_in_name(&new.name)?;
                 let level = AccessLevel {
                     id: AccessLevelId::new(unit.now, unit.app.state.random.bytes()?),
                     tenant_id: Some(tenant),
@@ -242,6 +245,18 @@ impl Unit {
         crate::check_version(if_match, level.version)?;
         self.covers_level(&level.grants)?;
         Ok(level)
+    }
+
+    /// A level of a tenant stands in one list with the built-in ones, and must not pass for one of them.
+    fn refuse_built_in_name(&self, name: &Name) -> Result<()> {
+        for level in self.app.state.catalogue.levels() {
+            if Name::parse("/name", &level.name)?.key() == name.key() {
+                let detail =
+                    format!("{} is the name of an access level that comes with the server; choose another", level.name);
+                return Err(Error::conflict("access_level_name_taken", detail));
+            }
+        }
+        Ok(())
     }
 
     fn covers_level(&self, grants: &Grants) -> Result<()> {

@@ -87,7 +87,7 @@ impl App {
         id: ApplicationId,
     ) -> Result<(Application, Vec<Secret>)> {
         let application = self.find_application(caller, tenant, id).await?;
-        let secrets = self.state.store.list_secrets(application.tenant_id, id).await?;
+        let secrets = self.live_secrets(application.tenant_id, id).await?;
         Ok((application, secrets))
     }
 

@@ -8,6 +8,7 @@ use crate::unit::{Effect, OnceFor, Posted, Unit};
 use claviger_domain::application::Secret;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{ApplicationId, SecretId, TenantId};
+use claviger_domain::rotation::{check_retirement, is_live};
 use claviger_domain::secret::PlainSecret;
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
@@ -37,7 +38,15 @@ impl App {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Read)?;
         self.state.store.find_application(tenant, application).await?.ok_or(Error::NotFound("application"))?;
-        self.state.store.list_secrets(tenant, application).await
+        self.live_secrets(tenant, application).await
+    }
+
+    /// The secrets of an application that work now, oldest first.
+    pub(crate) async fn live_secrets(&self, tenant: TenantId, application: ApplicationId) -> Result<Vec<Secret>> {
+        let now = self.state.clock.now();
+        let mut secrets = self.state.store.list_secrets(tenant, application).await?;
+        secrets.retain(|secret| is_live(secret, now));
+        Ok(secrets)
     }
 
     /// Replaces all secrets of an application by a new one; the old ones are dead when this returns. Needs
@@ -65,23 +74,25 @@ impl App {
         .await
     }
 
-    /// Revokes one secret; it is dead when this returns. Needs `applications:UPDATE` and every right that the
-    /// application has.
+    /// Revokes one secret; it is dead when this returns. One of two that somebody calls with is revoked by `force` only.
+    /// Needs `applications:UPDATE` and every right that the application has.
     pub async fn revoke_secret(
         self: &Arc<Self>,
         caller: &Caller,
         tenant: TenantId,
         application: ApplicationId,
         secret: SecretId,
+        force: bool,
     ) -> Result<()> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Update)?;
         self.unit(caller, tenant, move |unit| {
             Box::pin(async move {
                 let found = unit.application_within_rights(tenant, application, None).await?;
-                if !unit.tx.delete_secret(tenant, application, secret).await? {
-                    return Err(Error::NotFound("secret"));
-                }
+                let live = unit.bury_dead_secrets(tenant, application).await?;
+                let retired = live.iter().find(|one| one.id == secret).ok_or(Error::NotFound("secret"))?;
+                check_retirement(retired, live.len(), force, unit.now)?;
+                unit.tx.delete_secret(tenant, application, secret).await?;
                 let details = Map::from_iter([("secret_id".to_owned(), secret.to_string().into())]);
                 unit.record("secret.revoked", target(&found), details);
                 unit.affects(Effect::Application(tenant, application));

@@ -77,6 +77,36 @@ pub fn is_well_formed(text: &str) -> bool {
         && decode_checksum(checksum) == Some(crc32fast::hash(checked))
 }
 
+/// A secret recognised in a text, by its form and checksum alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recognised {
+    /// Line of the text, from 1.
+    pub line: usize,
+    /// Column in bytes, from 1.
+    pub column: usize,
+    /// What may be shown of it.
+    pub hint: String,
+}
+
+/// Finds our secrets in one line of any bytes. Needs no server: the checksum tells a secret from what only looks like one.
+pub fn recognise(line: usize, bytes: &[u8]) -> Vec<Recognised> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(rest) = bytes.get(at..) {
+        let Some(next) = rest.windows(PREFIX.len()).position(|window| window == PREFIX.as_bytes()) else { break };
+        let start = at + next;
+        let text = bytes.get(start..start + LENGTH).and_then(|text| std::str::from_utf8(text).ok());
+        if let Some(text) = text.filter(|text| is_well_formed(text)) {
+            let tail = text.get(LENGTH - 4..).unwrap_or_default();
+            found.push(Recognised { line, column: start + 1, hint: format!("{PREFIX}…{tail}") });
+            at = start + LENGTH;
+        } else {
+            at = start + PREFIX.len();
+        }
+    }
+    found
+}
+
 fn decode_checksum(digits: &[u8]) -> Option<u32> {
     let mut value: u64 = 0;
     for digit in digits {
@@ -277,6 +307,19 @@ mod tests {
         }
         assert!(states.verifies(b"m", &plain_hmac(b"clv_a_key", b"m")));
         assert!(!states.verifies(b"m", &[0; 32]));
+    }
+
+    #[test]
+    fn secrets_are_recognised_in_any_text() {
+        let one = PlainSecret::mint([1; 32]).reveal();
+        let two = PlainSecret::mint([2; 32]).reveal();
+        let line = format!("export A={one}; B=clv_a_{one}{two} clv_a_{}", &two[..40]);
+        let found = recognise(7, line.as_bytes());
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert_eq!((found[0].line, found[0].column), (7, 10));
+        assert!(found[2].hint.ends_with(&two[LENGTH - 4..]));
+        assert!(recognise(1, one.to_lowercase().as_bytes()).is_empty());
+        assert!(recognise(1, b"\xff\xfeclv_a_\xff").is_empty());
     }
 
     proptest! {

@@ -31,6 +31,9 @@ pub enum Command {
     /// Look at the audit log offline.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Look for secrets of ours in a text, offline.
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
     /// Manage applications of a running server, over HTTP.
     Applications(ApplicationsArgs),
 }
@@ -87,6 +90,13 @@ impl ServeArgs {
             ..self.store.overrides()
         }
     }
+}
+
+/// Commands on secrets.
+#[derive(Debug, Subcommand)]
+pub enum SecretsCommand {
+    /// Read standard input and print where secrets of ours stand in it; exit 1 when there is one, 0 when there is none
+    Check,
 }
 
 /// Commands on the audit log.

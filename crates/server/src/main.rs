@@ -1,8 +1,9 @@
 //! The `claviger` binary.
 
 use clap::Parser as _;
-use claviger_server::cli::{AuditCommand, Cli, Command};
-use claviger_server::commands::{Failure, applications, check_config, demo, print, serve, store};
+use claviger_server::cli::{AuditCommand, Cli, Command, SecretsCommand};
+use claviger_server::commands::{Failure, applications, check_config, demo, print, secrets, serve, store};
+use claviger_server::config::environment;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -26,10 +27,15 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Serve(args) => serve::run(&args).await?,
         Command::Demo(args) => demo::run(&args).await?,
         Command::Migrate(args) => store::migrate(&args).await?,
-        Command::CheckConfig(args) => check_config::run(&args, std::env::vars())?,
+        Command::CheckConfig(args) => check_config::run(&args, environment())?,
         Command::Openapi => print(&claviger_api::openapi_json())?,
         Command::Audit(AuditCommand::Verify(args)) => {
             if !store::verify_audit(&args.store, args.public_key.as_deref()).await? {
+                return Ok(ExitCode::from(1));
+            }
+        }
+        Command::Secrets(SecretsCommand::Check) => {
+            if secrets::check(std::io::stdin().lock())? {
                 return Ok(ExitCode::from(1));
             }
         }

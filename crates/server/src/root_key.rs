@@ -6,19 +6,30 @@ use claviger_app::seal::RootKey;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+/// A root key.
+#[derive(Debug)]
+pub struct Found {
+    /// The key.
+    pub key: RootKey,
+    /// The file it was written to just now, if it is new.
+    pub made: Option<PathBuf>,
+}
 
 /// Finds the root key; makes one where it is to be in the data directory and is not there yet.
 ///
 /// # Errors
 /// In words for the operator: when there is no key, it is open to others, or it is not 64 hexadecimal digits.
-pub fn find(config: &Config, random: &Random) -> Result<RootKey, String> {
+pub fn find(config: &Config, random: &Random) -> Result<Found, String> {
+    let mut made = None;
     let text = match &config.root_key {
         Source::DataDir => {
             let path = config.data_dir.join("root.key");
             if !path.exists() {
                 make(&path, random)?;
+                made = Some(path.clone());
             }
             read(&path)?
         }
@@ -27,7 +38,7 @@ pub fn find(config: &Config, random: &Random) -> Result<RootKey, String> {
         Source::Command(words) => run(words)?,
     };
     parse(text.trim())
-        .map(RootKey::new)
+        .map(|bytes| Found { key: RootKey::new(bytes), made })
         .ok_or_else(|| format!("root_key: {} does not hold 64 hexadecimal digits (256 bits)", config.root_key))
 }
 

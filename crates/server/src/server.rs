@@ -7,7 +7,7 @@ use crate::data_dir::DataDir;
 use crate::edge::{self, Edge};
 use crate::metrics::{self, Counters};
 use crate::probe;
-use crate::root_key;
+use crate::root_key::{self, Found};
 use crate::tls::TlsReloader;
 use axum::Router;
 use claviger_api::kit::Api;
@@ -67,13 +67,15 @@ impl Server {
         let listener = edge::bind(config.listen).map_err(|error| Failure(format!("{}: {error}", config.listen)))?;
         let listening = listener.local_addr().map_err(|error| Failure(error.to_string()))?;
         let tls = open_tls(&config, &clock)?;
-        let root_key = root_key::find(&config, &random).map_err(Failure)?;
+        let Found { key: root_key, made } = root_key::find(&config, &random).map_err(Failure)?;
         let catalogue = load_catalogue(&config)?;
         let store = open_store(&config).await?;
         for name in store.migrate().await.map_err(failed)? {
             tracing::info!(name, "migration applied");
         }
-        let app = App::open(Parts { store, catalogue, root_key, clock, random }).await.map_err(failed)?;
+        let app = App::open(Parts { store, catalogue, root_key, clock, random })
+            .await
+            .map_err(|error| not_opened(error, made.as_deref()))?;
         let mut credentials = Credentials {
             base_url: base_url(&config, tls.as_deref(), listening),
             ca_file: ca_file(&config, tls.as_deref()),
@@ -204,7 +206,21 @@ pub async fn open_store(config: &Config) -> Result<Store, Failure> {
 }
 
 fn failed(error: claviger_domain::Error) -> Failure {
-    Failure(error.to_string())
+    error.into()
+}
+
+/// Why the app did not open. A key that was made only now and fits nothing must not lie where the right one belongs.
+fn not_opened(error: claviger_domain::Error, made: Option<&Path>) -> Failure {
+    match (&error, made) {
+        (claviger_domain::Error::Conflict { code: "root_key_mismatch", .. }, Some(path)) => {
+            let _ = std::fs::remove_file(path);
+            Failure::at(
+                path,
+                "there is no root key, and the store was set up with one; put that key here (backups leave it out)",
+            )
+        }
+        _ => failed(error),
+    }
 }
 
 fn open_tls(config: &Config, clock: &Clock) -> Result<Option<Arc<TlsReloader>>, Failure> {

@@ -48,7 +48,7 @@ impl LevelRow {
 }
 
 fn name_taken(name: &str) -> String {
-    format!("the tenant has an access level called {name:?}; names differ by more than case")
+    format!("the tenant has an access level called {name:?} (upper and lower case are one); choose another")
 }
 
 impl Tx {

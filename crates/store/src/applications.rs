@@ -103,7 +103,7 @@ fn columns(tenant: TenantId, application: &Application, name_key: &str) -> Vec<V
 }
 
 fn name_taken(name: &str) -> String {
-    format!("the tenant has an application called {name:?}; names differ by more than case")
+    format!("the tenant has an application called {name:?} (upper and lower case are one); choose another")
 }
 
 impl Tx {

@@ -294,6 +294,17 @@ async fn open_postgres(url: &str) -> Result<(Pools, Vec<Setting>)> {
         .application_name("claviger")
         .statement_cache_capacity(STATEMENTS)
         .disable_statement_logging();
+    // Alone first: the pool would try again until its patience ends, and then not say why.
+    let failed = |what: String| {
+        let (host, port) = (options.get_host(), options.get_port());
+        Error::Unavailable(format!("PostgreSQL at {host}:{port}: {what}"))
+    };
+    match tokio::time::timeout(PATIENCE, options.connect()).await {
+        Ok(Ok(connection)) => connection.close().await.map_err(Failure::from)?,
+        Ok(Err(sqlx::Error::Database(refused))) => return Err(failed(refused.message().to_owned())),
+        Ok(Err(error)) => return Err(failed(error.to_string())),
+        Err(_) => return Err(failed(format!("no answer within {} s", PATIENCE.as_secs()))),
+    }
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE)

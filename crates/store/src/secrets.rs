@@ -75,6 +75,22 @@ impl Tx {
         Ok(())
     }
 
+    /// Sets when a secret stops.
+    pub async fn end_secret(
+        &mut self,
+        tenant: TenantId,
+        application: ApplicationId,
+        secret: SecretId,
+        end: Timestamp,
+    ) -> Result<()> {
+        self.execute(
+            "update secrets set expires_at = $4 where tenant_id = $1 and application_id = $2 and id = $3",
+            args![tenant, application, secret, end],
+        )
+        .await?;
+        Ok(())
+    }
+
     /// Removes one secret; whether there was one.
     pub async fn delete_secret(
         &mut self,

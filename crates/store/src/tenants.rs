@@ -41,7 +41,7 @@ impl TenantRow {
 }
 
 fn name_taken(name: &str) -> String {
-    format!("there is a tenant called {name:?} beneath the same parent; names differ by more than case")
+    format!("there is a tenant called {name:?} beneath the same parent (upper and lower case are one); choose another")
 }
 
 impl Tx {

@@ -2,8 +2,8 @@
 
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
-    Native, access_levels, applications, audit, catalogue, openapi as document, problems, secrets, tenants, usage,
-    verify, whoami,
+    Native, access_levels, applications, audit, catalogue, openapi as document, problems, rotation, secrets,
+    simulations, tenants, usage, verify, whoami,
 };
 use axum::Router;
 use utoipa::openapi::OpenApi;
@@ -32,6 +32,8 @@ fn framed_routes() -> OpenApiRouter<Api> {
         ))
         .routes(routes!(secrets::list_secrets))
         .routes(routes!(secrets::regenerate_secret))
+        .routes(routes!(rotation::rotate_secret))
+        .routes(routes!(simulations::simulate))
         .routes(routes!(secrets::revoke_secret))
         .routes(routes!(usage::read_application_usage))
         .routes(routes!(usage::list_usage))

@@ -1,6 +1,6 @@
 //! Secrets of an application: list the live ones, regenerate, revoke.
 
-use crate::kit::{Api, Authenticated, Path, Post};
+use crate::kit::{Api, Authenticated, Path, Post, Query};
 use crate::native::answer::{Answer, json, keep, no_content, replayed};
 use crate::native::members::PageOf;
 use crate::native::openapi::{Creating, Reading, Writing};
@@ -12,7 +12,7 @@ use claviger_domain::id::{ApplicationId, SecretId, TenantId};
 use claviger_domain::time::Timestamp;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// A live secret, without its text.
 #[derive(Debug, Serialize, ToSchema)]
@@ -115,6 +115,16 @@ impl MintedBody {
     }
 }
 
+/// How to revoke.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RevokeQuery {
+    /// Revoke a secret that is in use.
+    #[serde(default)]
+    force: Option<bool>,
+}
+
 fn kept(minted: &MintedSecret) -> Kept {
     keep(StatusCode::OK, &RegeneratedBody { secret: MintedBody::without_text(&minted.secret) })
 }
@@ -158,15 +168,17 @@ pub(crate) async fn regenerate_secret(
 
 /// Revoke a secret
 ///
-/// It is dead when this returns.
+/// It is dead when this returns. One of two live secrets with which somebody has called within 24 hours is refused with
+/// 409, which says who calls; `force=true` revokes it all the same.
 #[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/applications/{id}/secrets/{secret_id}", tag = "secrets",
-    params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), ("secret_id" = Uuid, Path)),
+    params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), ("secret_id" = Uuid, Path), RevokeQuery),
     responses((status = 204, description = "Done"), Writing))]
 pub(crate) async fn revoke_secret(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Path((tenant, application, secret)): Path<(TenantId, ApplicationId, SecretId)>,
+    Query(query): Query<RevokeQuery>,
 ) -> Answer {
-    api.app.revoke_secret(&caller, tenant, application, secret).await?;
+    api.app.revoke_secret(&caller, tenant, application, secret, query.force.unwrap_or(false)).await?;
     no_content()
 }

@@ -256,3 +256,24 @@ impl Keyring {
         policy
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_unknown_ids_take_bounded_room() {
+        let keyring = Keyring::default();
+        for key in 0..1_000_000_u128 {
+            keyring.remember_unknown(key, 1);
+            assert!(keyring.unknown.len() <= UNKNOWN_MAX);
+        }
+        let last = uuid_text(999_999);
+        assert!(keyring.is_unknown(&last, 1), "the newest is remembered");
+        assert!(!keyring.is_unknown(&last, 1 + UNKNOWN_FOR), "and only for a moment");
+    }
+
+    fn uuid_text(bits: u128) -> String {
+        ApplicationId::from_u128(bits).to_string()
+    }
+}

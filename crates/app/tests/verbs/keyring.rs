@@ -72,7 +72,7 @@ async fn revocation_holds_when_the_verb_returns(f: Fixture) {
     let anywhere = ApplicationPatch { allowed_networks: Some(None), ..ApplicationPatch::default() };
     f.app.update_application(&f.operator, org.id, application, anywhere, None).await.unwrap();
     verify(&f.app, &id, &second).await.unwrap();
-    f.app.revoke_secret(&f.operator, org.id, application, second_id).await.unwrap();
+    f.app.revoke_secret(&f.operator, org.id, application, second_id, false).await.unwrap();
     assert_eq!(refusal(verify(&f.app, &id, &second).await), Refusal::WrongSecret);
     f.app.delete_application(&f.operator, org.id, application, None).await.unwrap();
     assert_eq!(refusal(verify(&f.app, &id, &second).await), Refusal::UnknownClient);

@@ -1,7 +1,7 @@
 //! `claviger applications …`: the applications of a running server, over HTTP.
 
 use std::fs::OpenOptions;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -32,14 +32,12 @@ pub async fn run(args: ApplicationsArgs, env: impl Fn(&str) -> Option<String>) -
             print(&shown(&application, output))
         }
         ApplicationsCommand::Create(new) => {
-            let file = new.secret_file.as_deref().map(SecretFile::open).transpose()?;
-            let made = client.call(Method::POST, &all, Some(&body(*new)?)).await?;
-            minted(made, file, output)
+            let secret_file = new.secret_file.clone();
+            let body = body(*new)?;
+            mint(&client, &all, Some(&body), secret_file.as_deref(), output).await
         }
         ApplicationsCommand::Regenerate { id, secret_file } => {
-            let file = secret_file.as_deref().map(SecretFile::open).transpose()?;
-            let made = client.call(Method::POST, &format!("{}/regenerate", one(&id)), None).await?;
-            minted(made, file, output)
+            mint(&client, &format!("{}/regenerate", one(&id)), None, secret_file.as_deref(), output).await
         }
         ApplicationsCommand::Delete { id } => client.call(Method::DELETE, &one(&id), None).await.map(|_| ()),
     }
@@ -73,7 +71,35 @@ struct SecretFile(std::fs::File, std::path::PathBuf);
 impl SecretFile {
     fn open(path: &Path) -> Result<Self, Failure> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        file.map(|file| Self(file, path.to_owned())).map_err(|error| Failure::at(path, error))
+        file.map(|file| Self(file, path.to_owned())).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => Failure::at(path, "it exists already; name a new file for the secret"),
+            _ => Failure::at(path, error),
+        })
+    }
+
+    /// Takes the empty file away again, so that it does not stand in the way of another try.
+    fn discard(self) {
+        let _ = std::fs::remove_file(self.1);
+    }
+}
+
+/// Makes a call whose answer holds a secret, and shows the answer.
+async fn mint(
+    client: &HttpClient,
+    path: &str,
+    body: Option<&Value>,
+    secret_file: Option<&Path>,
+    output: Output,
+) -> Result<(), Failure> {
+    let file = secret_file.map(SecretFile::open).transpose()?;
+    match client.call(Method::POST, path, body).await {
+        Ok(made) => minted(made, file, output),
+        Err(failure) => {
+            if let Some(file) = file {
+                file.discard();
+            }
+            Err(failure)
+        }
     }
 }
 

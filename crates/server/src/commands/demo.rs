@@ -1,8 +1,9 @@
 //! `claviger demo`: the server with sample tenants, levels, applications and a little traffic.
 
-use super::serve::{open, shutdown};
+use super::serve::{configure, open, shutdown};
 use super::{Failure, print};
 use crate::cli::ServeArgs;
+use crate::config::Overrides;
 use crate::credentials::{Credentials, Sample};
 use crate::server::Server;
 use claviger_app::App;
@@ -29,12 +30,11 @@ const ORIGIN: Origin = Origin::Known(IpAddr::V4(Ipv4Addr::LOCALHOST));
 /// # Errors
 /// In words for the operator.
 pub async fn run(args: &ServeArgs) -> Result<(), Failure> {
-    let mut overrides = args.overrides();
-    if overrides.credentials_file.is_none() {
-        let directory = overrides.data_dir.get_or_insert_with(|| "claviger-demo".into());
-        overrides.credentials_file = Some(format!("{directory}/credentials.json"));
-    }
-    let server = open(args, overrides, async |app, credentials| {
+    // Only a default: what a file, the environment or a flag says wins.
+    let overrides = Overrides { data_dir_if_unset: Some("claviger-demo".into()), ..args.overrides() };
+    let mut config = configure(args, overrides)?;
+    config.credentials_file.get_or_insert_with(|| config.data_dir.join("credentials.json"));
+    let server = open(config, async |app, credentials| {
         credentials.samples = make_samples(app, credentials).await?;
         Ok(())
     })

@@ -120,10 +120,13 @@ fn refusal(status: StatusCode, text: &str) -> Failure {
     let member = |name: &str| problem.get(name).and_then(Value::as_str);
     let mut lines =
         vec![format!("{} {}", status.as_u16(), member("title").or(status.canonical_reason()).unwrap_or_default())];
-    lines.extend(member("detail").map(str::to_owned));
-    for error in problem.get("errors").and_then(Value::as_array).into_iter().flatten() {
+    let errors = problem.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if errors.is_empty() {
+        lines.extend(member("detail").map(str::to_owned));
+    }
+    for error in errors {
         let part = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
-        lines.push(format!("{} {}", part("pointer"), part("message")).trim().to_owned());
+        lines.push(format!("{}: {}; {}", part("pointer"), part("message"), part("fix")));
     }
     lines.extend(member("missing_permission").map(|permission| format!("missing permission: {permission}")));
     lines.extend(member("request_id").map(|id| format!("request {id}")));
@@ -153,10 +156,14 @@ mod tests {
 
     #[test]
     fn a_problem_is_told_in_full() {
-        let text = r#"{"title":"Forbidden","detail":"no","missing_permission":"applications:CREATE","request_id":"ab",
-            "errors":[{"pointer":"/name","message":"too long"}]}"#;
+        let text =
+            r#"{"title":"Forbidden","detail":"no","missing_permission":"applications:CREATE","request_id":"ab"}"#;
         let Failure(told) = refusal(StatusCode::FORBIDDEN, text);
-        assert_eq!(told, "403 Forbidden\nno\n/name too long\nmissing permission: applications:CREATE\nrequest ab");
+        assert_eq!(told, "403 Forbidden\nno\nmissing permission: applications:CREATE\nrequest ab");
+        let text = r#"{"title":"Invalid members","detail":"/name: too long",
+            "errors":[{"pointer":"/name","message":"too long","fix":"give less"}]}"#;
+        let Failure(told) = refusal(StatusCode::UNPROCESSABLE_ENTITY, text);
+        assert_eq!(told, "422 Invalid members\n/name: too long; give less");
         let Failure(told) = refusal(StatusCode::BAD_GATEWAY, "<html>");
         assert_eq!(told, "502 Bad Gateway");
     }

@@ -4,6 +4,7 @@ pub mod applications;
 pub mod check_config;
 pub mod demo;
 mod http_client;
+pub mod secrets;
 pub mod serve;
 pub mod store;
 
@@ -21,6 +22,16 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+impl From<claviger_domain::Error> for Failure {
+    fn from(error: claviger_domain::Error) -> Self {
+        match error {
+            // The class of the error is for callers of the API; what is away, and why, is for the operator.
+            claviger_domain::Error::Unavailable(what) => Self(what),
+            other => Self(other.to_string()),
+        }
+    }
+}
 
 impl Failure {
     pub(crate) fn at(path: &std::path::Path, what: impl fmt::Display) -> Self {

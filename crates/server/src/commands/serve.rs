@@ -2,7 +2,7 @@
 
 use super::{Failure, print};
 use crate::cli::ServeArgs;
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, environment};
 use crate::credentials::Credentials;
 use crate::edge::signal;
 use crate::server::Server;
@@ -18,19 +18,22 @@ use std::sync::Arc;
 /// # Errors
 /// In words for the operator.
 pub async fn run(args: &ServeArgs) -> Result<(), Failure> {
-    let server = open(args, args.overrides(), async |_, _| Ok(())).await?;
+    let server = open(configure(args, args.overrides())?, async |_, _| Ok(())).await?;
     print(&greeting(&server))?;
     server.serve(shutdown()?).await
 }
 
-/// Reads the configuration, starts the logs and opens the server.
+/// Reads the configuration.
+pub(crate) fn configure(args: &ServeArgs, overrides: Overrides) -> Result<Config, Failure> {
+    Config::load(args.store.config.config.as_deref(), environment(), overrides)
+        .map_err(|error| Failure(error.to_string()))
+}
+
+/// Starts the logs and opens the server.
 pub(crate) async fn open(
-    args: &ServeArgs,
-    overrides: Overrides,
+    config: Config,
     furnish: impl AsyncFnOnce(&Arc<App>, &mut Credentials) -> Result<(), Failure>,
 ) -> Result<Server, Failure> {
-    let config = Config::load(args.store.config.config.as_deref(), std::env::vars(), overrides)
-        .map_err(|error| Failure(error.to_string()))?;
     telemetry::init(&config.logs).map_err(Failure)?;
     Server::open(config, Clock::system(), Random::System, furnish).await
 }

@@ -2,7 +2,7 @@
 
 use super::{Failure, print};
 use crate::cli::StoreArgs;
-use crate::config::{Config, Overrides};
+use crate::config::{Config, environment};
 use crate::data_dir::DataDir;
 use crate::server::open_store;
 use claviger_app::heads::{Verification, verify_chains};
@@ -13,8 +13,9 @@ use claviger_store::{SchemaState, Store};
 /// # Errors
 /// In words for the operator.
 pub async fn migrate(args: &StoreArgs) -> Result<(), Failure> {
-    let (_held, store) = open(args).await?;
-    let applied = store.migrate().await.map_err(|error| Failure(error.to_string()))?;
+    let config = configure(args)?;
+    let (_held, store) = open(&config).await?;
+    let applied = store.migrate().await?;
     store.close().await;
     let mut text: String = applied.iter().map(|name| format!("applied {name}\n")).collect();
     text.push_str("the store has this version's schema\n");
@@ -26,15 +27,24 @@ pub async fn migrate(args: &StoreArgs) -> Result<(), Failure> {
 /// # Errors
 /// In words for the operator, when the store cannot be read.
 pub async fn verify_audit(args: &StoreArgs, public_key: Option<&str>) -> Result<bool, Failure> {
-    let (_held, store) = open(args).await?;
-    let fail = |error: claviger_domain::Error| Failure(error.to_string());
-    match store.check_schema().await.map_err(fail)? {
-        SchemaState::Current => {}
-        state => {
-            return Err(Failure(format!("the store's schema is not this version's ({state:?}); nothing was verified")));
-        }
+    let config = configure(args)?;
+    if config.database.is_none() && !config.data_dir.join(claviger_store::SQLITE_FILE).exists() {
+        return Err(Failure::at(&config.data_dir, "there is no store in this directory; name one with --data-dir"));
     }
-    let found = verify_chains(&store, public_key).await.map_err(fail)?;
+    let (_held, store) = open(&config).await?;
+    let unfit = match store.check_schema().await? {
+        SchemaState::Current => None,
+        SchemaState::Behind(missing) => {
+            Some(format!("lacks {missing} migrations of this version; run claviger migrate"))
+        }
+        SchemaState::Newer(version) => {
+            Some(format!("holds migration {version:04} of a newer version; verify with that version"))
+        }
+    };
+    if let Some(why) = unfit {
+        return Err(Failure(format!("the store's schema {why}; nothing was verified")));
+    }
+    let found = verify_chains(&store, public_key).await?;
     store.close().await;
     print(&report(&found))?;
     Ok(found.faults.is_empty())
@@ -50,18 +60,16 @@ fn report(found: &Verification) -> String {
     text
 }
 
+fn configure(args: &StoreArgs) -> Result<Config, Failure> {
+    Config::load(args.config.config.as_deref(), environment(), args.overrides())
+        .map_err(|error| Failure(error.to_string()))
+}
+
 /// Opens the store. An embedded one is held, so that no server runs on it meanwhile.
-async fn open(args: &StoreArgs) -> Result<(Option<DataDir>, Store), Failure> {
-    let overrides: Overrides = args.overrides();
-    let config = Config::load(args.config.config.as_deref(), std::env::vars(), overrides)
-        .map_err(|error| Failure(error.to_string()))?;
+async fn open(config: &Config) -> Result<(Option<DataDir>, Store), Failure> {
     let held = match config.database {
         Some(_) => None,
-        None if !config.data_dir.join(claviger_store::SQLITE_FILE).exists() => {
-            return Err(Failure(format!("{}: there is no store in this directory", config.data_dir.display())));
-        }
         None => Some(DataDir::hold(&config.data_dir).map_err(Failure)?),
     };
-    let store = open_store(&config).await?;
-    Ok((held, store))
+    Ok((held, open_store(config).await?))
 }

@@ -94,6 +94,8 @@ pub struct Overrides {
     pub database: Option<String>,
     /// `--credentials-file`
     pub credentials_file: Option<String>,
+    /// A command's own default of `data_dir`, which everything else wins over.
+    pub data_dir_if_unset: Option<String>,
 }
 
 /// Everything that is wrong with a configuration.
@@ -111,8 +113,14 @@ impl std::error::Error for ConfigError {}
 /// Variables with our prefix that are not settings: the file's own name, client credentials, the tests' own, and those that Kubernetes makes
 /// for a service named `claviger`.
 fn is_foreign(variable: &str) -> bool {
-    ["CLAVIGER_CLIENT_ID", "CLAVIGER_SECRET", "CLAVIGER_CONFIG"].contains(&variable)
+    ["CLAVIGER_CLIENT_ID", "CLAVIGER_SECRET", "CLAVIGER_CONFIG", "CLAVIGER_BIN"].contains(&variable)
         || ["CLAVIGER_TEST_", "CLAVIGER_SERVICE_", "CLAVIGER_PORT"].iter().any(|prefix| variable.starts_with(prefix))
+}
+
+/// The variables of this process. What is no text in them is replaced by U+FFFD, which no setting accepts.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    let readable = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os().map(move |(name, text)| (readable(name), readable(text)))
 }
 
 impl Config {
@@ -128,6 +136,9 @@ impl Config {
         let mut problems = Vec::new();
         let mut config = Self::blank();
         config.apply_toml(DEFAULTS, "the defaults", &mut problems);
+        if let Some(directory) = &flags.data_dir_if_unset {
+            config.set("the defaults", "data_dir", &Given::Text(directory), &mut problems);
+        }
         if let Some(path) = file {
             let origin = path.display().to_string();
             match std::fs::read_to_string(path) {
@@ -247,6 +258,9 @@ impl Config {
         let mut unknown = Vec::new();
         for (variable, text) in env.filter(|(name, _)| name.starts_with("CLAVIGER_") && !is_foreign(name)) {
             match KEYS.iter().find(|key| variable_of(key.name) == variable) {
+                Some(_) if text.contains(char::REPLACEMENT_CHARACTER) => {
+                    problems.push(format!("{variable}: its value is not UTF-8 text"));
+                }
                 Some(key) => self.set(&variable, key.name, &Given::Text(&text), problems),
                 None => unknown.push(variable),
             }

@@ -68,12 +68,20 @@ fn variables_that_are_not_ours_are_left_alone() {
     let env = [
         ("CLAVIGER_SECRET", "x"),
         ("CLAVIGER_TEST_POSTGRES", "x"),
+        ("CLAVIGER_BIN", "target/debug/claviger"),
         ("CLAVIGER_PORT_8443_TCP", "tcp://10.0.0.1:8443"),
         ("CLAVIGER_ROOT", "base64"),
         ("CLAVIGER_ROOT_KEY", "env:CLAVIGER_ROOT"),
     ];
     let config = load("", &env, Overrides::default()).unwrap();
     assert_eq!(config.root_key, RootKey::Env("CLAVIGER_ROOT".to_owned()));
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_refused_by_name() {
+    let text = refused("", &[("CLAVIGER_DATA_DIR", "d\u{FFFD}")]);
+    assert!(text.contains("CLAVIGER_DATA_DIR: its value is not UTF-8 text"), "{text}");
+    assert!(load("", &[("LS_COLORS", "\u{FFFD}")], Overrides::default()).is_ok());
 }
 
 #[test]

@@ -107,6 +107,16 @@ async fn the_client_trusts_the_ca_it_is_given_and_proves_itself() {
     call(&["show", "a1"], |_| None).await.unwrap();
     call(&["create", "--name", "n", "--grant", "org.audits:READ", "-o", "json"], |_| None).await.unwrap();
     assert_eq!(*bodies.lock(), [json!({ "name": "n", "grants": { "org.audits": ["READ"] } })]);
+    let kept = dir.join("secret");
+    let kept = kept.to_str().unwrap();
+    let create = ["create", "--name", "n", "--grant", "org.audits:READ", "--secret-file", kept];
+    call(&create, |_| Some("other".to_owned())).await.unwrap_err();
+    let other = ["regenerate", "a1", "--secret-file", kept];
+    call(&other, |_| None).await.unwrap_err();
+    assert!(!Path::new(kept).exists(), "a refused call leaves no empty file behind");
+    call(&create, |_| None).await.unwrap();
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), "clv_app_x\n");
+    bodies.lock().truncate(1);
     let refused = call(&["list"], |_| Some("other".to_owned())).await.unwrap_err();
     assert_eq!(refused.0, "401 Unauthenticated", "the environment wins over the file");
 

@@ -43,6 +43,10 @@ async fn built_in_levels_stay(f: Arc<Fixture>) {
     assert_eq!(f.operator.patch(&own, &json!({"name": "Mine"})).await.code(409), "access_level_built_in");
     assert_eq!(f.operator.delete(&own).await.code(409), "access_level_built_in");
     assert_eq!(f.operator.post(&format!("{own}/duplicate"), &json!({})).await.expect(201)["name"], "View All (copy)");
+    for taken in ["view all", "ＶＩＥＷ ALL"] {
+        let taken = json!({"name": taken, "grants": {}});
+        assert_eq!(f.operator.post(&path, &taken).await.code(409), "access_level_name_taken");
+    }
     let level = list["items"][1]["id"].clone();
     f.application_with(&org, json!({"name": "Analyst", "access_level_id": level})).await;
 }

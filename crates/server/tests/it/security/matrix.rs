@@ -51,14 +51,15 @@ fn matrix() -> BTreeMap<String, Vec<String>> {
 }
 
 /// A body with which the operation would succeed.
-fn body(operation: &Operation, org: &str) -> Option<Value> {
+fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
     match operation.id.as_str() {
         "create_tenant" => Some(json!({"name": "New", "kind": "instance", "parent_id": org})),
         "create_access_level" => Some(json!({"name": "New", "description": "", "grants": {}})),
         "import_access_level" => Some(json!({"name": "New", "capabilities": []})),
         "create_application" => Some(json!({"name": "New", "grants": {}})),
         "update_tenant" | "update_access_level" | "update_application" => Some(json!({"name": "Changed"})),
-        "duplicate_access_level" | "regenerate_secret" => Some(json!({})),
+        "duplicate_access_level" | "regenerate_secret" | "rotate_secret" => Some(json!({})),
+        "simulate" => Some(json!({"application_id": application, "permission": "org.audits:READ"})),
         _ => None,
     }
 }
@@ -102,7 +103,7 @@ impl Objects {
 
 async fn call(client: &Client, operation: &Operation, objects: &Objects) -> Answer {
     let request = client.request(operation.method.clone(), &objects.path(operation));
-    match body(operation, &objects.org) {
+    match body(operation, &objects.org, &objects.application) {
         Some(body) => send(request.json(&body)).await,
         None => send(request).await,
     }
@@ -169,9 +170,13 @@ async fn a9_a_reader_writes_nothing(f: Arc<Fixture>) {
     assert_eq!(levels["items"][0]["name"], "View All");
     let (_, reader) =
         f.application_with(&org, json!({"name": "Reader", "access_level_id": levels["items"][0]["id"]})).await;
-    for operation in
-        operations().into_iter().filter(|operation| operation.method != Method::GET && operation.id != "verify_by_post")
-    {
+    let matrix = matrix();
+    // A question may be put by POST: what writes is what needs more than to read.
+    let writes = |operation: &Operation| {
+        operation.method != Method::GET
+            && matrix.get(&operation.id).is_some_and(|rights| rights.iter().any(|right| !right.ends_with(":READ")))
+    };
+    for operation in operations().into_iter().filter(writes) {
         assert_eq!(call(&reader, &operation, &objects).await.status, 403, "{}", operation.id);
     }
 }

@@ -3,6 +3,7 @@
 mod address;
 mod audit;
 mod crash;
+mod errors;
 mod matrix;
 mod secrets;
 mod start;

@@ -58,6 +58,9 @@ async fn q6_a_root_key_that_does_not_fit_or_is_open_to_others_stops_the_start() 
     assert!(open(&directory).await.err().unwrap().contains("not the one this store was set up with"));
     std::fs::write(&key, "short").unwrap();
     assert!(open(&directory).await.err().unwrap().contains("64 hexadecimal digits"));
+    std::fs::remove_file(&key).unwrap();
+    assert!(open(&directory).await.err().unwrap().contains("there is no root key"));
+    assert!(!key.exists(), "a key that fits nothing is not left behind");
     std::fs::write(&key, right).unwrap();
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
     assert!(open(&directory).await.err().unwrap().contains("chmod 600"));

@@ -1,0 +1,51 @@
+//! Simulation: what a call would come to, without making it.
+
+use crate::App;
+use crate::caller::Caller;
+use claviger_domain::application::Rights;
+use claviger_domain::grants::{GrantSet, Verb};
+use claviger_domain::id::{ApplicationId, TenantId};
+use claviger_domain::simulation::{Circumstances, Obstacle, Question, obstacles};
+use claviger_domain::{Error, Result};
+
+const PERMISSION: &str = "applications";
+
+impl App {
+    /// What would stand in the way of a call by an application; empty if it would pass. Rate limits are left out of account.
+    /// Needs `applications:READ`.
+    pub async fn simulate(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        application: ApplicationId,
+        question: &Question,
+    ) -> Result<Vec<Obstacle>> {
+        let node = caller.reach(tenant)?;
+        caller.allow(PERMISSION, Verb::Read)?;
+        let store = &self.state.store;
+        let found = store.find_application(node.id, application).await?.ok_or(Error::NotFound("application"))?;
+        let catalogue = &self.state.catalogue;
+        let grants = match &found.rights {
+            Rights::Inline(grants) => GrantSet::compile(grants, catalogue),
+            Rights::Level(id) => match catalogue.level(*id) {
+                Some(level) => GrantSet::compile(&level.grants, catalogue),
+                None => {
+                    let level = store.find_access_level(node.id, *id).await?.ok_or(Error::NotFound("access level"))?;
+                    GrantSet::compile(&level.grants, catalogue)
+                }
+            },
+        };
+        let index = catalogue.find(&question.right.permission).map(|permission| permission.index);
+        let around = Circumstances {
+            served: node.is_served(),
+            holds: Circumstances::holds(&grants, index, &question.right),
+            secrets: store
+                .list_secrets(node.id, application)
+                .await?
+                .into_iter()
+                .map(|secret| secret.expires_at)
+                .collect(),
+        };
+        Ok(obstacles(&found, &around, question))
+    }
+}

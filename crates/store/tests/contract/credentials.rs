@@ -45,7 +45,7 @@ async fn all_credentials_load_in_pages(store: Store) {
     let mut expected = Vec::new();
     for tenant in 1..=3 {
         for number in 0..7 {
-            let application = application(tenant_id(tenant), tenant * 100 + number);
+            let application = application(tenant_id(tenant), number * 100 + tenant);
             insert_application(&mut tx, &application).await;
             for nth in 0..number % 3 {
                 tx.insert_secret(tenant_id(tenant), &secret(application.id, number * 10 + nth)).await.unwrap();
@@ -54,6 +54,7 @@ async fn all_credentials_load_in_pages(store: Store) {
         }
     }
     tx.commit().await.unwrap();
+    expected.sort_by_key(|(application, _)| application.id);
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
         let found = store.load_credentials(after, 5).await.unwrap();

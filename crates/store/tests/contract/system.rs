@@ -32,6 +32,8 @@ async fn settings_are_written_once(store: Store) {
     tx.commit().await.unwrap();
     let mut tx = store.begin().await.unwrap();
     assert_eq!(tx.find_setting("root_key").await.unwrap(), Some(vec![1, 2]));
+    assert_eq!(store.read_setting("root_key").await.unwrap(), Some(vec![1, 2]));
+    assert_eq!(store.read_setting("other").await.unwrap(), None);
 }
 
 async fn heads_are_signed_once(store: Store) {

@@ -2,7 +2,7 @@
 
 use crate::App;
 use crate::live::denials::Tally;
-use crate::live::meter::Flush;
+use crate::metering::FOLD_EACH;
 use claviger_domain::audit::{Actor, NewEntry, Target};
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
@@ -26,7 +26,8 @@ const TALLIES_AT_ONCE: usize = 256;
 impl App {
     /// Runs until `stopping` turns true, then writes what is left and returns.
     pub async fn run_background(self: Arc<Self>, stopping: watch::Receiver<bool>) {
-        tokio::join!(self.write_out(stopping.clone()), self.keep_hold(stopping));
+        tokio::join!(self.write_out(stopping.clone()), self.fold(stopping.clone()), self.keep_hold(stopping));
+        self.log("folding usage", self.fold_usage().await);
     }
 
     /// Makes sure that no other server changes the store behind the keyring's back, and refuses every call when that
@@ -81,6 +82,21 @@ impl App {
         self.log("signing the heads of the audit record", self.sign_heads().await);
     }
 
+    /// Beside the writing, which must not wait for it.
+    async fn fold(&self, mut stopping: watch::Receiver<bool>) {
+        let mut folded = Instant::now();
+        while !*stopping.borrow() {
+            tokio::select! {
+                () = tokio::time::sleep(FLUSH_EACH) => {}
+                _ = stopping.changed() => return,
+            }
+            if folded.elapsed() >= FOLD_EACH || self.is_log_full() {
+                self.log("folding usage", self.fold_usage().await);
+                folded = Instant::now();
+            }
+        }
+    }
+
     /// Finds out whether the store answers, for whoever asks whether the server is ready.
     async fn look_at_store(&self) {
         let answer = self.state.store.find_operator().await;
@@ -97,28 +113,6 @@ impl App {
         if let Err(error) = result {
             tracing::error!(%error, "{what} failed; it will be tried again");
         }
-    }
-
-    /// Writes what the meter has counted. What cannot be written is kept for the next time.
-    pub async fn flush_usage(&self) -> Result<()> {
-        let _writing = self.writing.lock().await;
-        let mut flush = std::mem::take(&mut *self.state.unwritten.lock());
-        flush.absorb(self.state.meter.take(&self.state.catalogue));
-        if flush.is_empty() {
-            return Ok(());
-        }
-        let written = self.write_usage(&flush).await;
-        if written.is_err() {
-            *self.state.unwritten.lock() = flush;
-        }
-        written
-    }
-
-    async fn write_usage(&self, flush: &Flush) -> Result<()> {
-        let mut tx = self.state.store.begin().await?;
-        tx.add_usage(&flush.usage).await?;
-        tx.touch_secrets(&flush.uses).await?;
-        tx.commit().await
     }
 
     /// Writes the denials that are due.

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod heads;
 pub mod jobs;
 pub mod live;
+mod metering;
 pub mod random;
 mod renewal;
 pub mod rotation;
@@ -51,6 +52,7 @@ pub struct App {
     pub(crate) refreshing: tokio::sync::Mutex<()>,
     /// Held while what was counted is written, so that whoever asks for it to be written waits for what is under way.
     pub(crate) writing: tokio::sync::Mutex<()>,
+    pub(crate) folding: tokio::sync::Mutex<()>,
     pub(crate) heads: heads::HeadSigner,
 }
 
@@ -87,6 +89,7 @@ impl App {
             denials: Denials::default(),
             operator: OnceLock::new(),
             unwritten: parking_lot::Mutex::default(),
+            logged: metering::Logged::default(),
             refusing: std::sync::atomic::AtomicBool::new(false),
             fault: parking_lot::Mutex::default(),
             followed: parking_lot::Mutex::new(Followed { revision: held.revision, lost: false }),
@@ -99,6 +102,7 @@ impl App {
             no_request: Arc::default(),
             refreshing: tokio::sync::Mutex::default(),
             writing: tokio::sync::Mutex::default(),
+            folding: tokio::sync::Mutex::default(),
             heads,
         });
         app.load_tree().await?;

@@ -154,9 +154,10 @@ impl State {
             networks: application.allowed_networks.as_deref().map(Networks::compile),
             rate_limit: application.rate_limit,
             reach: application.reach,
+            enabled: application.enabled,
         };
         let record = Record::of(credential, Arc::clone(&before.tenant), Arc::new(policy));
-        let _ = record.cell.set(Arc::clone(before.cell()));
+        record.go_on_from(before);
         record
     }
 }

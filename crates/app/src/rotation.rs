@@ -40,6 +40,8 @@ impl App {
     ) -> Result<Posted<RotatedSecret>> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Update)?;
+        // The answer tells when the secret before it was used last.
+        self.settle_usage(tenant).await;
         self.unit_once(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, once, move |unit| {
             Box::pin(async move {
                 let found = unit.application_within_rights(tenant, application, None).await?;

@@ -43,6 +43,7 @@ impl App {
 
     /// The secrets of an application that work now, oldest first.
     pub(crate) async fn live_secrets(&self, tenant: TenantId, application: ApplicationId) -> Result<Vec<Secret>> {
+        self.settle_usage(tenant).await;
         let now = self.state.clock.now();
         let mut secrets = self.state.store.list_secrets(tenant, application).await?;
         secrets.retain(|secret| is_live(secret, now));
@@ -86,6 +87,8 @@ impl App {
     ) -> Result<()> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Update)?;
+        // Whether somebody calls with a secret decides whether it may go.
+        self.settle_usage(tenant).await;
         self.unit(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, move |unit| {
             Box::pin(async move {
                 let found = unit.application_within_rights(tenant, application, None).await?;

@@ -4,13 +4,15 @@ use crate::clock::Clock;
 use crate::live::denials::Denials;
 use crate::live::keyring::{Keyring, Surroundings};
 use crate::live::levels::Levels;
-use crate::live::meter::{Flush, Meter};
+use crate::live::meter::Meter;
 use crate::live::tree::Tree;
+use crate::metering::Logged;
 use crate::random::Random;
 use crate::seal::RootKey;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::id::TenantId;
 use claviger_store::Store;
+use claviger_store::usage_log::UsageBatch;
 use parking_lot::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -35,7 +37,9 @@ pub struct State {
     /// What is known of the store's revisions.
     pub(crate) followed: Mutex<Followed>,
     /// What was counted and could not be written yet.
-    pub(crate) unwritten: Mutex<Flush>,
+    pub(crate) unwritten: Mutex<Option<UsageBatch>>,
+    /// What was written and not folded yet.
+    pub(crate) logged: Logged,
 }
 
 /// How far memory has followed the store.

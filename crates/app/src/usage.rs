@@ -65,6 +65,7 @@ impl App {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Read)?;
         self.state.store.find_application(tenant, application).await?.ok_or(Error::NotFound("application"))?;
+        self.settle_usage(tenant).await;
         self.state.store.last_use_of_rights(tenant, application).await
     }
 
@@ -75,6 +76,7 @@ impl App {
         if let Some(application) = query.application {
             self.state.store.find_application(tenant, application).await?.ok_or(Error::NotFound("application"))?;
         }
+        self.settle_usage(tenant).await;
         let rows =
             self.state.store.usage(tenant, query.application, query.since, query.until, query.grain, page).await?;
         Ok(Page::cut(rows, page, usage_position))

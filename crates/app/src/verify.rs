@@ -3,13 +3,16 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::live::denials::Denial;
-use crate::live::meter::Arrival;
+use crate::live::meter::{Arrival, CountedRight};
 use crate::live::record::{LiveSecret, Record};
 use claviger_domain::address::Origin;
-use claviger_domain::grants::Verb;
-use claviger_domain::id::TenantId;
+use claviger_domain::catalogue::Permission;
+use claviger_domain::grants::{Right, Verb};
+use claviger_domain::id::{SecretId, TenantId};
+use claviger_domain::rate::{Quota, RateLimit};
 use claviger_domain::secret::{self, SecretHash};
 use claviger_domain::time::Timestamp;
+use claviger_domain::usage::Outcome;
 use claviger_domain::{Error, Refusal, Result};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -32,29 +35,162 @@ pub enum Audience {
     Within(TenantId),
 }
 
-enum Found {
-    Caller(Caller),
-    Refused(Refusal),
-    Miss,
+/// What a protecting proxy asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The permission, out of this server's catalogue.
+    pub permission: &'a Permission,
+    /// What is to be done with it.
+    pub verb: Verb,
+    /// Whose callers are let in.
+    pub audience: Audience,
+}
+
+/// Who was let in.
+#[derive(Debug)]
+pub struct Admission {
+    /// The application.
+    pub record: Arc<Record>,
+    /// Its rate limit and what is left of it; none if it has no limit.
+    pub quota: Option<(RateLimit, Quota)>,
+}
+
+/// Why somebody was not let in.
+#[derive(Debug)]
+pub struct NotAdmitted {
+    /// The refusal.
+    pub error: Error,
+    /// What is left of the rate limit, where the credential was right.
+    pub quota: Option<(RateLimit, Quota)>,
+}
+
+impl From<Error> for NotAdmitted {
+    fn from(error: Error) -> Self {
+        Self { error, quota: None }
+    }
+}
+
+/// An application whose secret was presented from where it may call, before its rate limit is asked.
+struct Recognised {
+    record: Arc<Record>,
+    secret: SecretId,
+    now: Timestamp,
+}
+
+/// How an application stands to what is wanted of it.
+#[derive(Clone, Copy)]
+enum Standing {
+    Holds,
+    Lacks,
+    /// Of a tenant that is not let in, whatever it may do.
+    Elsewhere,
+}
+
+impl Standing {
+    fn of(record: &Record, Wanted { permission, verb, audience }: Wanted<'_>) -> Self {
+        let belongs = match audience {
+            Audience::Any => true,
+            Audience::Within(tenant) => record.tenant.is_within(tenant),
+        };
+        match (belongs, record.policy.held.has(permission.index, verb)) {
+            (false, _) => Self::Elsewhere,
+            (true, true) => Self::Holds,
+            (true, false) => Self::Lacks,
+        }
+    }
+
+    /// What the meter counts: who does not belong here asked for no right.
+    fn counted(self, Wanted { permission, verb, .. }: Wanted<'_>) -> Option<(CountedRight, Outcome)> {
+        let right = u32::try_from(permission.index).ok().map(|index| (index, verb));
+        match self {
+            Self::Holds => Some((right, Outcome::Allowed)),
+            Self::Lacks => Some((right, Outcome::Denied)),
+            Self::Elsewhere => None,
+        }
+    }
 }
 
 impl App {
     /// Verifies a credential. The order of the checks is fixed: secret, address, enabled, tenants, expiry, rate limit.
     pub async fn authenticate(&self, presented: Presented<'_>, origin: Origin, user_agent: &str) -> Result<Caller> {
-        if self.state.refusing.load(Ordering::Acquire) {
-            return Err(Error::Unavailable("the server cannot confirm what it knows; try again soon".into()));
+        let mut found = self.recognise(presented, origin)?;
+        if found.is_none() {
+            self.look_up(presented.client_id).await?;
+            found = self.recognise(presented, origin)?;
         }
-        let mut found = self.verify(presented, origin, user_agent);
-        if matches!(found, Ok(Found::Miss)) {
-            let monotonic = self.state.clock.monotonic();
-            self.state.keyring.load(self.state.surroundings(), presented.client_id, monotonic).await?;
-            found = self.verify(presented, origin, user_agent);
+        let recognised = found.ok_or_else(|| self.stranger(Refusal::UnknownClient, origin))?;
+        let quota = self.meter(&recognised, origin, user_agent, None)?;
+        let Recognised { record, secret, .. } = recognised;
+        let (state, request) = (Arc::clone(&self.state), Arc::clone(&self.no_request));
+        Ok(Caller { record, secret, state, origin, quota, request })
+    }
+
+    /// Whether whoever presents a credential may do what is asked for, and belongs to the audience: what a protecting proxy
+    /// wants to know, answered from memory in one go. None where the application is not in memory: [`App::look_up`] it and
+    /// ask again; who is not found then is a stranger.
+    pub fn admit(
+        &self,
+        presented: Presented<'_>,
+        origin: Origin,
+        user_agent: &str,
+        wanted: Wanted<'_>,
+    ) -> Option<Result<Admission, NotAdmitted>> {
+        let recognised = match self.recognise(presented, origin) {
+            Ok(recognised) => recognised?,
+            Err(error) => return Some(Err(error.into())),
+        };
+        Some(self.admit_recognised(recognised, origin, user_agent, wanted))
+    }
+
+    fn admit_recognised(
+        &self,
+        recognised: Recognised,
+        origin: Origin,
+        user_agent: &str,
+        wanted: Wanted<'_>,
+    ) -> Result<Admission, NotAdmitted> {
+        let standing = Standing::of(&recognised.record, wanted);
+        let quota = self.meter(&recognised, origin, user_agent, standing.counted(wanted))?;
+        self.judge(standing, recognised.record, quota, origin, wanted)
+    }
+
+    /// As [`App::admit`], for a caller that was verified before.
+    pub fn admit_caller(&self, caller: &Caller, wanted: Wanted<'_>) -> Result<Admission, NotAdmitted> {
+        let standing = Standing::of(&caller.record, wanted);
+        if let Some((right, outcome)) = standing.counted(wanted) {
+            self.state.meter.count(caller.record.cell(), right, outcome, self.state.clock.now());
         }
-        match found? {
-            Found::Caller(caller) => Ok(caller),
-            Found::Refused(refusal) => Err(Error::Unauthenticated(refusal)),
-            Found::Miss => Err(self.stranger(Refusal::UnknownClient, origin)),
-        }
+        self.judge(standing, Arc::clone(&caller.record), caller.quota, caller.origin, wanted)
+    }
+
+    fn judge(
+        &self,
+        standing: Standing,
+        record: Arc<Record>,
+        quota: Option<(RateLimit, Quota)>,
+        origin: Origin,
+        Wanted { permission, verb, .. }: Wanted<'_>,
+    ) -> Result<Admission, NotAdmitted> {
+        let (reason, error) = match standing {
+            Standing::Holds => return Ok(Admission { record, quota }),
+            Standing::Lacks => {
+                let missing = Right::new(&permission.name, verb);
+                (missing.to_string(), Error::missing(missing))
+            }
+            Standing::Elsewhere => {
+                let detail = "the credential's tenant is not admitted here".into();
+                ("tenant_not_admitted".to_owned(), Error::Forbidden { missing: None, detail })
+            }
+        };
+        self.deny_known(&record, reason, origin, self.state.clock.now());
+        Err(NotAdmitted { error, quota })
+    }
+
+    /// Reads the application of a client id from the store, unless it is known not to exist.
+    pub async fn look_up(&self, client_id: &str) -> Result<()> {
+        let monotonic = self.state.clock.monotonic();
+        // Boxed, so that those who are in memory do not carry its room about.
+        Box::pin(self.state.keyring.load(self.state.surroundings(), client_id, monotonic)).await
     }
 
     /// Refuses whoever presented nothing usable, and counts it.
@@ -72,27 +208,19 @@ impl App {
         Error::Unauthenticated(refusal)
     }
 
-    /// Whether `caller` may do this, and belongs to the audience: what a protecting proxy asks.
-    pub fn admit(&self, caller: &Caller, permission: &str, verb: Verb, audience: Audience) -> Result<()> {
-        if let Audience::Within(tenant) = audience
-            && !caller.tenant().is_within(tenant)
-        {
-            caller.deny("tenant_not_admitted".into());
-            let detail = "the credential's tenant is not admitted here".into();
-            return Err(Error::Forbidden { missing: None, detail });
-        }
-        caller.allow(permission, verb)
-    }
-
-    fn verify(&self, presented: Presented<'_>, origin: Origin, user_agent: &str) -> Result<Found> {
+    /// Who presents this, if it may call from there now; none if it has to be looked up.
+    fn recognise(&self, presented: Presented<'_>, origin: Origin) -> Result<Option<Recognised>> {
         let state = &self.state;
+        if state.refusing.load(Ordering::Acquire) {
+            return Err(Error::Unavailable("the server cannot confirm what it knows; try again soon".into()));
+        }
         // Garbage is refused by its checksum, before anything is looked up.
         let well_formed = secret::is_well_formed(presented.secret);
         // Hashed before the look-up, so that an unknown client id takes as long as a known one.
         let hash = SecretHash::of(presented.secret);
         let Some(record) = state.keyring.find(presented.client_id) else {
             if well_formed && !state.keyring.is_unknown(presented.client_id, state.clock.monotonic()) {
-                return Ok(Found::Miss);
+                return Ok(None);
             }
             let refusal = if well_formed { Refusal::UnknownClient } else { Refusal::Malformed };
             return Err(self.stranger(refusal, origin));
@@ -102,24 +230,33 @@ impl App {
             Some(secret) => check(&record, secret, origin, now).map(|()| secret.id),
             None => Err(Refusal::WrongSecret),
         };
-        let secret = match checked {
-            Ok(secret) => secret,
+        match checked {
+            Ok(secret) => Ok(Some(Recognised { record, secret, now })),
             Err(refusal) => {
                 self.deny_known(&record, refusal.code().into(), origin, now);
-                return Ok(Found::Refused(refusal));
+                Err(Error::Unauthenticated(refusal))
             }
-        };
+        }
+    }
+
+    /// Counts the call, and refuses it where it is over the rate limit.
+    fn meter(
+        &self,
+        Recognised { record, secret, now }: &Recognised,
+        origin: Origin,
+        user_agent: &str,
+        asks: Option<(CountedRight, Outcome)>,
+    ) -> Result<Option<(RateLimit, Quota)>> {
         let limit = record.policy.rate_limit;
-        let monotonic = if limit.is_some() { state.clock.monotonic() } else { 0 };
-        let arrival = Arrival { secret, now, address: origin.address(), user_agent };
-        let quota = state.meter.arrive(record.cell(), &arrival, limit, monotonic);
+        let monotonic = if limit.is_some() { self.state.clock.monotonic() } else { 0 };
+        let arrival = Arrival { secret: *secret, now: *now, address: origin.address(), user_agent };
+        let quota = self.state.meter.arrive(record.cell(), &arrival, limit, monotonic, asks);
         let quota = limit.zip(quota);
         if let Some((limit, quota)) = quota.filter(|(_, quota)| !quota.allowed) {
-            self.deny_known(&record, "rate_limited".into(), origin, now);
+            self.deny_known(record, "rate_limited".into(), origin, *now);
             return Err(Error::Limited { limit, retry_after_seconds: quota.reset_seconds });
         }
-        let request = Arc::clone(&self.no_request);
-        Ok(Found::Caller(Caller { record, secret, state: Arc::clone(state), origin, quota, request }))
+        Ok(quota)
     }
 
     pub(crate) fn deny_known(&self, record: &Record, reason: String, origin: Origin, now: Timestamp) {
@@ -135,14 +272,13 @@ pub(crate) fn check(record: &Record, secret: &LiveSecret, origin: Origin, now: T
     {
         return Err(Refusal::AddressNotAllowed);
     }
-    if !record.enabled {
+    if !record.policy.enabled {
         return Err(Refusal::Disabled);
     }
     if !record.tenant.is_served() {
         return Err(Refusal::TenantSuspended);
     }
-    let over = |end: Option<Timestamp>| end.is_some_and(|end| end <= now);
-    if over(record.expires_at) || over(secret.expires_at) {
+    if secret.end <= now {
         return Err(Refusal::Expired);
     }
     Ok(())

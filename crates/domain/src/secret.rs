@@ -142,6 +142,9 @@ fn push_base62(text: &mut String, bytes: &mut [u8], digits: usize) {
 pub struct SecretHash([u8; 32]);
 
 impl SecretHash {
+    /// Equal to the hash of no text that anybody knows.
+    pub const IMPOSSIBLE: Self = Self([0; 32]);
+
     /// The hash of a text as it was presented.
     pub fn of(text: &str) -> Self {
         Self(Sha256::digest(text.as_bytes()).into())

@@ -27,6 +27,7 @@ pub mod tenants;
 #[cfg(feature = "test")]
 pub mod testing;
 pub mod usage;
+pub mod usage_log;
 
 pub use engine::{FILE as SQLITE_FILE, Location, Options, Store};
 pub use schema::SchemaState;

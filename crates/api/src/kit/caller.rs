@@ -5,6 +5,8 @@ use crate::kit::face::QuotaSlot;
 use crate::kit::{Api, Failure, Peer, RequestId, origin};
 use axum::extract::FromRequestParts;
 use claviger_app::caller::{Caller, RequestLine};
+use claviger_app::verify::Presented;
+use claviger_domain::address::Origin;
 use claviger_domain::{Error, Result};
 use http::header::USER_AGENT;
 use http::request::Parts;
@@ -14,23 +16,45 @@ use http::request::Parts;
 #[derive(Debug)]
 pub struct Authenticated(pub Caller);
 
+/// A credential as a request presents it, and what the meter notes of the request.
+pub(crate) struct Presentation<'a> {
+    pub(crate) presented: Presented<'a>,
+    pub(crate) origin: Origin,
+    pub(crate) user_agent: &'a str,
+}
+
+impl<'a> Presentation<'a> {
+    /// Reads it; `buffer` holds what has to be decoded.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `Malformed` for more than one credential.
+    pub(crate) fn read(api: &Api, parts: &'a Parts, buffer: &'a mut [u8; DECODED_MAX]) -> Result<Self> {
+        let origin = origin::find(&parts.headers, parts.extensions.get::<Peer>(), &api.trusted_proxies);
+        let user_agent = parts
+            .headers
+            .get(USER_AGENT)
+            .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
+            .unwrap_or_default();
+        match credential::read(&parts.headers, buffer) {
+            Ok(presented) => Ok(Self { presented, origin, user_agent }),
+            Err(Unreadable::Refused(refusal)) => Err(api.app.stranger(refusal, origin)),
+            Err(Unreadable::Ambiguous) => Err(Error::Malformed {
+                code: "credential_ambiguous",
+                detail: "the request presents more than one credential; send X-Auth-Token or Authorization, once"
+                    .into(),
+            }),
+        }
+    }
+}
+
 /// Verifies the credential of a request. Memory only, unless the application was never seen by this process.
 ///
 /// # Errors
 /// `Unauthenticated`, `Limited`, `Unavailable`; `Malformed` for more than one credential.
 pub async fn authenticate(api: &Api, parts: &Parts) -> Result<Caller> {
-    let origin = origin::find(&parts.headers, parts.extensions.get::<Peer>(), &api.trusted_proxies);
-    let user_agent =
-        parts.headers.get(USER_AGENT).and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).unwrap_or_default();
     let mut buffer = [0; DECODED_MAX];
-    match credential::read(&parts.headers, &mut buffer) {
-        Ok(presented) => api.app.authenticate(presented, origin, user_agent).await,
-        Err(Unreadable::Refused(refusal)) => Err(api.app.stranger(refusal, origin)),
-        Err(Unreadable::Ambiguous) => Err(Error::Malformed {
-            code: "credential_ambiguous",
-            detail: "the request presents more than one credential; send X-Auth-Token or Authorization, once".into(),
-        }),
-    }
+    let Presentation { presented, origin, user_agent } = Presentation::read(api, parts, &mut buffer)?;
+    api.app.authenticate(presented, origin, user_agent).await
 }
 
 impl FromRequestParts<Api> for Authenticated {

@@ -17,7 +17,9 @@ mod query;
 mod rate_headers;
 
 pub use body::{BODY_MAX, Body, Post};
+pub(crate) use caller::Presentation;
 pub use caller::{Authenticated, authenticate};
+pub(crate) use credential::DECODED_MAX;
 pub use face::{Asked, Face, Failure, answer_failure, fallback, framed, method_fallback, status};
 pub use fields::{Fields, given, not_null};
 pub use path::Path;

@@ -3,15 +3,16 @@
 //! Nothing here is framed, boxed or formatted on the way to an admission: the query is read where it lies, and the ids of
 //! the answer share one buffer. The body of a question is never read.
 
-use crate::kit::{Api, Asked, Face, RateHeaders, RequestId, answer_failure, authenticate, pairs};
+use crate::kit::{
+    Api, Asked, DECODED_MAX, Face, Presentation, RateHeaders, RequestId, answer_failure, authenticate, pairs,
+};
 use crate::native::error::respond;
 use crate::native::openapi::Verifying;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
-use claviger_app::caller::Caller;
-use claviger_app::verify::Audience;
+use claviger_app::verify::{Admission, Audience, NotAdmitted, Wanted};
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::TenantId;
@@ -19,7 +20,6 @@ use claviger_domain::{Error, Refusal, Result};
 use http::header::{CACHE_CONTROL, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use std::borrow::Cow;
 use utoipa::IntoParams;
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
@@ -55,17 +55,11 @@ pub(crate) struct VerifyQuery {
 #[utoipa::path(get, path = "/v1/verify", tag = "verification", params(VerifyQuery), responses(Verifying))]
 pub(crate) async fn verify(State(api): State<Api>, request: Request) -> Response {
     let (parts, _unread) = request.into_parts();
-    let question = question(parts.uri.query().unwrap_or_default(), api.app.catalogue());
-    let plain = question.as_ref().is_ok_and(|question| question.plain);
-    let (error, caller) = match ask(&api, &parts, question).await {
-        Ok(caller) => return admission(&caller),
-        Err(refused) => refused,
-    };
-    let mut response = refusal(&parts, plain, &error);
-    if let Some((limit, quota)) = caller.and_then(|caller| caller.quota()) {
-        RateHeaders::of(limit, quota.remaining, quota.reset_seconds).add_to(response.headers_mut());
+    match answer(&api, &parts) {
+        Some(response) => response,
+        // Boxed, so that the hot path does not carry its room about.
+        None => Box::pin(look_up_and_answer(api, parts)).await,
     }
-    response
 }
 
 /// Ask whether a caller may do something
@@ -77,28 +71,61 @@ pub(crate) async fn verify_by_post(state: State<Api>, request: Request) -> Respo
 }
 
 struct Question<'a> {
-    permission: Cow<'a, str>,
-    verb: Verb,
-    audience: Audience,
+    wanted: Wanted<'a>,
     plain: bool,
 }
 
-/// The credential comes first: a stranger learns nothing of how the question is put.
-async fn ask(api: &Api, parts: &Parts, question: Result<Question<'_>>) -> Result<Caller, (Error, Option<Caller>)> {
-    let caller = authenticate(api, parts).await.map_err(|error| match error {
-        // A proxy passes on what a client sent, and knows no answer for it but 401.
-        Error::Malformed { .. } => (Error::Unauthenticated(Refusal::Malformed), None),
-        other => (other, None),
-    })?;
-    let admitted =
-        question.and_then(|question| api.app.admit(&caller, &question.permission, question.verb, question.audience));
-    match admitted {
-        Ok(()) => Ok(caller),
-        Err(error) => Err((error, Some(caller))),
+/// The answer, if it can be given from memory.
+fn answer(api: &Api, parts: &Parts) -> Option<Response> {
+    let question = question(parts.uri.query().unwrap_or_default(), api.app.catalogue()).ok()?;
+    match ask(api, parts, &question)? {
+        Ok(admission) => Some(admit(&admission)),
+        Err(refused) => Some(refuse(parts, question.plain, &refused)),
     }
 }
 
-fn question<'a>(query: &'a str, catalogue: &Catalogue) -> Result<Question<'a>> {
+fn ask(api: &Api, parts: &Parts, question: &Question<'_>) -> Option<Result<Admission, NotAdmitted>> {
+    let mut buffer = [0; DECODED_MAX];
+    match Presentation::read(api, parts, &mut buffer) {
+        Ok(Presentation { presented, origin, user_agent }) => {
+            api.app.admit(presented, origin, user_agent, question.wanted)
+        }
+        Err(error) => Some(Err(error.into())),
+    }
+}
+
+/// The answer to a question that is none, or about an application that is not in memory. The credential comes first: a
+/// stranger learns nothing of how the question is put.
+async fn look_up_and_answer(api: Api, parts: Parts) -> Response {
+    let question = question(parts.uri.query().unwrap_or_default(), api.app.catalogue());
+    let plain = question.as_ref().is_ok_and(|question| question.plain);
+    let caller = authenticate(&api, &parts).await;
+    let refused = match (caller, question) {
+        (Err(error), _) => error.into(),
+        (Ok(caller), Err(error)) => NotAdmitted { error, quota: caller.quota() },
+        (Ok(caller), Ok(question)) => match api.app.admit_caller(&caller, question.wanted) {
+            Ok(admission) => return admit(&admission),
+            Err(refused) => refused,
+        },
+    };
+    refuse(&parts, plain, &refused)
+}
+
+fn refuse(parts: &Parts, plain: bool, NotAdmitted { error, quota }: &NotAdmitted) -> Response {
+    let mut response = match error {
+        // A proxy passes on what a client sent, and knows no answer for it but 401.
+        Error::Malformed { code: "credential_ambiguous", .. } => {
+            refusal(parts, plain, &Error::Unauthenticated(Refusal::Malformed))
+        }
+        other => refusal(parts, plain, other),
+    };
+    if let Some((limit, quota)) = quota {
+        RateHeaders::of(*limit, quota.remaining, quota.reset_seconds).add_to(response.headers_mut());
+    }
+    response
+}
+
+fn question<'a>(query: &str, catalogue: &'a Catalogue) -> Result<Question<'a>> {
     let (mut right, mut tenant, mut status) = (None, None, None);
     for pair in pairs(query) {
         let (name, value) = pair?;
@@ -126,39 +153,28 @@ fn question<'a>(query: &'a str, catalogue: &Catalogue) -> Result<Question<'a>> {
         None => return Err(malformed("tenant is missing: give a tenant's id, or any")),
     };
     let Some(right) = right else { return Err(malformed("permission is missing: give one such as org.audits:READ")) };
-    let (permission, verb) = split(right).ok_or_else(|| malformed("permission is not of the form NAME:VERB"))?;
-    match catalogue.find(&permission) {
+    let (permission, verb) = right
+        .rsplit_once(':')
+        .and_then(|(permission, verb)| Some((permission, Verb::parse(verb)?)))
+        .ok_or_else(|| malformed("permission is not of the form NAME:VERB"))?;
+    match catalogue.find(permission) {
         None => Err(malformed("there is no such permission; GET /v1/catalogue lists all")),
         Some(found) if !found.verbs.has(verb) => Err(malformed("the permission does not offer that verb")),
-        Some(_) => Ok(Question { permission, verb, audience, plain }),
+        Some(permission) => Ok(Question { wanted: Wanted { permission, verb, audience }, plain }),
     }
-}
-
-fn split(right: Cow<'_, str>) -> Option<(Cow<'_, str>, Verb)> {
-    let (name, verb) = right.rsplit_once(':')?;
-    let verb = Verb::parse(verb)?;
-    let length = name.len();
-    Some(match right {
-        Cow::Borrowed(text) => (Cow::Borrowed(text.get(..length)?), verb),
-        Cow::Owned(mut text) => {
-            text.truncate(length);
-            (Cow::Owned(text), verb)
-        }
-    })
 }
 
 fn malformed(detail: &str) -> Error {
     Error::Malformed { code: "verify_malformed", detail: format!("the question cannot be answered: {detail}") }
 }
 
-fn admission(caller: &Caller) -> Response {
-    let record = caller.record();
+fn admit(Admission { record, quota }: &Admission) -> Response {
     let mut text = BytesMut::with_capacity(2 * Hyphenated::LENGTH);
-    push_id(&mut text, caller.tenant().id.as_u128());
+    push_id(&mut text, record.tenant.id.as_u128());
     push_id(&mut text, record.id.as_u128());
     let mut tenant = text.freeze();
     let application = tenant.split_off(Hyphenated::LENGTH);
-    let client_id = match &record.foreign {
+    let client_id = match record.foreign() {
         Some(foreign) => Bytes::copy_from_slice(foreign.as_str().as_bytes()),
         None => application.clone(),
     };
@@ -171,8 +187,8 @@ fn admission(caller: &Caller) -> Response {
         }
     }
     headers.insert(CACHE_CONTROL, NO_STORE);
-    if let Some((limit, quota)) = caller.quota() {
-        RateHeaders::of(limit, quota.remaining, quota.reset_seconds).add_to(&mut headers);
+    if let Some((limit, quota)) = quota {
+        RateHeaders::of(*limit, quota.remaining, quota.reset_seconds).add_to(&mut headers);
     }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -220,7 +236,8 @@ mod tests {
 
     fn asked(query: &str) -> Result<(String, Verb, Audience, bool)> {
         let catalogue = Catalogue::built_in();
-        question(query, &catalogue).map(|q| (q.permission.into_owned(), q.verb, q.audience, q.plain))
+        question(query, &catalogue)
+            .map(|q| (q.wanted.permission.name.clone(), q.wanted.verb, q.wanted.audience, q.plain))
     }
 
     #[test]

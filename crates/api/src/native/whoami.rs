@@ -61,7 +61,7 @@ pub(crate) async fn whoami(State(api): State<Api>, Authenticated(caller): Authen
         client_id: caller.client_id().to_string(),
         reach: record.policy.reach.as_str(),
         grants: GrantsBody::from(&caller.grants().to_grants(api.app.catalogue())),
-        expires_at: record.expires_at,
+        expires_at: record.expires_at(),
         rate_limit: record.policy.rate_limit.map(Into::into),
         address: caller.origin().address().map(|address| address.to_string()),
     };

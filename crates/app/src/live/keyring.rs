@@ -5,6 +5,7 @@
 
 use crate::live::levels::Levels;
 use crate::live::record::{Held, Policy, Record};
+use crate::live::table::Table;
 use crate::live::tree::Tree;
 use arc_swap::ArcSwapOption;
 use claviger_domain::Result;
@@ -32,7 +33,7 @@ const LOAD_PAGE: i64 = 5_000;
 
 /// All applications.
 pub struct Keyring {
-    records: HashMap<u128, Arc<Record>>,
+    records: Table,
     /// Client id key by application, for those whose client id is not their own id.
     foreign: HashMap<u128, u128>,
     unknown: HashMap<u128, u64>,
@@ -54,12 +55,13 @@ struct PolicyKey {
     networks: Option<Networks>,
     rate_limit: Option<RateLimit>,
     reach: Reach,
+    enabled: bool,
 }
 
 impl Default for Keyring {
     fn default() -> Self {
         Self {
-            records: HashMap::new(),
+            records: Table::default(),
             foreign: HashMap::new(),
             unknown: HashMap::new(),
             policies: Mutex::default(),
@@ -89,7 +91,7 @@ impl Keyring {
     /// The record that answers to a client id, if it is loaded.
     pub fn find(&self, client_id: &str) -> Option<Arc<Record>> {
         let key = ClientId::key(client_id);
-        self.records.pin().get(&key).filter(|record| record.answers_to(client_id)).cloned()
+        self.records.find(key).filter(|record| record.answers_to(client_id))
     }
 
     /// Whether a client id that is not loaded is known not to exist: because everything is loaded, or because it was
@@ -106,7 +108,7 @@ impl Keyring {
 
     /// Whether none is loaded.
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.records.len() == 0
     }
 
     /// Looks a client id up in the store and loads its application. Any number of callers cause one look-up.
@@ -191,7 +193,7 @@ impl Keyring {
         }
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.complete.store(false, Ordering::Release);
-        self.records.pin().clear();
+        self.records.clear();
         self.foreign.pin().clear();
         self.unknown.pin().clear();
         levels.forget_all();
@@ -217,54 +219,51 @@ impl Keyring {
             tracing::error!(application = %application.id, tenant = %application.tenant_id, "an application without a tenant is not served");
             return self.remove(application.id);
         };
-        let key = ClientId::key(application.client_id.as_str());
         let held = match &application.rights {
             Rights::Inline(grants) => Held::Inline(GrantSet::compile(grants, around.catalogue)),
             Rights::Level(id) => {
                 Held::Level(around.levels.cell(*id, credential.level_grants.as_ref().unwrap_or(&Grants::new())))
             }
         };
-        let networks = application.allowed_networks.as_deref().map(Networks::compile);
-        let policy = self.intern(held, networks, application.rate_limit, application.reach);
+        let policy = self.intern(Policy {
+            held,
+            networks: application.allowed_networks.as_deref().map(Networks::compile),
+            rate_limit: application.rate_limit,
+            reach: application.reach,
+            enabled: application.enabled,
+        });
         let id = application.id;
         let record = Arc::new(Record::of(credential, tenant, policy));
-        let is_foreign = record.foreign.is_some();
-        let records = self.records.pin();
-        // The counters go on where they were; made now for a loaded application, so that old and new share them.
-        if let Some(old) = records.get(&key).filter(|old| old.rate_limited() || old.cell.get().is_some()) {
-            let _ = record.cell.set(Arc::clone(old.cell()));
+        let key = record.key();
+        if let Some(old) = self.records.find(key) {
+            record.go_on_from(&old);
         }
-        records.insert(key, record);
-        self.unknown.pin().remove(&key);
-        if is_foreign {
+        if record.foreign().is_some() {
             self.foreign.pin().insert(id.as_u128(), key);
         }
+        self.records.put(record);
+        self.unknown.pin().remove(&key);
     }
 
     /// Forgets an application, so that its credential is refused until it is read again.
     pub fn remove(&self, application: ApplicationId) {
         let key = self.foreign.pin().remove(&application.as_u128()).copied().unwrap_or(application.as_u128());
-        self.records.pin().remove(&key);
+        self.records.remove(key);
     }
 
     /// One policy for all applications that agree on it.
-    fn intern(
-        &self,
-        held: Held,
-        networks: Option<Networks>,
-        rate_limit: Option<RateLimit>,
-        reach: Reach,
-    ) -> Arc<Policy> {
-        let (level, inline) = match &held {
+    fn intern(&self, policy: Policy) -> Arc<Policy> {
+        let (level, inline) = match &policy.held {
             Held::Level(cell) => (Some(cell.id), None),
             Held::Inline(set) => (None, Some(set.clone())),
         };
-        let key = PolicyKey { level, inline, networks: networks.clone(), rate_limit, reach };
+        let (networks, rate_limit) = (policy.networks.clone(), policy.rate_limit);
+        let key = PolicyKey { level, inline, networks, rate_limit, reach: policy.reach, enabled: policy.enabled };
         let mut policies = self.policies.lock();
         if let Some(policy) = policies.get(&key).and_then(Weak::upgrade) {
             return policy;
         }
-        let policy = Arc::new(Policy { held, networks, rate_limit, reach });
+        let policy = Arc::new(policy);
         // Dead entries are swept when they could be half of all.
         if policies.len() == policies.capacity() {
             policies.retain(|_, policy| policy.strong_count() > 0);

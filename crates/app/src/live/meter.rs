@@ -1,17 +1,17 @@
 //! The meter: what applications do, counted in memory and written each second.
 //!
-//! An application's counters, its rate limit and the last uses of its secrets lie in one [`Cell`] behind one short lock: a
-//! call touches one cache line of its own and nothing that other applications share.
+//! An application's counters, its rate limit and the last uses of its secrets lie in one [`Cell`], in one piece of memory
+//! behind one short lock: a call touches some lines of the cache that are its own and nothing that others share.
 
-use claviger_domain::application::{LastUse, USER_AGENT_MAX};
+use claviger_domain::application::USER_AGENT_MAX;
 use claviger_domain::catalogue::Catalogue;
-use claviger_domain::grants::{Right, Verb};
+use claviger_domain::grants::Verb;
 use claviger_domain::id::{ApplicationId, SecretId, TenantId};
 use claviger_domain::rate::{Quota, RateLimit};
 use claviger_domain::time::Timestamp;
-use claviger_domain::usage::{Outcome, SecretUse, UsageDelta};
+use claviger_domain::usage::Outcome;
+use claviger_store::usage_log::UsageBatch;
 use parking_lot::Mutex;
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -30,16 +30,17 @@ pub struct Cell {
 struct State {
     arrival: u64,
     dirty: bool,
-    counts: Vec<Count>,
-    uses: Vec<Use>,
+    counts: Few<Count>,
+    uses: Few<Use>,
 }
 
 #[derive(Debug)]
 struct Count {
-    right: CountedRight,
+    permission: u32,
+    verb: Option<Verb>,
     outcome: Outcome,
-    hour: Timestamp,
     count: u32,
+    hour: Timestamp,
     last_at: Timestamp,
 }
 
@@ -48,8 +49,55 @@ struct Use {
     secret: SecretId,
     at: Timestamp,
     address: Option<IpAddr>,
-    user_agent: Box<str>,
     dirty: bool,
+    /// Tells user agents apart without a look at their texts.
+    agent: u64,
+    user_agent: Box<str>,
+}
+
+/// Mostly one, and then without a piece of memory of its own.
+#[derive(Debug)]
+struct Few<T> {
+    first: Option<T>,
+    more: Vec<T>,
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self { first: None, more: Vec::new() }
+    }
+}
+
+impl<T> Few<T> {
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.first.iter_mut().chain(&mut self.more)
+    }
+
+    fn find(&mut self, mut is_it: impl FnMut(&T) -> bool) -> Option<&mut T> {
+        match &mut self.first {
+            Some(first) if is_it(first) => Some(first),
+            _ => self.more.iter_mut().find(|item| is_it(item)),
+        }
+    }
+
+    fn push(&mut self, item: T) {
+        match &self.first {
+            None => self.first = Some(item),
+            Some(_) => self.more.push(item),
+        }
+    }
+
+    /// Adds an item in the place of the oldest where there are two.
+    fn push_second(&mut self, item: T) {
+        if let Some(second) = self.more.pop() {
+            self.first = Some(second);
+        }
+        self.push(item);
+    }
+
+    fn drain(&mut self) -> impl Iterator<Item = T> {
+        self.first.take().into_iter().chain(std::mem::take(&mut self.more))
+    }
 }
 
 /// A call with a right secret, as the meter takes it.
@@ -72,52 +120,6 @@ impl Cell {
     }
 }
 
-/// What was counted since the last flush.
-#[derive(Debug, Default)]
-pub struct Flush {
-    /// Calls.
-    pub usage: Vec<UsageDelta>,
-    /// Last uses of secrets.
-    pub uses: Vec<SecretUse>,
-}
-
-impl Flush {
-    /// Adds what was counted later; what belongs together is one delta, however often this is done.
-    pub fn absorb(&mut self, later: Self) {
-        if self.is_empty() {
-            *self = later;
-            return;
-        }
-        let key = |delta: &UsageDelta| (delta.application_id, delta.hour, delta.right.clone(), delta.outcome);
-        let mut places: HashMap<_, _> =
-            self.usage.iter().enumerate().map(|(place, delta)| (key(delta), place)).collect();
-        for delta in later.usage {
-            let place = *places.entry(key(&delta)).or_insert(self.usage.len());
-            match self.usage.get_mut(place) {
-                Some(sum) => {
-                    sum.count = sum.count.saturating_add(delta.count);
-                    sum.last_at = sum.last_at.max(delta.last_at);
-                }
-                None => self.usage.push(delta),
-            }
-        }
-        let mut places: HashMap<_, _> =
-            self.uses.iter().enumerate().map(|(place, one)| (one.secret_id, place)).collect();
-        for one in later.uses {
-            let place = *places.entry(one.secret_id).or_insert(self.uses.len());
-            match self.uses.get_mut(place) {
-                Some(last) => *last = one,
-                None => self.uses.push(one),
-            }
-        }
-    }
-
-    /// Whether nothing was counted.
-    pub fn is_empty(&self) -> bool {
-        self.usage.is_empty() && self.uses.is_empty()
-    }
-}
-
 /// All counters that have moved since the last flush.
 #[derive(Debug, Default)]
 pub struct Meter {
@@ -125,19 +127,23 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Notes a call with a right secret and takes it from the rate limit, if there is one; `monotonic` in nanoseconds.
+    /// Notes a call with a right secret and takes it from the rate limit, if there is one; `monotonic` in nanoseconds. A
+    /// call over the limit is counted as such, any other as what it `asks` for, if that is known by now.
     pub fn arrive(
         &self,
         cell: &Arc<Cell>,
         arrival: &Arrival<'_>,
         limit: Option<RateLimit>,
         monotonic: u64,
+        asks: Option<(CountedRight, Outcome)>,
     ) -> Option<Quota> {
         let mut state = cell.state.lock();
         state.touch(arrival);
         let quota = limit.map(|limit| limit.take(&mut state.arrival, monotonic));
         if quota.is_some_and(|quota| !quota.allowed) {
             state.count(None, Outcome::Limited, arrival.now);
+        } else if let Some((right, outcome)) = asks {
+            state.count(right, outcome, arrival.now);
         }
         self.mark(cell, &mut state);
         quota
@@ -158,75 +164,82 @@ impl Meter {
     }
 
     /// Takes what was counted since the last time.
-    pub fn take(&self, catalogue: &Catalogue) -> Flush {
+    pub fn take(&self, catalogue: &Catalogue) -> UsageBatch {
         let cells = std::mem::take(&mut *self.dirty.lock());
-        let mut flush = Flush::default();
+        let mut batch = UsageBatch::default();
+        let mut right = String::new();
         for cell in cells {
             let mut state = cell.state.lock();
             state.dirty = false;
-            let (tenant_id, application_id) = (cell.tenant_id, cell.application_id);
-            flush.usage.extend(state.counts.drain(..).map(|count| UsageDelta {
-                tenant_id,
-                application_id,
-                hour: count.hour,
-                right: right_text(count.right, catalogue),
-                outcome: count.outcome,
-                count: i64::from(count.count),
-                last_at: count.last_at,
-            }));
-            state.counts.shrink_to(4);
+            let mut of = batch.of(cell.tenant_id, cell.application_id);
+            for count in state.counts.drain() {
+                spell(&mut right, count.permission, count.verb, catalogue);
+                of.called(&right, count.outcome, count.count, count.hour, count.last_at);
+            }
             for used in state.uses.iter_mut().filter(|used| used.dirty) {
                 used.dirty = false;
-                let last_use = LastUse { at: used.at, address: used.address, user_agent: used.user_agent.to_string() };
-                flush.uses.push(SecretUse { tenant_id, application_id, secret_id: used.secret, last_use });
+                of.used(used.secret, used.at, used.address, &used.user_agent);
             }
         }
-        flush
+        batch
     }
 }
 
-fn right_text(right: CountedRight, catalogue: &Catalogue) -> String {
-    let named = right.and_then(|(index, verb)| {
-        let permission = catalogue.get(usize::try_from(index).ok()?)?;
-        Some(Right::new(&permission.name, verb).to_string())
-    });
-    named.unwrap_or_default()
+/// `permission:VERB`, or nothing.
+fn spell(text: &mut String, permission: u32, verb: Option<Verb>, catalogue: &Catalogue) {
+    text.clear();
+    let permission = usize::try_from(permission).ok().and_then(|index| catalogue.get(index));
+    if let (Some(permission), Some(verb)) = (permission, verb) {
+        text.push_str(&permission.name);
+        text.push(':');
+        text.push_str(verb.as_str());
+    }
 }
 
 impl State {
     fn touch(&mut self, arrival: &Arrival<'_>) {
-        let agent = cut(arrival.user_agent);
-        match self.uses.iter_mut().find(|used| used.secret == arrival.secret) {
+        let text = cut(arrival.user_agent);
+        let agent = fingerprint(text);
+        let (secret, at, address) = (arrival.secret, arrival.now, arrival.address);
+        match self.uses.find(|used| used.secret == secret) {
             Some(used) => {
-                used.at = used.at.max(arrival.now);
-                used.address = arrival.address;
+                used.at = used.at.max(at);
+                used.address = address;
                 used.dirty = true;
-                if *used.user_agent != *agent {
-                    used.user_agent = agent.into();
+                if used.agent != agent {
+                    used.agent = agent;
+                    used.user_agent = text.into();
                 }
             }
-            None => {
-                // Two secrets are live at most; an older one is no longer of interest.
-                if self.uses.len() >= 2 {
-                    self.uses.remove(0);
-                }
-                let (secret, at, address) = (arrival.secret, arrival.now, arrival.address);
-                self.uses.push(Use { secret, at, address, user_agent: agent.into(), dirty: true });
-            }
+            // Two secrets are live at most; an older one is no longer of interest.
+            None => self.uses.push_second(Use { secret, at, address, dirty: true, agent, user_agent: text.into() }),
         }
     }
 
     fn count(&mut self, right: CountedRight, outcome: Outcome, now: Timestamp) {
         let hour = now.hour();
-        let same = |count: &&mut Count| count.right == right && count.outcome == outcome && count.hour == hour;
-        match self.counts.iter_mut().find(same) {
+        let (permission, verb) = right.map_or((u32::MAX, None), |(permission, verb)| (permission, Some(verb)));
+        let same = |count: &Count| {
+            count.permission == permission && count.verb == verb && count.outcome == outcome && count.hour == hour
+        };
+        match self.counts.find(same) {
             Some(count) => {
                 count.count = count.count.saturating_add(1);
                 count.last_at = count.last_at.max(now);
             }
-            None => self.counts.push(Count { right, outcome, hour, count: 1, last_at: now }),
+            None => self.counts.push(Count { permission, verb, outcome, count: 1, hour, last_at: now }),
         }
     }
+}
+
+/// Sixty-four bits of a text, quickly; whoever makes two texts meet keeps the older one on record.
+fn fingerprint(text: &str) -> u64 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |sum: u64, word: u64| (sum ^ word).wrapping_mul(ODD).rotate_left(29);
+    let words = text.as_bytes().chunks_exact(8);
+    let rest = words.remainder().iter().fold(1, |rest, byte| (rest << 8) | u64::from(*byte));
+    let sum = words.filter_map(|word| word.try_into().ok()).map(u64::from_le_bytes).fold(ODD, mix);
+    mix(mix(sum, rest), sum >> 32)
 }
 
 fn cut(text: &str) -> &str {
@@ -256,32 +269,19 @@ mod tests {
         let meter = Meter::default();
         let cell = Arc::new(Cell::new(TenantId::from_u128(1), ApplicationId::from_u128(2)));
         let audits = u32::try_from(catalogue.find("org.audits").unwrap().index).unwrap();
-        for now in 1..=3 {
-            assert_eq!(meter.arrive(&cell, &arrival(now), None, 0), None);
-            meter.count(&cell, Some((audits, Verb::Read)), Outcome::Allowed, Timestamp::from_micros(now));
+        let right = Some((audits, Verb::Read));
+        assert_eq!(meter.arrive(&cell, &arrival(1), None, 0, None), None);
+        meter.count(&cell, right, Outcome::Allowed, Timestamp::from_micros(1));
+        for now in 2..=3 {
+            assert_eq!(meter.arrive(&cell, &arrival(now), None, 0, Some((right, Outcome::Allowed))), None);
         }
-        let flush = meter.take(&catalogue);
-        assert_eq!((flush.usage.len(), flush.uses.len()), (1, 1));
-        assert_eq!((flush.usage[0].count, flush.usage[0].right.as_str()), (3, "org.audits:READ"));
-        assert_eq!(flush.uses[0].last_use.at, Timestamp::from_micros(3));
+        let (usage, uses) = meter.take(&catalogue).read().unwrap();
+        assert_eq!((usage.len(), uses.len()), (1, 1));
+        assert_eq!((usage[0].count, usage[0].right.as_str()), (3, "org.audits:READ"));
+        assert_eq!(uses[0].last_use.at, Timestamp::from_micros(3));
         assert!(meter.take(&catalogue).is_empty());
         meter.count(&cell, None, Outcome::Allowed, Timestamp::from_micros(4));
-        assert_eq!(meter.take(&catalogue).usage[0].right, "");
-    }
-
-    #[test]
-    fn what_cannot_be_written_does_not_grow() {
-        let catalogue = Catalogue::built_in();
-        let meter = Meter::default();
-        let cell = Arc::new(Cell::new(TenantId::from_u128(1), ApplicationId::from_u128(2)));
-        let mut unwritten = Flush::default();
-        for now in 1..=50 {
-            meter.arrive(&cell, &arrival(now), None, 0);
-            meter.count(&cell, None, Outcome::Allowed, Timestamp::from_micros(now));
-            unwritten.absorb(meter.take(&catalogue));
-        }
-        assert_eq!((unwritten.usage.len(), unwritten.uses.len()), (1, 1));
-        assert_eq!((unwritten.usage[0].count, unwritten.uses[0].last_use.at.micros()), (50, 50));
+        assert_eq!(meter.take(&catalogue).read().unwrap().0[0].right, "");
     }
 
     #[test]
@@ -290,11 +290,33 @@ mod tests {
         let meter = Meter::default();
         let cell = Arc::new(Cell::new(TenantId::from_u128(1), ApplicationId::from_u128(2)));
         let limit = Some(RateLimit { requests: 1, window_seconds: 60 });
-        assert!(meter.arrive(&cell, &arrival(1), limit, 1).unwrap().allowed);
-        assert!(!meter.arrive(&cell, &arrival(2), limit, 2).unwrap().allowed);
-        assert!(!meter.arrive(&cell, &arrival(3_600_000_000), limit, 3).unwrap().allowed);
-        let flush = meter.take(&catalogue);
-        assert!(flush.usage.iter().all(|usage| usage.outcome == Outcome::Limited && usage.count == 1));
-        assert_eq!(flush.usage.len(), 2);
+        let asks = Some((None, Outcome::Denied));
+        assert!(meter.arrive(&cell, &arrival(1), limit, 1, None).unwrap().allowed);
+        assert!(!meter.arrive(&cell, &arrival(2), limit, 2, asks).unwrap().allowed);
+        assert!(!meter.arrive(&cell, &arrival(3_600_000_000), limit, 3, asks).unwrap().allowed);
+        let (usage, _) = meter.take(&catalogue).read().unwrap();
+        assert!(usage.iter().all(|usage| usage.outcome == Outcome::Limited && usage.count == 1));
+        assert_eq!(usage.len(), 2);
+    }
+
+    #[test]
+    fn the_two_newest_secrets_and_the_newest_user_agent_are_remembered() {
+        let (catalogue, meter) = (Catalogue::built_in(), Meter::default());
+        let cell = Arc::new(Cell::new(TenantId::from_u128(1), ApplicationId::from_u128(2)));
+        for (secret, user_agent) in [(1, "one"), (2, "two"), (3, "three"), (2, "curl/8.1"), (2, "curl/8.2")] {
+            let arrival = Arrival { secret: SecretId::from_u128(secret), user_agent, ..arrival(1) };
+            meter.arrive(&cell, &arrival, None, 0, None);
+        }
+        let (_, uses) = meter.take(&catalogue).read().unwrap();
+        let uses: Vec<_> =
+            uses.iter().map(|used| (used.secret_id.as_u128(), used.last_use.user_agent.as_str())).collect();
+        assert_eq!(uses, [(2, "curl/8.2"), (3, "three")]);
+    }
+
+    #[test]
+    fn user_agents_are_told_apart() {
+        let texts = ["", "a", "b", "ab", "ba", "curl/8.1", "curl/8.2", "curl/8.11", "curl/8.1\0", "\0", "\0\0"];
+        let prints: std::collections::HashSet<_> = texts.iter().map(|text| fingerprint(text)).collect();
+        assert_eq!(prints.len(), texts.len());
     }
 }

@@ -5,4 +5,5 @@ pub mod keyring;
 pub mod levels;
 pub mod meter;
 pub mod record;
+mod table;
 pub mod tree;

@@ -1,4 +1,4 @@
-//! One application as the hot path sees it: about 150 bytes, whatever it may do.
+//! One application as the hot path sees it: 128 bytes, whatever it may do.
 
 use crate::live::levels::LevelCell;
 use crate::live::meter::Cell;
@@ -51,6 +51,8 @@ pub struct Policy {
     pub rate_limit: Option<RateLimit>,
     /// Reach.
     pub reach: Reach,
+    /// Whether they may call.
+    pub enabled: bool,
 }
 
 /// One live secret.
@@ -60,11 +62,19 @@ pub struct LiveSecret {
     pub id: SecretId,
     /// What recognises it.
     pub hash: SecretHash,
-    /// When it stops.
-    pub expires_at: Option<Timestamp>,
+    /// When it stops, or its application does.
+    pub end: Timestamp,
 }
 
-/// One application.
+const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
+
+impl LiveSecret {
+    /// Stands where there is none: nobody knows a text of that hash.
+    const NONE: Self =
+        Self { id: SecretId::from_u128(0), hash: SecretHash::IMPOSSIBLE, end: Timestamp::from_micros(0) };
+}
+
+/// One application: as small as it can be, since there may be millions.
 #[derive(Debug)]
 pub struct Record {
     /// Id.
@@ -74,72 +84,96 @@ pub struct Record {
     /// What it may do, from where and how often.
     pub policy: Arc<Policy>,
     /// The secret that nearly every application has.
-    pub first: Option<LiveSecret>,
-    /// The second one, while a rotation lasts.
-    pub second: Option<Box<LiveSecret>>,
-    /// When it stops.
-    pub expires_at: Option<Timestamp>,
-    /// Its client id where that is not its id.
-    pub foreign: Option<Box<ClientId>>,
-    /// Whether it may call.
-    pub enabled: bool,
-    /// Its counters, made at its first call.
-    pub cell: OnceLock<Arc<Cell>>,
+    first: LiveSecret,
+    rare: Option<Box<Rare>>,
+    cell: OnceLock<Arc<Cell>>,
 }
+
+/// What few applications have.
+#[derive(Debug)]
+struct Rare {
+    /// The second secret, while a rotation lasts.
+    second: Option<LiveSecret>,
+    /// The client id where that is not the application's id, and its key.
+    foreign: Option<(ClientId, u128)>,
+    /// When the application stops, if it does.
+    expires_at: Option<Timestamp>,
+}
+
+/// With the counts of its `Arc` a record fills two lines of the cache.
+const _: () = assert!(size_of::<Record>() <= 112);
 
 impl Record {
     /// The record of a credential.
     pub fn of(credential: Credential, tenant: Arc<TenantNode>, policy: Arc<Policy>) -> Self {
         let application = credential.application;
-        let is_foreign = ClientId::key(application.client_id.as_str()) != application.id.as_u128();
-        let live =
-            |secret: CredentialSecret| LiveSecret { id: secret.id, hash: secret.hash, expires_at: secret.expires_at };
+        let key = ClientId::key(application.client_id.as_str());
+        let expires_at = application.expires_at;
+        let ends = expires_at.unwrap_or(NEVER);
+        let live = |secret: CredentialSecret| {
+            let end = secret.expires_at.map_or(ends, |end| end.min(ends));
+            LiveSecret { id: secret.id, hash: secret.hash, end }
+        };
         let mut secrets = credential.secrets.into_iter().map(live);
-        Self {
-            id: application.id,
-            tenant,
-            policy,
-            first: secrets.next(),
-            second: secrets.next().map(Box::new),
-            expires_at: application.expires_at,
-            foreign: is_foreign.then(|| Box::new(application.client_id)),
-            enabled: application.enabled,
-            cell: OnceLock::new(),
-        }
+        let first = secrets.next().unwrap_or(LiveSecret::NONE);
+        let second = secrets.next();
+        let foreign = (key != application.id.as_u128()).then_some((application.client_id, key));
+        let is_rare = second.is_some() || foreign.is_some() || expires_at.is_some();
+        let rare = is_rare.then(|| Box::new(Rare { second, foreign, expires_at }));
+        Self { id: application.id, tenant, policy, first, rare, cell: OnceLock::new() }
+    }
+
+    /// The key under which the keyring finds it.
+    pub fn key(&self) -> u128 {
+        self.rare.as_ref().and_then(|rare| rare.foreign.as_ref()).map_or(self.id.as_u128(), |(_, key)| *key)
+    }
+
+    /// Its client id where that is not its id.
+    pub fn foreign(&self) -> Option<&ClientId> {
+        self.rare.as_ref().and_then(|rare| rare.foreign.as_ref()).map(|(client_id, _)| client_id)
+    }
+
+    /// When the application stops, if it does.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.rare.as_ref().and_then(|rare| rare.expires_at)
     }
 
     /// What the application presents.
     pub fn client_id(&self) -> ClientId {
-        self.foreign.as_deref().cloned().unwrap_or_else(|| ClientId::of(self.id))
+        self.foreign().cloned().unwrap_or_else(|| ClientId::of(self.id))
     }
 
-    /// Whether `presented` is its client id: the look-up goes by 128 bits, this by the text.
+    /// Whether `presented`, whose key is this record's, is its client id: the look-up goes by 128 bits, this by the text.
     pub fn answers_to(&self, presented: &str) -> bool {
-        match &self.foreign {
-            Some(client_id) => client_id.as_str() == presented,
-            None => ClientId::key(presented) == self.id.as_u128(),
-        }
+        self.foreign().is_none_or(|client_id| client_id.as_str() == presented)
     }
 
     /// The live secret with that hash. Both are compared in any case.
     pub fn secret(&self, presented: &SecretHash) -> Option<&LiveSecret> {
-        let first = self.first.as_ref().filter(|secret| secret.hash.matches(presented));
-        let second = self.second.as_deref().filter(|secret| secret.hash.matches(presented));
+        let first = self.first.hash.matches(presented).then_some(&self.first);
+        let second = self.second().filter(|secret| secret.hash.matches(presented));
         first.or(second)
     }
 
     /// The live secret of that id.
     pub fn secret_of(&self, id: SecretId) -> Option<&LiveSecret> {
-        self.first.iter().chain(self.second.as_deref()).find(|secret| secret.id == id)
+        std::iter::once(&self.first).chain(self.second()).find(|secret| secret.id == id)
     }
 
-    /// Whether it has a rate limit, whose state must outlive a change of the record.
-    pub fn rate_limited(&self) -> bool {
-        self.policy.rate_limit.is_some()
+    fn second(&self) -> Option<&LiveSecret> {
+        self.rare.as_ref().and_then(|rare| rare.second.as_ref())
     }
 
-    /// The counters.
+    /// The counters, made at its first call.
     pub fn cell(&self) -> &Arc<Cell> {
         self.cell.get_or_init(|| Arc::new(Cell::new(self.tenant.id, self.id)))
+    }
+
+    /// Goes on counting where `old` is, so that nothing is forgotten when a record takes another's place.
+    pub fn go_on_from(&self, old: &Self) {
+        // Made now for an application with a limit, so that old and new share it whoever is called next.
+        if old.policy.rate_limit.is_some() || old.cell.get().is_some() {
+            let _ = self.cell.set(Arc::clone(old.cell()));
+        }
     }
 }

@@ -91,7 +91,7 @@ impl Yard {
         for batch in &batches {
             let mut tx = self.app.store().begin().await?;
             for (tenant, prepared) in batch {
-                prepared.write(&mut tx, *tenant).await?;
+                prepared.write(&mut tx, *tenant, &self.operator).await?;
             }
             tx.commit().await?;
         }
@@ -191,8 +191,9 @@ impl Prepared {
     }
 
     /// The statements of one create, in their order.
-    async fn write(&self, tx: &mut Tx, tenant: TenantId) -> Outcome<()> {
+    async fn write(&self, tx: &mut Tx, tenant: TenantId, operator: &Caller) -> Outcome<()> {
         tx.lock_tenant(tenant).await?;
+        tx.find_credential(operator.tenant().id, operator.record().id).await?;
         tx.find_tenant(tenant).await?;
         tx.count_applications(tenant).await?;
         tx.insert_application(tenant, &self.application, &self.key).await?;

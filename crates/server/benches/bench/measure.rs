@@ -197,11 +197,11 @@ fn without_sockets(table: &mut Table, directory: &Path) -> Outcome<()> {
         let mut ratios = Vec::new();
         for _ in 0..ROUNDS {
             let drawn = draw(&mut random, MANY, 200_000);
-            let (cold, stick) = (verify(&app, &drawn).await?, yardstick.measure(&mut random, 500_000)?);
-            let warm = verify(&app, &drawn).await?;
+            let (cold, stick) = (verify(&app, &drawn)?, yardstick.measure(&mut random, 500_000)?);
+            let warm = verify(&app, &drawn)?;
             let drawn: Vec<_> = drawn.into_iter().take(1_000).collect();
-            verify(&app, &drawn).await?;
-            let hot = verify(&app, &drawn).await?;
+            verify(&app, &drawn)?;
+            let hot = verify(&app, &drawn)?;
             say(&format!("cold {cold:.0} ns, warm {warm:.0}, hot {hot:.0}, stick {stick:.0}"));
             ratios.push(cold / stick);
         }

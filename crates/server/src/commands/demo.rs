@@ -10,7 +10,7 @@ use claviger_app::App;
 use claviger_app::applications::CreatedApplication;
 use claviger_app::caller::Caller;
 use claviger_app::unit::Posted;
-use claviger_app::verify::{Audience, Presented};
+use claviger_app::verify::Presented;
 use claviger_domain::access_level::NewAccessLevel;
 use claviger_domain::address::Origin;
 use claviger_domain::application::{NewApplication, Reach, Rights};
@@ -85,7 +85,7 @@ async fn traffic(app: &Arc<App>, sample: &Sample) {
         for _ in 0..5 {
             if let Ok(caller) = app.authenticate(right, ORIGIN, "Sample SIEM/1.0").await {
                 // Refusals are part of the sample.
-                let _ = app.admit(&caller, permission, verb, Audience::Any);
+                let _ = caller.allow(permission, verb);
             }
         }
     }

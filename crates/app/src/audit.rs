@@ -16,8 +16,8 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 const PERMISSION: &str = "audit";
-/// The right under which Carbon Black clients read the audit record.
-const CARBON_BLACK_PERMISSION: &str = "org.audits";
+/// The right under which clients of other products read the audit record of their own tenant.
+const RECORD_PERMISSION: &str = "org.audits";
 /// How far back a queue starts for an application that has not read from it yet, in seconds.
 const QUEUE_START: i64 = 3 * 86_400;
 /// Most entries that one call takes from a queue.
@@ -26,6 +26,12 @@ pub const QUEUE_TAKE: i64 = 2_500;
 const SEARCH_PAGE: i64 = 2_000;
 /// Exports at work at once; the others wait their turn, so that their number does not become a size.
 static EXPORTING: Semaphore = Semaphore::const_new(2);
+/// Searches at work at once, for the same reason.
+static SEARCHING: Semaphore = Semaphore::const_new(4);
+/// Seconds by which the times of entries may contradict their order: writers wait for each other, and clocks are set.
+const DISORDER: i64 = 60;
+/// Entries that are looked at before other work gets its turn: what is looked for may be long.
+const LOOKS_AT_ONCE: usize = 16;
 
 /// A file made of the entries that it is shown.
 pub trait AuditExport: Send + 'static {
@@ -54,7 +60,7 @@ impl App {
     /// Takes what has been added to the record of the caller's tenant since this application took from this queue last;
     /// the first time, since three days ago. The record stays as it is. Needs `org.audits:READ`.
     pub async fn take_audit_queue(self: &Arc<Self>, caller: &Caller, queue: &'static str) -> Result<Vec<StoredEntry>> {
-        caller.allow(CARBON_BLACK_PERMISSION, Verb::Read)?;
+        caller.allow(RECORD_PERMISSION, Verb::Read)?;
         let (app, caller) = (Arc::clone(self), caller.clone());
         // Detached, so that a client that goes away halfway leaves the position either moved or not.
         let running = tokio::spawn(async move {
@@ -79,7 +85,8 @@ impl App {
         times: Range<Option<Timestamp>>,
         mut look: impl FnMut(&StoredEntry) + Send,
     ) -> Result<()> {
-        caller.allow(CARBON_BLACK_PERMISSION, Verb::Read)?;
+        caller.allow(RECORD_PERMISSION, Verb::Read)?;
+        let _turn = SEARCHING.acquire().await;
         self.read_audit(caller.tenant().id, times, |entry| {
             look(entry);
             Ok(())
@@ -95,7 +102,7 @@ impl App {
         parameters: Value,
         mut export: impl AuditExport,
     ) -> Result<Job> {
-        caller.allow(CARBON_BLACK_PERMISSION, Verb::Read)?;
+        caller.allow(RECORD_PERMISSION, Verb::Read)?;
         let (app, tenant) = (Arc::clone(self), caller.tenant().id);
         let work = async move {
             let _turn = EXPORTING.acquire().await;
@@ -112,14 +119,18 @@ impl App {
         mut look: impl FnMut(&StoredEntry) -> Result<()> + Send,
     ) -> Result<()> {
         let mut after = match times.start {
-            Some(since) => self.state.store.audit_number_at(tenant, since).await?,
+            Some(since) => self.state.store.audit_number_at(tenant, since.plus_seconds(-DISORDER)).await?,
             None => 0,
         };
         loop {
             let page = self.state.store.list_audit_after(tenant, after, times.end, SEARCH_PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.number;
-            page.iter().try_for_each(&mut look)?;
+            for some in page.chunks(LOOKS_AT_ONCE) {
+                let mut within = some.iter().filter(|entry| times.start.is_none_or(|since| since <= entry.at));
+                within.try_for_each(&mut look)?;
+                tokio::task::yield_now().await;
+            }
         }
     }
 }

@@ -113,7 +113,10 @@ impl Caller {
             .tree
             .find(tenant)
             .filter(|node| self.record.policy.reach == Reach::Beneath && node.is_within(own.id));
-        found.ok_or(Error::NotFound("tenant"))
+        found.ok_or_else(|| {
+            self.deny("tenant_out_of_reach".into());
+            Error::NotFound("tenant")
+        })
     }
 
     /// Refuses `wanted` where it holds more than the caller does.

@@ -2,6 +2,7 @@
 
 use crate::App;
 use crate::caller::Caller;
+use crate::state::State;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{JobId, TenantId};
 use claviger_domain::page::{Page, PageRequest};
@@ -19,6 +20,9 @@ pub const COMPLETED: &str = "COMPLETED";
 /// Status of a job that came to nothing.
 pub const FAILED: &str = "FAILED";
 
+/// Jobs of one tenant that may be under way at once.
+pub const OPEN_MAX: i64 = 20;
+
 /// The result of a job.
 #[derive(Debug)]
 pub struct JobResult {
@@ -26,6 +30,18 @@ pub struct JobResult {
     pub content_type: String,
     /// The bytes.
     pub bytes: Vec<u8>,
+}
+
+/// Ends the jobs that were under way when the server before this one ended: nobody runs them any more.
+pub(crate) async fn end_abandoned(state: &State) -> Result<()> {
+    let mut tx = state.store.begin().await?;
+    let error = "the server was stopped before the job was done; start it again";
+    let ended = tx.end_open_jobs(FAILED, error, state.clock.now()).await?;
+    tx.commit().await?;
+    if ended > 0 {
+        tracing::warn!(jobs = ended, "jobs were under way when the server ended; they have failed");
+    }
+    Ok(())
 }
 
 impl App {
@@ -46,6 +62,12 @@ impl App {
             total: 0,
         };
         let mut tx = self.state.store.begin().await?;
+        tx.lock_tenant(tenant).await?;
+        let open = tx.count_open_jobs(tenant).await?;
+        if open >= OPEN_MAX {
+            let detail = format!("{open} jobs of the tenant are under way; wait for one of them to end");
+            return Err(Error::conflict("jobs_under_way", detail));
+        }
         let number = tx.insert_job(tenant, &new).await?;
         tx.commit().await?;
         let (app, id) = (Arc::clone(self), new.id);

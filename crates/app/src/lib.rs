@@ -95,6 +95,7 @@ impl App {
             followed: parking_lot::Mutex::new(Followed { revision: held.revision, lost: false }),
         };
         setup::prove_root_key(&state).await?;
+        jobs::end_abandoned(&state).await?;
         let heads = heads::HeadSigner::open(&state).await?;
         let app = Arc::new(Self {
             state: Arc::new(state),

@@ -5,6 +5,7 @@ use crate::App;
 use claviger_domain::Result;
 use claviger_domain::id::TenantId;
 use claviger_store::changes::{SHARDS, shard_of};
+use claviger_store::usage_log::UsageBatch;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -33,36 +34,34 @@ const fn bit(shard: i64) -> u64 {
 }
 
 impl App {
-    /// Writes what the meter has counted to the log. What cannot be written is kept for the next time.
+    /// Writes what the meter has counted to the log. A batch that cannot be written is kept, and no other is taken before it
+    /// is written: the meter goes on adding up meanwhile, in no more room than it has anyway.
     pub async fn flush_usage(&self) -> Result<()> {
         let _writing = self.writing.lock().await;
-        let mut batches = std::mem::take(&mut *self.state.unwritten.lock());
-        let counted = self.state.meter.take(&self.state.catalogue);
-        if !counted.is_empty() {
-            batches.push(counted);
+        let unwritten = self.state.unwritten.lock().take();
+        if let Some(batch) = unwritten {
+            self.log_or_keep(batch).await?;
         }
-        let written = self.log_usage(&batches).await;
+        let counted = self.state.meter.take(&self.state.catalogue);
+        if counted.is_empty() { Ok(()) } else { self.log_or_keep(counted).await }
+    }
+
+    async fn log_or_keep(&self, batch: UsageBatch) -> Result<()> {
+        let written = self.log_usage(&batch).await;
         if written.is_err() {
-            *self.state.unwritten.lock() = batches;
+            *self.state.unwritten.lock() = Some(batch);
         }
         written
     }
 
-    async fn log_usage(&self, batches: &[claviger_store::usage_log::UsageBatch]) -> Result<()> {
-        if batches.is_empty() {
-            return Ok(());
-        }
+    async fn log_usage(&self, batch: &UsageBatch) -> Result<()> {
         let mut tx = self.state.store.begin().await?;
-        for batch in batches {
-            tx.log_usage(batch).await?;
-        }
+        tx.log_usage(batch).await?;
         tx.commit().await?;
-        for batch in batches {
-            let shards = batch.shards().map(bit).fold(0, |all, one| all | one);
-            self.state.logged.shards.fetch_or(shards, Ordering::AcqRel);
-            let bytes = u64::try_from(batch.len()).unwrap_or(u64::MAX);
-            self.state.logged.bytes.fetch_add(bytes, Ordering::Relaxed);
-        }
+        let shards = batch.shards().map(bit).fold(0, |all, one| all | one);
+        self.state.logged.shards.fetch_or(shards, Ordering::AcqRel);
+        let bytes = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        self.state.logged.bytes.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
     }
 

@@ -37,7 +37,7 @@ pub struct State {
     /// What is known of the store's revisions.
     pub(crate) followed: Mutex<Followed>,
     /// What was counted and could not be written yet.
-    pub(crate) unwritten: Mutex<Vec<UsageBatch>>,
+    pub(crate) unwritten: Mutex<Option<UsageBatch>>,
     /// What was written and not folded yet.
     pub(crate) logged: Logged,
 }

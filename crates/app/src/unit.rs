@@ -71,7 +71,7 @@ pub struct Unit {
     pub app: Arc<App>,
     /// Who asked.
     pub caller: Caller,
-    /// When it began.
+    /// When its turn came.
     pub now: Timestamp,
     /// Its transaction.
     pub tx: Tx,
@@ -180,6 +180,8 @@ impl App {
                 }
             }
             unit.tx.lock_tenant(tenant).await?;
+            // It may have waited: the entries of a chain have the order of their times.
+            unit.now = app.state.clock.now();
             unit.renew_caller(needs).await?;
             let done = work(&mut unit).await?;
             if let Some(once) = &once {

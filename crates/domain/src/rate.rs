@@ -44,10 +44,12 @@ impl RateLimit {
     }
 
     /// Takes one call from the bucket whose theoretical arrival time is `arrival` (nanoseconds of a monotonic clock; 0 for a
-    /// full bucket). A refused call changes nothing, so that calling during a penalty does not lengthen it.
+    /// full bucket). A refused call takes nothing, so that calling during a penalty does not lengthen it.
     pub fn take(self, arrival: &mut u64, now: u64) -> Quota {
         let window = u64::from(self.window_seconds) * 1_000_000_000;
         let interval = window / u64::from(self.requests);
+        // An arrival that lies further ahead is of a limit before this one: the bucket is empty, and no more than that.
+        *arrival = (*arrival).min(now.saturating_add(window));
         let base = (*arrival).max(now);
         let next = base.saturating_add(interval);
         let used = next.saturating_sub(now);
@@ -78,6 +80,16 @@ mod tests {
         assert_eq!(refused, Quota { allowed: false, remaining: 0, reset_seconds: 2 });
         assert!(!limit.take(&mut arrival, 102 * SECOND - 1).allowed);
         assert!(limit.take(&mut arrival, 102 * SECOND).allowed);
+    }
+
+    #[test]
+    fn a_new_limit_does_not_inherit_the_wait_of_the_old_one() {
+        let (old, new) =
+            (RateLimit { requests: 2, window_seconds: 86_400 }, RateLimit { requests: 60, window_seconds: 60 });
+        let mut arrival = 0;
+        assert!(old.take(&mut arrival, SECOND).allowed && old.take(&mut arrival, SECOND).allowed);
+        assert_eq!(new.take(&mut arrival, SECOND).reset_seconds, 1);
+        assert!(new.take(&mut arrival, 2 * SECOND).allowed);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description};
 
 /// A point in time in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,9 +49,13 @@ impl Timestamp {
         Self(self.0.div_euclid(60_000_000) * 60_000_000)
     }
 
-    /// The time that an RFC 3339 text names: any offset, any number of fractional digits (cut to microseconds).
+    /// The time that an RFC 3339 text names: any offset, any number of fractional digits (cut to microseconds). In UTC it
+    /// has a year of four digits, too, so that it can be written again.
     pub fn parse(text: &str) -> Option<Self> {
-        let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        let time = OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)?;
+        if !(0..=9_999).contains(&time.year()) {
+            return None;
+        }
         i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000)).ok().map(Self)
     }
 
@@ -107,6 +111,17 @@ mod tests {
         assert_eq!(Timestamp::parse("2026-01-01T01:00:00.123456789+01:00"), Some(time));
         assert_eq!(time.to_millis_text(), "2026-01-01T00:00:00.123Z");
         assert_eq!(Timestamp::parse("2026-01-01"), None);
+    }
+
+    #[test]
+    fn what_is_read_can_be_written() {
+        for text in ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59+23:59"] {
+            let time = Timestamp::parse(text).unwrap();
+            assert_eq!(Timestamp::parse(&time.to_string()), Some(time), "{text}");
+        }
+        for text in ["9999-12-31T23:59:59-00:01", "0000-01-01T00:00:00+00:01"] {
+            assert_eq!(Timestamp::parse(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -95,6 +95,12 @@ impl Server {
         }
         if let Some(path) = &config.credentials_file {
             credentials.write(path).map_err(Failure)?;
+            if credentials.operator.is_none() {
+                tracing::warn!(
+                    file = %path.display(),
+                    "the store was set up before, so this file has no operator: its secret was shown at the first start"
+                );
+            }
         }
         let (stop, stopping) = watch::channel(false);
         let background = tokio::spawn(Arc::clone(&app).run_background(stopping));

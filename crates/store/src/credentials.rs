@@ -72,10 +72,10 @@ impl CredentialRow {
     }
 }
 
-/// Puts rows together, by tenant and application; secrets are oldest first.
+/// Puts rows together, by id of the application; secrets are oldest first.
 pub(crate) fn assemble(mut rows: Vec<CredentialRow>) -> Result<Vec<Credential>> {
     fn place(row: &CredentialRow) -> (&str, &str, Option<&str>) {
-        (&row.application.tenant_id, &row.application.id, row.secret_id.as_deref())
+        (&row.application.id, &row.application.tenant_id, row.secret_id.as_deref())
     }
     rows.sort_by(|one, other| place(one).cmp(&place(other)));
     let mut credentials: Vec<Credential> = Vec::with_capacity(rows.len());

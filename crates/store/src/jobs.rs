@@ -152,6 +152,15 @@ impl Tx {
         found.into_iter().map(JobRow::read).collect()
     }
 
+    /// How many jobs of a tenant have not ended.
+    pub async fn count_open_jobs(&mut self, tenant: TenantId) -> Result<i64> {
+        let (count,): (i64,) = self
+            .one("select count(*) from jobs where tenant_id = $1 and finished_at is null", args![tenant])
+            .await
+            .map_err(Error::from)?;
+        Ok(count)
+    }
+
     /// Records how a job ended, and its result.
     pub async fn finish_job(&mut self, tenant: TenantId, id: JobId, end: &JobEnd, result: &[u8]) -> Result<()> {
         let finished = self

@@ -15,13 +15,14 @@ macro_rules! migration {
 }
 
 /// (version, name, text). A version stands in one folder only.
-const SHARED: [(&str, &str, &str); 6] = [
+const SHARED: [(&str, &str, &str); 7] = [
     migration!("shared", "0002", "tenants"),
     migration!("shared", "0003", "applications"),
     migration!("shared", "0004", "audit"),
     migration!("shared", "0005", "changes"),
     migration!("shared", "0006", "requests"),
-    migration!("shared", "0008", "usage_log"),
+    migration!("shared", "0008", "load_order"),
+    migration!("shared", "0009", "usage_log"),
 ];
 const POSTGRES: [(&str, &str, &str); 2] =
     [migration!("postgres", "0001", "types"), migration!("postgres", "0007", "bytewise_text")];

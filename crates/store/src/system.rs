@@ -89,7 +89,8 @@ impl Store {
         found.into_iter().map(TenantRow::read).collect()
     }
 
-    /// Applications as they are verified against, after one of them, by tenant and id.
+    /// Applications as they are verified against, after one of them, by id: in the order in which they were made and their
+    /// rows lie, so that a start from a cold disk reads it in one direction.
     pub async fn load_credentials(
         &self,
         after: Option<(TenantId, ApplicationId)>,
@@ -103,11 +104,11 @@ impl Store {
                  a.created_at, a.updated_at, l.grants as level_grants, s.id as secret_id, s.hash as secret_hash, \
                  s.expires_at as secret_expires_at \
                  from ( \
-                     select * from applications where (tenant_id, id) > ($1, $2) order by tenant_id, id limit $3 \
+                     select * from applications where (id, tenant_id) > ($1, $2) order by id, tenant_id limit $3 \
                  ) a \
                  left join access_levels l on l.tenant_id = a.tenant_id and l.id = a.access_level_id \
                  left join secrets s on s.tenant_id = a.tenant_id and s.application_id = a.id",
-                args![tenant, application, limit],
+                args![application, tenant, limit],
             )
             .await?;
         assemble(rows)

@@ -31,7 +31,8 @@ impl<'a> Presentation<'a> {
     pub(crate) fn read(api: &Api, head: Head<'a>, buffer: &'a mut [u8; DECODED_MAX]) -> Result<Self> {
         let Head { headers, peer, .. } = head;
         let origin = origin::find(headers, peer.as_ref(), &api.trusted_proxies);
-        let user_agent = headers.get(USER_AGENT).and_then(credential::text).unwrap_or_default();
+        let user_agent =
+            headers.get(USER_AGENT).and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).unwrap_or_default();
         match credential::read(headers, buffer) {
             Ok(presented) => Ok(Self { presented, origin, user_agent }),
             Err(Unreadable::Refused(refusal)) => Err(api.app.stranger(refusal, origin)),

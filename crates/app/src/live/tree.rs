@@ -13,7 +13,7 @@ pub struct TenantNode {
     pub id: TenantId,
     /// Kind.
     pub kind: Kind,
-    /// Key in Carbon Black's paths.
+    /// Short key, as some clients have it in paths.
     pub org_key: OrgKey,
     /// The tenant above.
     pub parent: Option<Arc<TenantNode>>,

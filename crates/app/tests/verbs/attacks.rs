@@ -5,8 +5,11 @@ use crate::fixture::{Fixture, done, grants, new, on_both, refusal, verify};
 use claviger_app::caller::Caller;
 use claviger_domain::access_level::{AccessLevelPatch, NewAccessLevel};
 use claviger_domain::application::{ApplicationPatch, NewApplication, Reach, Rights};
+use claviger_domain::audit::Filter;
 use claviger_domain::grants::Verb;
 use claviger_domain::name::Name;
+use claviger_domain::page::PageRequest;
+use claviger_domain::secret::PlainSecret;
 use claviger_domain::{Error, Refusal};
 use claviger_store::testing::execute;
 use std::sync::Arc;
@@ -17,6 +20,8 @@ on_both![
     whoever_waits_acts_with_the_rights_left,
     levels_are_no_way_around_reach,
     deleted_levels_leave_memory,
+    no_text_breaks_a_look_up,
+    probing_other_tenants_is_told,
 ];
 
 /// Breaks what recognises the secrets of everybody but the operator, so that their records cannot be read.
@@ -124,6 +129,38 @@ async fn levels_are_no_way_around_reach(f: Fixture) {
     let refused = f.app.update_access_level(&editor, org.id, level.id, widen.clone(), None).await;
     assert!(matches!(refused, Err(Error::Forbidden { .. })), "{refused:?}");
     f.app.update_access_level(&f.operator, org.id, level.id, widen, None).await.unwrap();
+}
+
+async fn no_text_breaks_a_look_up(f: Fixture) {
+    let text = Some("a\0b".to_owned());
+    let page = PageRequest::parse(None, None).unwrap();
+    for filter in [
+        Filter { actor: text.clone(), ..Filter::default() },
+        Filter { action: text.clone(), ..Filter::default() },
+        Filter { target: text, ..Filter::default() },
+    ] {
+        let found = f.app.list_audit(&f.operator, f.operator.tenant().id, &filter, &page).await.unwrap();
+        assert!(found.items.is_empty());
+    }
+    f.app.store().close().await;
+    // Not everything is loaded, so that unknown ids are looked up.
+    let app = f.reopen(7).await.unwrap();
+    let secret = PlainSecret::mint([9; 32]).reveal();
+    assert_eq!(refusal(verify(&app, "a\0b", &secret).await), Refusal::UnknownClient);
+    app.store().close().await;
+}
+
+async fn probing_other_tenants_is_told(f: Fixture) {
+    let (org, other) = (f.organization("Acme").await, f.organization("Other").await);
+    let (made, id) = f.application(org.id, "Probe", &[("applications", &["READ"])]).await;
+    let probe = verify(&f.app, &id, &made.secret.text.reveal()).await.unwrap();
+    let page = PageRequest::parse(None, None).unwrap();
+    assert!(matches!(f.app.list_applications(&probe, other.id, &page).await, Err(Error::NotFound("tenant"))));
+    f.app.flush_denials().await.unwrap();
+    let filter = Filter { action: Some("access.denied".into()), ..Filter::default() };
+    let told = f.app.list_audit(&f.operator, org.id, &filter, &page).await.unwrap().items;
+    assert_eq!(told[0].body["details"]["reason"], "tenant_out_of_reach");
+    assert!(f.app.list_audit(&f.operator, other.id, &filter, &page).await.unwrap().items.is_empty());
 }
 
 async fn deleted_levels_leave_memory(f: Fixture) {

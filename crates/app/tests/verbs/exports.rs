@@ -3,13 +3,22 @@
 use crate::fixture::{Fixture, on_both, verify};
 use claviger_app::audit::{AuditExport, StoredEntry};
 use claviger_app::caller::Caller;
-use claviger_app::jobs::{COMPLETED, CREATED, FAILED, Job, JobResult};
+use claviger_app::jobs::{COMPLETED, CREATED, FAILED, Job, JobResult, OPEN_MAX};
+use claviger_domain::audit::{Actor, NewEntry, Target};
 use claviger_domain::id::TenantId;
 use claviger_domain::{Error, Result};
-use serde_json::json;
+use serde_json::{Map, json};
 use std::time::Duration;
 
-on_both![searches_see_the_own_record, exports_become_jobs, exports_need_the_right, a_failed_export_says_why];
+on_both![
+    searches_see_the_own_record,
+    searches_find_what_was_written_out_of_order,
+    exports_become_jobs,
+    exports_need_the_right,
+    a_failed_export_says_why,
+    jobs_under_way_are_few,
+    jobs_end_with_their_server,
+];
 
 /// A file of the numbers of all entries; fails at the entry of the number `bad`.
 struct Numbers {
@@ -97,4 +106,59 @@ async fn a_failed_export_says_why(f: Fixture) {
     let job = ended(&f, &caller, job.number).await;
     assert_eq!((job.status.as_str(), job.error.as_deref()), (FAILED, Some("too many entries")));
     assert!(f.app.job_result(&caller, job.number).await.is_err());
+}
+
+/// A job that never ends.
+async fn hang(f: &Fixture, caller: &Caller) -> Result<Job> {
+    f.app.start_job(caller, "test", json!({}), std::future::pending()).await
+}
+
+async fn jobs_under_way_are_few(f: Fixture) {
+    let org = f.organization("Acme").await;
+    let caller = reader(&f, org.id, "Reader", BOTH).await;
+    for _ in 0..OPEN_MAX {
+        hang(&f, &caller).await.unwrap();
+    }
+    let refused = hang(&f, &caller).await;
+    assert!(matches!(refused, Err(Error::Conflict { code: "jobs_under_way", .. })), "{refused:?}");
+    let other = f.organization("Other").await;
+    hang(&f, &reader(&f, other.id, "Reader", BOTH).await).await.unwrap();
+}
+
+async fn jobs_end_with_their_server(f: Fixture) {
+    let org = f.organization("Acme").await;
+    let caller = reader(&f, org.id, "Reader", BOTH).await;
+    let number = hang(&f, &caller).await.unwrap().number;
+    f.app.store().close().await;
+    let again = f.reopen(7).await.unwrap();
+    let job = again.find_job(&caller, number).await.unwrap();
+    assert_eq!(job.status, FAILED);
+    assert!(job.error.unwrap().contains("start it again"));
+    again.store().close().await;
+}
+
+async fn searches_find_what_was_written_out_of_order(f: Fixture) {
+    let org = f.organization("Acme").await;
+    let caller = reader(&f, org.id, "Reader", BOTH).await;
+    let start = f.app.clock().now();
+    let mut numbers = Vec::new();
+    for seconds in [30, 10] {
+        let entry = NewEntry {
+            at: start.plus_seconds(seconds),
+            actor: Actor { kind: "system", id: String::new(), tenant_id: None },
+            action: "test.done",
+            target: Target { kind: "test", id: String::new(), name: String::new() },
+            address: None,
+            request_id: String::new(),
+            request: String::new(),
+            details: Map::new(),
+        };
+        let mut tx = f.app.store().begin().await.unwrap();
+        numbers.push(tx.append_audit(org.id, &entry).await.unwrap().number);
+        tx.commit().await.unwrap();
+    }
+    let mut seen = Vec::new();
+    let since = Some(start.plus_seconds(20));
+    f.app.search_audit(&caller, since..None, |entry| seen.push(entry.number)).await.unwrap();
+    assert_eq!(seen, numbers[..1]);
 }

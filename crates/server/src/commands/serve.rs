@@ -35,6 +35,9 @@ pub(crate) async fn open(
     furnish: impl AsyncFnOnce(&Arc<App>, &mut Credentials) -> Result<(), Failure>,
 ) -> Result<Server, Failure> {
     telemetry::init(&config.logs).map_err(Failure)?;
+    for variable in &config.ignored {
+        tracing::warn!(variable, "this variable is no setting and is ignored");
+    }
     Server::open(config, Clock::system(), Random::System, furnish).await
 }
 

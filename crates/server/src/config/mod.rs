@@ -45,6 +45,7 @@ pub struct Config {
     pub limits: Sizes,
     pub timers: Pauses,
     pub logs: Logs,
+    pub ignored: Vec<String>,
 }
 
 /// The section `[limits]`.
@@ -231,6 +232,7 @@ impl Config {
             limits: Sizes::default(),
             timers: Pauses::default(),
             logs: Logs::default(),
+            ignored: Vec::new(),
         }
     }
 
@@ -266,11 +268,14 @@ impl Config {
             }
         }
         // Only now is it known whether one of them holds the root key.
-        for variable in unknown {
-            if self.root_key != RootKey::Env(variable.clone()) {
-                let known: Vec<String> = KEYS.iter().map(|key| variable_of(key.name)).collect();
-                problems
-                    .push(format!("{variable}: unknown variable{}", hint(&variable, known.iter().map(String::as_str))));
+        let root_key = self.root_key.clone();
+        for variable in unknown.into_iter().filter(|variable| root_key != RootKey::Env(variable.clone())) {
+            let known: Vec<String> = KEYS.iter().map(|key| key.name.replace('.', "_").to_ascii_uppercase()).collect();
+            let name = variable.trim_start_matches("CLAVIGER_");
+            // What is close to a setting is a setting misspelt. Others may share the prefix: scripts, containers.
+            match nearest(name, known.iter().map(String::as_str)) {
+                Some(near) => problems.push(format!("{variable}: unknown variable; did you mean CLAVIGER_{near}?")),
+                None => self.ignored.push(variable),
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::fixtures::*;
 use claviger_domain::Error;
 use claviger_domain::access_level::AccessLevel;
-use claviger_domain::application::{Application, Rights};
+use claviger_domain::application::{Application, Reach, Rights};
 use claviger_store::Store;
 
 facts!(what_is_stored_comes_back, names_are_unique_per_tenant, a_level_in_use_stays, pages_are_stable_under_inserts);
@@ -52,6 +52,11 @@ async fn a_level_in_use_stays(store: Store) {
     let user = Application { rights: Rights::Level(level_id(1)), ..application(tenant_id(1), 1) };
     insert_application(&mut tx, &user).await;
     assert!(!tx.delete_access_level(tenant_id(1), level_id(1)).await.unwrap());
+    assert!(!tx.level_reaches_beneath(tenant_id(1), level_id(1)).await.unwrap());
+    let reaching = Application { reach: Reach::Beneath, version: 2, ..user.clone() };
+    tx.update_application(tenant_id(1), &reaching, &key(&reaching.name)).await.unwrap();
+    assert!(tx.level_reaches_beneath(tenant_id(1), level_id(1)).await.unwrap());
+    assert!(!tx.level_reaches_beneath(tenant_id(2), level_id(1)).await.unwrap());
     let users = tx.list_level_users(tenant_id(1), level_id(1)).await.unwrap();
     assert_eq!(
         users.iter().map(|user| (user.id, user.name.as_str())).collect::<Vec<_>>(),

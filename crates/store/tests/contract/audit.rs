@@ -13,6 +13,7 @@ facts!(
     tampering_is_found,
     filters_and_pages_narrow,
     numbers_are_found_by_time,
+    a_queue_begins_at_a_time_and_goes_on_by_number,
 );
 
 /// The first number at which recomputing the chain fails, as a verifier would find it.
@@ -54,6 +55,11 @@ async fn the_chain_is_whole_under_parallel_writers(store: Store) {
     assert_eq!(broken(&entries), None);
     let heads = store.list_heads().await.unwrap();
     assert_eq!(heads, [(tenant_id(1), 320, entries[319].hash)]);
+    assert_eq!(store.find_head(tenant_id(1)).await.unwrap(), Some((320, entries[319].hash)));
+    assert_eq!(store.find_head(tenant_id(2)).await.unwrap(), None);
+    let end = store.list_chain(tenant_id(1), 318, 9).await.unwrap();
+    assert_eq!(end.iter().map(|one| &one.entry).collect::<Vec<_>>(), entries[318..].iter().collect::<Vec<_>>());
+    assert!(end.iter().all(|one| entries[318].canonical.contains(&one.action)));
     let mut seen: Vec<_> = entries.iter().map(|entry| entry.at).collect();
     seen.sort();
     assert_eq!(seen, (0..320).map(at).collect::<Vec<_>>(), "every entry once");
@@ -135,4 +141,14 @@ async fn numbers_are_found_by_time(store: Store) {
     let later = store.list_audit_after(tenant_id(1), 4, Some(at(17)), 99).await.unwrap();
     assert_eq!(later.iter().map(|entry| entry.number).collect::<Vec<_>>(), [5, 6, 7]);
     assert_eq!(store.list_audit_after(tenant_id(1), 4, None, 2).await.unwrap().len(), 2);
+}
+
+async fn a_queue_begins_at_a_time_and_goes_on_by_number(store: Store) {
+    append(&store, tenant_id(1), 10..20).await;
+    let mut tx = store.begin().await.unwrap();
+    let first = tx.list_audit_queue(tenant_id(1), None, at(17), 2).await.unwrap();
+    assert_eq!(first.iter().map(|entry| entry.number).collect::<Vec<_>>(), [8, 9]);
+    let next = tx.list_audit_queue(tenant_id(1), Some(3), at(17), 99).await.unwrap();
+    assert_eq!(next.iter().map(|entry| entry.number).collect::<Vec<_>>(), [4, 5, 6, 7, 8, 9, 10]);
+    assert!(tx.list_audit_queue(tenant_id(2), None, at(0), 9).await.unwrap().is_empty());
 }

@@ -27,6 +27,12 @@ async fn a_credential_holds_all_that_is_verified(store: Store) {
     assert_eq!(found.secrets.iter().map(|secret| secret.id).collect::<Vec<_>>(), [1, 2].map(secret_id));
     assert!(found.secrets[1].hash.matches(&SecretHash::of("secret 2")));
     assert_eq!(found.secrets[1].expires_at, None);
+    let mut tx = store.begin().await.unwrap();
+    tx.delete_secrets(tenant, user.id).await.unwrap();
+    let within = tx.find_credential(tenant, user.id).await.unwrap().unwrap();
+    assert_eq!((within.application, within.secrets.len()), (user.clone(), 0), "a unit sees what it has done");
+    assert!(tx.find_credential(tenant_id(0), user.id).await.unwrap().is_none());
+    drop(tx);
     let found = store.find_credential(tenant, built_in.id).await.unwrap().unwrap();
     assert_eq!((found.application, found.level_grants), (built_in, None));
     assert!(store.find_credential(tenant, id).await.unwrap().unwrap().secrets.is_empty());
@@ -39,7 +45,7 @@ async fn all_credentials_load_in_pages(store: Store) {
     let mut expected = Vec::new();
     for tenant in 1..=3 {
         for number in 0..7 {
-            let application = application(tenant_id(tenant), tenant * 100 + number);
+            let application = application(tenant_id(tenant), number * 100 + tenant);
             insert_application(&mut tx, &application).await;
             for nth in 0..number % 3 {
                 tx.insert_secret(tenant_id(tenant), &secret(application.id, number * 10 + nth)).await.unwrap();
@@ -48,6 +54,7 @@ async fn all_credentials_load_in_pages(store: Store) {
         }
     }
     tx.commit().await.unwrap();
+    expected.sort_by_key(|(application, _)| application.id);
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
         let found = store.load_credentials(after, 5).await.unwrap();

@@ -53,7 +53,14 @@ async fn a_job_is_made_and_ends(store: Store) {
         completed: 6,
     };
     let mut tx = store.begin().await.unwrap();
+    assert_eq!(tx.count_open_jobs(tenant).await.unwrap(), 2);
+    assert_eq!(tx.count_open_jobs(tenant_id(2)).await.unwrap(), 0);
+    let open = tx.list_open_jobs(tenant, application_id(1)).await.unwrap();
+    assert_eq!(open.iter().map(|job| job.number).collect::<Vec<_>>(), [first, second]);
+    assert_eq!(tx.list_open_jobs(tenant, application_id(2)).await.unwrap(), []);
     tx.finish_job(tenant, JobId::from_u128(1), &end, b"a,b\n").await.unwrap();
+    let open = tx.list_open_jobs(tenant, application_id(1)).await.unwrap();
+    assert_eq!(open.iter().map(|job| job.number).collect::<Vec<_>>(), [second]);
     let foreign = tx.finish_job(tenant_id(2), JobId::from_u128(2), &end, b"").await;
     assert!(matches!(foreign, Err(Error::NotFound("job"))));
     tx.commit().await.unwrap();
@@ -75,4 +82,10 @@ async fn a_job_is_made_and_ends(store: Store) {
     };
     assert_eq!(numbers(None).await, [second, first]);
     assert_eq!(numbers(Some(second.to_string())).await, [first]);
+    let mut tx = store.begin().await.unwrap();
+    assert_eq!(tx.end_open_jobs("FAILED", "gone", at(9)).await.unwrap(), 1);
+    assert_eq!(tx.end_open_jobs("FAILED", "gone", at(9)).await.unwrap(), 0);
+    tx.commit().await.unwrap();
+    let ended = store.find_job(tenant, second).await.unwrap().unwrap();
+    assert_eq!((ended.status.as_str(), ended.error.as_deref(), ended.updated_at), ("FAILED", Some("gone"), at(9)));
 }

@@ -17,6 +17,7 @@ async fn tenants_and_clients_are_found(store: Store) {
     assert_eq!(store.find_operator().await.unwrap(), Some(operator()));
     assert_eq!(store.find_client(&id.to_string()).await.unwrap(), Some((tenant, id)));
     assert_eq!(store.find_client("nobody").await.unwrap(), None);
+    assert_eq!(store.find_client("no\0body").await.unwrap(), None);
     assert_eq!(store.find_tenant_by_org_key("KEY00001").await.unwrap(), Some(tenant));
     assert_eq!(store.find_tenant_by_org_key("key00001").await.unwrap(), None);
     assert_eq!(store.load_tenants(None, 1).await.unwrap(), [operator()]);
@@ -31,6 +32,8 @@ async fn settings_are_written_once(store: Store) {
     tx.commit().await.unwrap();
     let mut tx = store.begin().await.unwrap();
     assert_eq!(tx.find_setting("root_key").await.unwrap(), Some(vec![1, 2]));
+    assert_eq!(store.read_setting("root_key").await.unwrap(), Some(vec![1, 2]));
+    assert_eq!(store.read_setting("other").await.unwrap(), None);
 }
 
 async fn heads_are_signed_once(store: Store) {
@@ -48,6 +51,10 @@ async fn heads_are_signed_once(store: Store) {
     tx.insert_signed_heads(&[]).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(store.list_signed_heads(tenant_id(1)).await.unwrap(), [head(1, 5, 1), head(1, 8, 3)]);
+    assert_eq!(store.last_signed_head(tenant_id(1)).await.unwrap(), Some(head(1, 8, 3)));
+    assert_eq!(store.last_signed_head(tenant_id(3)).await.unwrap(), None);
+    insert_tenants(&store, 1).await;
+    assert_eq!(store.list_chains().await.unwrap(), [operator().id, tenant_id(1), tenant_id(2)]);
 }
 
 async fn sweeping_removes_what_is_past(store: Store) {

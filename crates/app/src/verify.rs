@@ -231,12 +231,10 @@ impl App {
         if state.refusing.load(Ordering::Acquire) {
             return Err(Error::Unavailable("the server cannot confirm what it knows; try again soon".into()));
         }
-        // Garbage is refused by its checksum, before anything is looked up.
-        let well_formed = secret::is_well_formed(presented.secret);
         // Hashed before the look-up, so that an unknown client id takes as long as a known one.
         let hash = SecretHash::of(presented.secret);
         let found = state.keyring.with(presented.client_id, |record| {
-            let checked = match record.secret(&hash).filter(|_| well_formed) {
+            let checked = match record.secret(&hash) {
                 Some(secret) => check(record, secret, call.origin, call.now).map(|()| secret.id),
                 None => Err(Refusal::WrongSecret),
             };
@@ -247,7 +245,8 @@ impl App {
         });
         match found {
             Some(found) => found.map(Some),
-            None if !well_formed => Err(self.stranger(Refusal::Malformed, call.origin)),
+            // Garbage is known by its checksum: nobody makes the store look for it.
+            None if !secret::is_well_formed(presented.secret) => Err(self.stranger(Refusal::Malformed, call.origin)),
             None if state.keyring.is_unknown(presented.client_id, call.monotonic) => {
                 Err(self.stranger(Refusal::UnknownClient, call.origin))
             }

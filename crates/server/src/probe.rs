@@ -5,8 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use claviger_api::kit::Head;
-use http::{Method, StatusCode, header};
+use http::{StatusCode, header};
 
 /// Tells whether the server can do its work; if not, why, in words that may be shown to anyone.
 pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
@@ -16,12 +15,6 @@ pub fn router(ready: Readiness) -> Router {
     Router::new()
         .route("/healthz", get(|| std::future::ready(StatusCode::NO_CONTENT)))
         .route("/readyz", get(move || std::future::ready(readyz(&ready))))
-}
-
-/// The answer to `/healthz`, without a way through the router.
-pub fn answer_at_once(head: Head<'_>) -> Option<Response> {
-    let asked = head.uri.path() == "/healthz" && *head.method == Method::GET;
-    asked.then(|| StatusCode::NO_CONTENT.into_response())
 }
 
 fn readyz(ready: &Readiness) -> Response {

@@ -137,14 +137,12 @@ impl Server {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), Failure> {
         let trusted = self.config.trusted_proxies.iter().map(|net| Network::parse("trusted_proxies", &net.to_string()));
         let trusted_proxies: Vec<_> = trusted.collect::<Result<_, _>>().map_err(failed)?;
-        let api = Api { app: Arc::clone(&self.app), trusted_proxies: trusted_proxies.into() };
+        let api = Api::new(Arc::clone(&self.app), trusted_proxies.into());
         let app = Arc::clone(&self.app);
         let router =
             Router::new().merge(probe::router(Arc::new(move || app.ready()))).merge(claviger_api::router(api.clone()));
         let edge = Edge {
-            express: Some(Arc::new(move |head| {
-                probe::answer_at_once(head).or_else(|| claviger_api::answer_at_once(&api, head))
-            })),
+            express: Some(Arc::new(move |head| claviger_api::answer_at_once(&api, head))),
             listener: self.listener,
             tls: self.tls,
             limits: self.config.edge_limits(),

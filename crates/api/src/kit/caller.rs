@@ -1,6 +1,6 @@
 //! Who calls: the credential of a request's headers, verified.
 
-use crate::kit::credential::{self, DECODED_MAX, Unreadable};
+use crate::kit::credential::{self, Unreadable};
 use crate::kit::face::QuotaSlot;
 use crate::kit::{Api, Failure, Head, RequestId, origin};
 use axum::extract::FromRequestParts;
@@ -28,7 +28,7 @@ impl<'a> Presentation<'a> {
     ///
     /// # Errors
     /// `Unauthenticated`; `Malformed` for more than one credential.
-    pub(crate) fn read(api: &Api, head: Head<'a>, buffer: &'a mut [u8; DECODED_MAX]) -> Result<Self> {
+    pub(crate) fn read(api: &Api, head: Head<'a>, buffer: &'a mut Vec<u8>) -> Result<Self> {
         let Head { headers, peer, .. } = head;
         let origin = origin::find(headers, peer.as_ref(), &api.trusted_proxies);
         let user_agent =
@@ -50,7 +50,7 @@ impl<'a> Presentation<'a> {
 /// # Errors
 /// `Unauthenticated`, `Limited`, `Unavailable`; `Malformed` for more than one credential.
 pub async fn authenticate(api: &Api, parts: &Parts) -> Result<Caller> {
-    let mut buffer = [0; DECODED_MAX];
+    let mut buffer = Vec::new();
     let Presentation { presented, origin, user_agent } = Presentation::read(api, parts.into(), &mut buffer)?;
     api.app.authenticate(presented, origin, user_agent).await
 }

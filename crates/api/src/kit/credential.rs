@@ -8,8 +8,8 @@ use claviger_domain::Refusal;
 use http::header::{AUTHORIZATION, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
-/// Room for a decoded Basic credential: a client id of 128 characters of four bytes each, and a secret.
-pub(crate) const DECODED_MAX: usize = 640;
+/// Most that a Basic credential may decode to: a client id of 128 characters of four bytes each, and a secret.
+const DECODED_MAX: usize = 642;
 
 static X_AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
@@ -23,7 +23,7 @@ pub(crate) enum Unreadable {
 }
 
 /// Reads the one credential that a request presents; `buffer` holds what Basic decodes to.
-pub(crate) fn read<'a>(headers: &'a HeaderMap, buffer: &'a mut [u8; DECODED_MAX]) -> Result<Presented<'a>, Unreadable> {
+pub(crate) fn read<'a>(headers: &'a HeaderMap, buffer: &'a mut Vec<u8>) -> Result<Presented<'a>, Unreadable> {
     let token = only(headers, &X_AUTH_TOKEN)?;
     let authorization = only(headers, &AUTHORIZATION)?;
     let found = match (token, authorization) {
@@ -56,13 +56,17 @@ fn auth_token(text: &str) -> Option<Presented<'_>> {
 }
 
 /// `Basic base64(CLIENT_ID:SECRET)` (RFC 7617).
-fn basic<'a>(text: &str, buffer: &'a mut [u8; DECODED_MAX]) -> Option<Presented<'a>> {
+fn basic<'a>(text: &str, buffer: &'a mut Vec<u8>) -> Option<Presented<'a>> {
     let (scheme, encoded) = text.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let length = STANDARD.decode_slice(encoded.trim_matches(' '), buffer.as_mut_slice()).ok()?;
-    let decoded = std::str::from_utf8(buffer.get(..length)?).ok()?;
+    let encoded = encoded.trim_matches(' ');
+    if base64::decoded_len_estimate(encoded.len()) > DECODED_MAX {
+        return None;
+    }
+    STANDARD.decode_vec(encoded, buffer).ok()?;
+    let decoded = std::str::from_utf8(buffer).ok()?;
     decoded.split_once(':').map(|(client_id, secret)| Presented { client_id, secret })
 }
 
@@ -80,7 +84,7 @@ mod tests {
     }
 
     fn parsed(pairs: &[(&'static str, &str)]) -> Result<(String, String), Unreadable> {
-        let mut buffer = [0; DECODED_MAX];
+        let mut buffer = Vec::new();
         let headers = headers(pairs);
         read(&headers, &mut buffer).map(|found| (found.client_id.to_owned(), found.secret.to_owned()))
     }

@@ -9,6 +9,7 @@ mod credential;
 mod face;
 mod fields;
 mod json;
+mod memo;
 mod once;
 mod origin;
 mod path;
@@ -19,14 +20,15 @@ mod rate_headers;
 pub use body::{BODY_MAX, Body, Post};
 pub(crate) use caller::Presentation;
 pub use caller::{Authenticated, authenticate};
-pub(crate) use credential::DECODED_MAX;
 pub use face::{Asked, Face, Failure, answer_failure, fallback, framed, method_fallback, status};
 pub use fields::{Fields, given, not_null};
+pub(crate) use memo::Memo;
 pub use path::Path;
 pub use precondition::{Precondition, etag};
 pub use query::{Query, pairs};
-pub use rate_headers::{RateHeaders, write_digits};
+pub use rate_headers::{RateHeaders, RateText};
 
+use crate::native::Questions;
 use claviger_app::App;
 use claviger_domain::network::Network;
 use http::request::Parts;
@@ -42,6 +44,14 @@ pub struct Api {
     pub app: Arc<App>,
     /// Peers whose forwarding headers are believed.
     pub trusted_proxies: Arc<[Network]>,
+    pub(crate) questions: Arc<Questions>,
+}
+
+impl Api {
+    /// Handlers that call these verbs and believe the forwarding headers of these peers.
+    pub fn new(app: Arc<App>, trusted_proxies: Arc<[Network]>) -> Self {
+        Self { app, trusted_proxies, questions: Arc::default() }
+    }
 }
 
 /// The address of the socket's other end, as the edge saw it (an IPv4-mapped IPv6 address is given as IPv4).

@@ -3,24 +3,25 @@
 //! Nothing here is framed, boxed or formatted on the way to an admission: the query is read where it lies, and the ids of
 //! the answer share one buffer. The body of a question is never read. The edge asks [`answer`] before any router does.
 
-use crate::kit::{Api, Asked, DECODED_MAX, Face, Head, Presentation, RateHeaders, answer_failure, authenticate, pairs};
+use crate::kit::{
+    Api, Asked, Face, Head, Memo, Presentation, RateHeaders, RateText, answer_failure, authenticate, pairs,
+};
 use crate::native::error::respond;
 use crate::native::openapi::Verifying;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use bytes::{Bytes, BytesMut};
 use claviger_app::verify::{Admission, Audience, NotAdmitted, Wanted};
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::TenantId;
+use claviger_domain::rate::RateLimit;
 use claviger_domain::{Error, Refusal, Result};
 use http::header::{CACHE_CONTROL, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use utoipa::IntoParams;
 use uuid::Uuid;
-use uuid::fmt::Hyphenated;
 
 static X_CLAVIGER_TENANT: HeaderName = HeaderName::from_static("x-claviger-tenant");
 static X_CLAVIGER_APPLICATION: HeaderName = HeaderName::from_static("x-claviger-application");
@@ -29,8 +30,6 @@ static X_CLAVIGER_REASON: HeaderName = HeaderName::from_static("x-claviger-reaso
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// Where the question is asked.
 pub(crate) const PATH: &str = "/v1/verify";
-/// Headers of the fullest admission.
-const HEADERS: usize = 6;
 
 /// What is asked. For the document alone: the query is read by hand.
 #[derive(IntoParams)]
@@ -70,22 +69,71 @@ pub(crate) async fn verify_by_post(state: State<Api>, request: Request) -> Respo
     verify(state, request).await
 }
 
+/// What is asked, and how it is answered, for questions and rate limits seen before: proxies ask the same over and over.
+#[derive(Debug, Default)]
+pub(crate) struct Questions {
+    asked: Memo<Box<str>, Known>,
+    admissions: Memo<Option<RateLimit>, HeaderMap>,
+}
+
+/// A question whose permission is given by its place in the catalogue.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    permission: usize,
+    verb: Verb,
+    audience: Audience,
+    plain: bool,
+}
+
 struct Question<'a> {
     wanted: Wanted<'a>,
     plain: bool,
 }
 
+impl Questions {
+    /// Reads a query.
+    fn read<'a>(&self, query: &str, catalogue: &'a Catalogue) -> Result<Question<'a>> {
+        if let Some(Known { permission, verb, audience, plain }) = self.asked.get(|known| **known == *query)
+            && let Some(permission) = catalogue.get(permission)
+        {
+            return Ok(Question { wanted: Wanted { permission, verb, audience }, plain });
+        }
+        let question = question(query, catalogue)?;
+        let Wanted { permission, verb, audience } = question.wanted;
+        self.asked.put(query.into(), Known { permission: permission.index, verb, audience, plain: question.plain });
+        Ok(question)
+    }
+
+    /// The headers of an admission, with the values that differ from call to call still to be put in, in this order: tenant,
+    /// application, and the state of the rate limit if there is one.
+    fn admission(&self, limit: Option<RateLimit>) -> HeaderMap {
+        if let Some(headers) = self.admissions.get(|known| *known == limit) {
+            return headers;
+        }
+        let mut headers = HeaderMap::new();
+        for name in [&X_CLAVIGER_TENANT, &X_CLAVIGER_APPLICATION] {
+            headers.insert(name, HeaderValue::from_static(""));
+        }
+        if let Some(limit) = limit {
+            RateHeaders::of(limit, 0, 0).add_to(&mut headers);
+        }
+        headers.insert(CACHE_CONTROL, NO_STORE);
+        self.admissions.put(limit, headers.clone());
+        headers
+    }
+}
+
 /// The answer, if it can be given from memory.
 pub(crate) fn answer(api: &Api, head: Head<'_>) -> Option<Response> {
-    let question = question(head.uri.query().unwrap_or_default(), api.app.catalogue()).ok()?;
+    let question = api.questions.read(head.uri.query().unwrap_or_default(), api.app.catalogue()).ok()?;
     match ask(api, head, &question)? {
-        Ok(admission) => Some(admit(&admission)),
+        Ok(admission) => Some(admit(api, &admission)),
         Err(refused) => Some(refuse(head, question.plain, &refused)),
     }
 }
 
 fn ask(api: &Api, head: Head<'_>, question: &Question<'_>) -> Option<Result<Admission, NotAdmitted>> {
-    let mut buffer = [0; DECODED_MAX];
+    let mut buffer = Vec::new();
     match Presentation::read(api, head, &mut buffer) {
         Ok(Presentation { presented, origin, user_agent }) => {
             api.app.admit(presented, origin, user_agent, question.wanted)
@@ -104,7 +152,7 @@ async fn look_up_and_answer(api: Api, parts: Parts) -> Response {
         (Err(error), _) => error.into(),
         (Ok(caller), Err(error)) => NotAdmitted { error, quota: caller.quota() },
         (Ok(caller), Ok(question)) => match api.app.admit_caller(&caller, question.wanted) {
-            Ok(admission) => return admit(&admission),
+            Ok(admission) => return admit(&api, &admission),
             Err(refused) => refused,
         },
     };
@@ -168,37 +216,30 @@ fn malformed(detail: &str) -> Error {
     Error::Malformed { code: "verify_malformed", detail: format!("the question cannot be answered: {detail}") }
 }
 
-fn admit(Admission { tenant, application, foreign, quota }: &Admission) -> Response {
-    let mut text = BytesMut::with_capacity(2 * Hyphenated::LENGTH);
-    push_id(&mut text, tenant.as_u128());
-    push_id(&mut text, application.as_u128());
-    let mut tenant = text.freeze();
-    let application = tenant.split_off(Hyphenated::LENGTH);
-    let client_id = match foreign {
-        Some(foreign) => Bytes::copy_from_slice(foreign.as_str().as_bytes()),
-        None => application.clone(),
-    };
-    let mut headers = HeaderMap::with_capacity(HEADERS);
-    for (name, value) in
-        [(&X_CLAVIGER_TENANT, tenant), (&X_CLAVIGER_APPLICATION, application), (&X_CLAVIGER_CLIENT_ID, client_id)]
-    {
-        if let Ok(value) = HeaderValue::from_maybe_shared(value) {
-            headers.insert(name.clone(), value);
+fn admit(api: &Api, Admission { tenant, application, foreign, quota }: &Admission) -> Response {
+    let mut headers = api.questions.admission(quota.map(|(limit, _)| limit));
+    let (mut tenant_text, mut application_text) = (Uuid::encode_buffer(), Uuid::encode_buffer());
+    let state = quota.map(|(_, quota)| RateText::state(quota.remaining, quota.reset_seconds));
+    let texts = [
+        Uuid::from_u128(tenant.as_u128()).hyphenated().encode_lower(&mut tenant_text).as_bytes(),
+        Uuid::from_u128(application.as_u128()).hyphenated().encode_lower(&mut application_text).as_bytes(),
+        state.as_ref().map_or(&[], RateText::as_bytes),
+    ];
+    // A map is walked in the order in which it was filled, and so nothing is hashed.
+    for (value, text) in headers.values_mut().zip(texts).filter(|(_, text)| !text.is_empty()) {
+        if let Ok(text) = HeaderValue::from_bytes(text) {
+            *value = text;
         }
     }
-    headers.insert(CACHE_CONTROL, NO_STORE);
-    if let Some((limit, quota)) = quota {
-        RateHeaders::of(*limit, quota.remaining, quota.reset_seconds).add_to(&mut headers);
+    if let Some(foreign) = foreign
+        && let Ok(client_id) = HeaderValue::from_str(foreign.as_str())
+    {
+        headers.insert(&X_CLAVIGER_CLIENT_ID, client_id);
     }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     *response.headers_mut() = headers;
     response
-}
-
-fn push_id(text: &mut BytesMut, id: u128) {
-    let mut buffer = Uuid::encode_buffer();
-    text.extend_from_slice(Uuid::from_u128(id).hyphenated().encode_lower(&mut buffer).as_bytes());
 }
 
 fn refusal(head: Head<'_>, plain: bool, error: &Error) -> Response {
@@ -277,14 +318,14 @@ mod tests {
     fn a_proxy_is_told_no_other_status_than_it_knows() {
         let (parts, _) = Request::new(Body::empty()).into_parts();
         for (plain, status) in [(false, 403), (true, 503)] {
-            let response = refusal(&parts, plain, &Error::Unavailable(String::new()));
+            let response = refusal((&parts).into(), plain, &Error::Unavailable(String::new()));
             assert_eq!(
                 (response.status().as_u16(), &response.headers()["x-claviger-reason"]),
                 (status, &HeaderValue::from_static("unavailable"))
             );
             assert_eq!(response.headers()["retry-after"], "1");
         }
-        let response = refusal(&parts, false, &Error::Unauthenticated(Refusal::Absent));
+        let response = refusal((&parts).into(), false, &Error::Unauthenticated(Refusal::Absent));
         assert_eq!(response.status(), 401);
         assert!(response.headers().contains_key("www-authenticate"));
     }

@@ -52,6 +52,8 @@ pub struct BuiltInLevel {
 pub struct Catalogue {
     permissions: Vec<Permission>,
     by_name: HashMap<String, usize>,
+    /// The right that a scope of a vendor stands for, by its text in lower case.
+    by_scope: HashMap<String, (usize, Verb)>,
     levels: Vec<BuiltInLevel>,
 }
 
@@ -108,7 +110,8 @@ struct LevelRow {
 impl Catalogue {
     /// Reads the built-in files and then `added`, an operator's own files as (name, text).
     pub fn load(added: &[(String, String)]) -> Result<Self, CatalogueError> {
-        let mut catalogue = Self { permissions: Vec::new(), by_name: HashMap::new(), levels: Vec::new() };
+        let mut catalogue =
+            Self { permissions: Vec::new(), by_name: HashMap::new(), by_scope: HashMap::new(), levels: Vec::new() };
         for (file, text) in FILES {
             catalogue.add(file, text)?;
         }
@@ -152,6 +155,7 @@ impl Catalogue {
                 if self.permissions.iter().any(|p| p.scopes.contains_key(&scope)) {
                     return Err(fail(format!("the scope {scope:?} is defined twice")));
                 }
+                self.by_scope.insert(scope.to_ascii_lowercase(), (index, verb));
                 scopes.insert(scope, verb);
             }
             if self.by_name.insert(row.name.clone(), index).is_some() {
@@ -190,6 +194,11 @@ impl Catalogue {
     /// The permission of that name.
     pub fn find(&self, name: &str) -> Option<&Permission> {
         self.by_name.get(name).and_then(|index| self.permissions.get(*index))
+    }
+
+    /// The right that a scope of a vendor stands for, as a place of a [`GrantSet`] and a verb; upper and lower case are one.
+    pub fn find_scope(&self, scope: &str) -> Option<(usize, Verb)> {
+        self.by_scope.get(&scope.to_ascii_lowercase()).copied()
     }
 
     /// The permission at a place of a [`GrantSet`].

@@ -38,12 +38,18 @@ pub enum Refusal {
     Expired,
     /// The secret is right, its tenant or a tenant above it is suspended.
     TenantSuspended,
+    /// The session token is none that this server would have signed.
+    TokenInvalid,
+    /// The session token was good, and its time is over.
+    TokenExpired,
+    /// The session token was good and has ended early: it was revoked, or what it was got with was.
+    TokenRevoked,
 }
 
 impl Refusal {
     /// Whether the caller has shown a right secret from a right address, and may therefore be told the reason.
     pub fn is_owner(self) -> bool {
-        matches!(self, Self::Disabled | Self::Expired | Self::TenantSuspended)
+        matches!(self, Self::Disabled | Self::Expired | Self::TenantSuspended | Self::TokenExpired | Self::TokenRevoked)
     }
 
     /// The stable code, as in problem documents and audit entries.
@@ -57,6 +63,9 @@ impl Refusal {
             Self::Disabled => "application_disabled",
             Self::Expired => "credential_expired",
             Self::TenantSuspended => "tenant_suspended",
+            Self::TokenInvalid => "token_invalid",
+            Self::TokenExpired => "token_expired",
+            Self::TokenRevoked => "token_revoked",
         }
     }
 }

@@ -196,6 +196,19 @@ impl GrantSet {
         self.0.get(index).is_some_and(|byte| byte & verb.bit() != 0)
     }
 
+    /// The set with `verb` on the permission at `index` added, if the catalogue it was compiled for has that.
+    pub fn add(&mut self, index: usize, verb: Verb) {
+        if let Some(byte) = self.0.get_mut(index) {
+            *byte |= verb.bit();
+        }
+    }
+
+    /// What both sets hold.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(one, two)| one & two).collect())
+    }
+
     /// The verbs of each permission, in the order of the catalogue.
     pub fn verbs(&self) -> impl Iterator<Item = Verbs> {
         self.0.iter().map(|byte| Verbs(*byte))

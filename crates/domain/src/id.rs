@@ -71,6 +71,10 @@ id!(
     AccessLevelId
 );
 id!(
+    /// A session token: what it calls itself in `jti`.
+    TokenId
+);
+id!(
     /// A background job whose result can be fetched.
     JobId
 );

@@ -68,15 +68,21 @@ impl App {
                 _ = flush.tick() => {
                     self.look_at_store().await;
                     self.log("writing usage", self.flush_usage().await);
+                    self.log("writing accesses", self.flush_accesses().await);
                     self.log("writing denials", self.flush_denials().await);
+                    self.log("making the next signing key", self.tend_signing_keys().await);
                 }
                 () = self.state.denials.arrived.notified() => self.log("writing denials", self.flush_denials().await),
                 _ = sign.tick() => self.log("signing the heads of the audit record", self.sign_heads().await),
-                _ = sweep.tick() => self.log("sweeping", self.sweep().await),
+                _ = sweep.tick() => {
+                    self.log("sweeping", self.sweep().await);
+                    self.log("sweeping tokens", self.sweep_tokens().await);
+                }
                 _ = stopping.changed() => break,
             }
         }
         self.log("writing usage", self.flush_usage().await);
+        self.log("writing accesses", self.flush_accesses().await);
         let left = self.state.denials.take_all();
         self.log("writing denials", self.write_tallies(left).await);
         self.log("signing the heads of the audit record", self.sign_heads().await);

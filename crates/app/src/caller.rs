@@ -2,6 +2,7 @@
 
 use crate::live::denials::Denial;
 use crate::live::record::Record;
+use crate::live::sessions::Session;
 use crate::live::tree::TenantNode;
 use crate::state::State;
 use claviger_domain::address::Origin;
@@ -21,6 +22,8 @@ pub struct Caller {
     pub(crate) record: Arc<Record>,
     /// The secret it was verified by.
     pub(crate) secret: SecretId,
+    /// The session token that it presented; none where it presented the secret itself.
+    pub(crate) session: Option<Arc<Session>>,
     pub(crate) state: Arc<State>,
     pub(crate) origin: Origin,
     pub(crate) quota: Option<(RateLimit, Quota)>,
@@ -64,7 +67,26 @@ impl Caller {
 
     /// Everything it may do, as it is now.
     pub fn grants(&self) -> GrantSet {
-        self.record.policy.held.set()
+        let held = self.record.policy.held.set();
+        match self.limit() {
+            None => held,
+            Some(limit) => held.and(limit),
+        }
+    }
+
+    /// The session token that it presented; none where it presented the secret itself.
+    pub fn session(&self) -> Option<&Arc<Session>> {
+        self.session.as_ref()
+    }
+
+    /// What its token is narrowed to, if it is.
+    fn limit(&self) -> Option<&GrantSet> {
+        self.session.as_ref().and_then(|session| session.limit.as_ref())
+    }
+
+    /// Whether both its application and its token have the right.
+    pub(crate) fn has(&self, index: usize, verb: Verb) -> bool {
+        self.record.policy.held.has(index, verb) && self.limit().is_none_or(|limit| limit.has(index, verb))
     }
 
     /// Names the request for the audit entries of the verbs that this caller will call.
@@ -79,7 +101,7 @@ impl Caller {
         let now = self.state.clock.now();
         let found = self.state.catalogue.find(permission);
         let index = found.map(|permission| permission.index);
-        if let Some(index) = index.filter(|index| self.record.policy.held.has(*index, verb)) {
+        if let Some(index) = index.filter(|index| self.has(*index, verb)) {
             let right = u32::try_from(index).ok().map(|index| (index, verb));
             self.state.meter.count(self.record.cell(), right, Outcome::Allowed, now);
             return Ok(());
@@ -94,7 +116,7 @@ impl Caller {
     /// Whether it holds a right; counts nothing.
     pub(crate) fn holds(&self, permission: &str, verb: Verb) -> bool {
         let found = self.state.catalogue.find(permission);
-        found.is_some_and(|permission| self.record.policy.held.has(permission.index, verb))
+        found.is_some_and(|permission| self.has(permission.index, verb))
     }
 
     /// Counts a call that needs no right.
@@ -117,6 +139,13 @@ impl Caller {
             self.deny("tenant_out_of_reach".into());
             Error::NotFound("tenant")
         })
+    }
+
+    /// Whether a tenant is within reach; counts nothing.
+    pub(crate) fn has_in_reach(&self, tenant: TenantId) -> bool {
+        let own = self.tenant();
+        let beneath = || self.state.tree.find(tenant).is_some_and(|node| node.is_within(own.id));
+        own.id == tenant || (self.record.policy.reach == Reach::Beneath && beneath())
     }
 
     /// Refuses `wanted` where it holds more than the caller does.

@@ -4,6 +4,7 @@
 //! does its work as one transaction with one audit entry ([`unit`]). No file here names a vendor's dialect.
 
 pub mod access_levels;
+pub mod access_record;
 pub mod applications;
 pub mod audit;
 pub mod background;
@@ -18,10 +19,13 @@ mod renewal;
 pub mod rotation;
 pub mod seal;
 pub mod secrets;
+pub mod sessions;
 pub mod setup;
+pub mod signing_keys;
 pub mod simulations;
 mod state;
 pub mod tenants;
+pub mod tokens;
 pub mod unit;
 pub mod usage;
 pub mod verify;
@@ -32,6 +36,7 @@ use crate::live::denials::Denials;
 use crate::live::keyring::Keyring;
 use crate::live::levels::Levels;
 use crate::live::meter::Meter;
+use crate::live::tokens::Tokens;
 use crate::live::tree::Tree;
 use crate::random::Random;
 use crate::seal::RootKey;
@@ -87,6 +92,7 @@ impl App {
             keyring: Keyring::default(),
             meter: Meter::default(),
             denials: Denials::default(),
+            tokens: Tokens::default(),
             operator: OnceLock::new(),
             unwritten: parking_lot::Mutex::default(),
             logged: metering::Logged::default(),

@@ -3,11 +3,12 @@
 use crate::App;
 use crate::live::record::{Held, Policy, Record};
 use crate::state::{Followed, State};
-use crate::unit::{Effect, Needs, Unit};
+use crate::unit::{Effect, NO_RIGHT, Needs, Unit};
 use crate::verify;
 use claviger_domain::application::Rights;
 use claviger_domain::grants::{GrantSet, Grants, Right};
 use claviger_domain::network::Networks;
+use claviger_domain::token::{LEEWAY, LIFETIME_MAX};
 use claviger_domain::{Error, Refusal, Result};
 use claviger_store::credentials::Credential;
 use std::sync::Arc;
@@ -59,6 +60,7 @@ impl App {
                 // Whoever reads something back just now may have read it before the other server changed it.
                 let _lock = self.refreshing.lock().await;
                 self.load_tree().await?;
+                self.load_tokens().await?;
                 state.keyring.forget_all(&state.levels).await;
                 let app = Arc::downgrade(self);
                 tokio::spawn(async move {
@@ -90,6 +92,9 @@ impl App {
                     None => state.levels.remove(id),
                 }
             }
+            Effect::TokenRules(tenant) => self.refresh_token_rules(tenant).await?,
+            Effect::RevokedToken(tenant, token) => self.refresh_revoked_token(tenant, token).await?,
+            Effect::SigningKeys => self.refresh_signing_keys().await?,
         }
         Ok(())
     }
@@ -99,6 +104,12 @@ impl App {
             Effect::Tenant(id) => self.state.tree.doubt(id),
             Effect::Application(_, id) => self.state.keyring.remove(id),
             Effect::Level(_, id) => self.state.levels.put(id, &Grants::new()),
+            Effect::TokenRules(id) => self.state.tokens.rules.cut_off(id, self.state.clock.now()),
+            Effect::RevokedToken(_, token) => {
+                let longest = self.state.clock.now().plus_seconds(LIFETIME_MAX + LEEWAY);
+                self.state.tokens.rules.revoke(token, longest);
+            }
+            Effect::SigningKeys => self.state.tokens.keys.doubt(),
         }
     }
 }
@@ -117,6 +128,10 @@ impl Unit {
                 Some(secret) => verify::check(record, secret, self.caller.origin(), self.now),
             },
         };
+        let checked = match checked {
+            Ok(()) => self.check_session().await?,
+            refused => refused,
+        };
         if let Err(refusal) = checked {
             let record = Arc::clone(&self.caller.record);
             self.app.deny_known(&record, refusal.code().into(), self.caller.origin(), self.now);
@@ -127,7 +142,7 @@ impl Unit {
         }
         self.caller.reach(needs.tenant)?;
         let (permission, verb) = needs.right;
-        if self.caller.holds(permission, verb) {
+        if needs.right == NO_RIGHT || self.caller.holds(permission, verb) {
             return Ok(());
         }
         let missing = Right::new(permission, verb);

@@ -5,6 +5,7 @@ use crate::live::denials::Denials;
 use crate::live::keyring::{Keyring, Surroundings};
 use crate::live::levels::Levels;
 use crate::live::meter::Meter;
+use crate::live::tokens::Tokens;
 use crate::live::tree::Tree;
 use crate::metering::Logged;
 use crate::random::Random;
@@ -29,6 +30,7 @@ pub struct State {
     pub(crate) keyring: Keyring,
     pub(crate) meter: Meter,
     pub(crate) denials: Denials,
+    pub(crate) tokens: Tokens,
     pub(crate) operator: OnceLock<TenantId>,
     /// Whether every call is refused, because memory may be out of date.
     pub(crate) refusing: AtomicBool,

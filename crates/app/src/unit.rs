@@ -7,7 +7,7 @@ use crate::App;
 use crate::caller::Caller;
 use claviger_domain::audit::{NewEntry, Target};
 use claviger_domain::grants::Verb;
-use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId};
+use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId, TokenId};
 use claviger_domain::idempotency::Once;
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
@@ -54,7 +54,16 @@ pub enum Effect {
     Application(TenantId, ApplicationId),
     /// The grants of the access level were changed.
     Level(TenantId, AccessLevelId),
+    /// Something was said of the tokens of the tenant or its applications.
+    TokenRules(TenantId),
+    /// The session token was revoked.
+    RevokedToken(TenantId, TokenId),
+    /// A signing key was made, ended or revoked.
+    SigningKeys,
 }
+
+/// The right of verbs that every caller may call.
+pub(crate) const NO_RIGHT: (&str, Verb) = ("", Verb::Read);
 
 /// Where a verb acts, and with which right: asked for again when its turn has come.
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +140,9 @@ fn change(effect: &Effect) -> Change {
         Effect::Tenant(id) => (ChangeKind::Tenant, id.to_string()),
         Effect::Application(_, id) => (ChangeKind::Application, id.to_string()),
         Effect::Level(_, id) => (ChangeKind::AccessLevel, id.to_string()),
+        Effect::TokenRules(id) => (ChangeKind::TokenRules, id.to_string()),
+        Effect::RevokedToken(_, id) => (ChangeKind::RevokedToken, id.to_string()),
+        Effect::SigningKeys => (ChangeKind::SigningKeys, String::new()),
     };
     Change { kind, subject }
 }

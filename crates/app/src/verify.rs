@@ -7,7 +7,7 @@ use crate::live::meter::{Arrival, CountedRight};
 use crate::live::record::{LiveSecret, Record};
 use claviger_domain::address::Origin;
 use claviger_domain::catalogue::Permission;
-use claviger_domain::grants::{Right, Verb};
+use claviger_domain::grants::{GrantSet, Right, Verb};
 use claviger_domain::id::{ApplicationId, ClientId, SecretId, TenantId};
 use claviger_domain::rate::{Quota, RateLimit};
 use claviger_domain::secret::{self, SecretHash};
@@ -16,6 +16,21 @@ use claviger_domain::usage::Outcome;
 use claviger_domain::{Error, Refusal, Result};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+/// What somebody presents to be recognised.
+#[derive(Clone, Copy)]
+pub enum Proof<'a> {
+    /// A client id with its secret.
+    Secret(Presented<'a>),
+    /// A session token.
+    Token(&'a str),
+}
+
+impl<'a> From<Presented<'a>> for Proof<'a> {
+    fn from(presented: Presented<'a>) -> Self {
+        Self::Secret(presented)
+    }
+}
 
 /// A credential as it came over the wire: three spellings, one type.
 #[derive(Clone, Copy)]
@@ -76,17 +91,17 @@ impl From<Error> for NotAdmitted {
 
 /// When and from where a call comes, and what the client calls itself.
 #[derive(Clone, Copy)]
-struct Call<'a> {
-    origin: Origin,
-    user_agent: &'a str,
-    now: Timestamp,
+pub(crate) struct Call<'a> {
+    pub(crate) origin: Origin,
+    pub(crate) user_agent: &'a str,
+    pub(crate) now: Timestamp,
     /// For the rate limit, in nanoseconds.
-    monotonic: u64,
+    pub(crate) monotonic: u64,
 }
 
 /// How an application stands to what is wanted of it.
 #[derive(Clone, Copy)]
-enum Standing {
+pub(crate) enum Standing {
     Holds,
     Lacks,
     /// Of a tenant that is not let in, whatever it may do.
@@ -94,12 +109,15 @@ enum Standing {
 }
 
 impl Standing {
-    fn of(record: &Record, Wanted { permission, verb, audience }: Wanted<'_>) -> Self {
+    /// Whoever presents a token has both, the application's rights and the token's `limit`.
+    pub(crate) fn of(record: &Record, limit: Option<&GrantSet>, wanted: Wanted<'_>) -> Self {
+        let Wanted { permission, verb, audience } = wanted;
         let belongs = match audience {
             Audience::Any => true,
             Audience::Within(tenant) => record.tenant.is_within(tenant),
         };
-        match (belongs, record.policy.held.has(permission.index, verb)) {
+        let within = limit.is_none_or(|limit| limit.has(permission.index, verb));
+        match (belongs, within && record.policy.held.has(permission.index, verb)) {
             (false, _) => Self::Elsewhere,
             (true, true) => Self::Holds,
             (true, false) => Self::Lacks,
@@ -107,7 +125,7 @@ impl Standing {
     }
 
     /// What the meter counts: who does not belong here asked for no right.
-    fn counted(self, Wanted { permission, verb, .. }: Wanted<'_>) -> Option<(CountedRight, Outcome)> {
+    pub(crate) fn counted(self, Wanted { permission, verb, .. }: Wanted<'_>) -> Option<(CountedRight, Outcome)> {
         let right = u32::try_from(permission.index).ok().map(|index| (index, verb));
         match self {
             Self::Holds => Some((right, Outcome::Allowed)),
@@ -119,12 +137,21 @@ impl Standing {
 
 impl App {
     /// Verifies a credential. The order of the checks is fixed: secret, address, enabled, tenants, expiry, rate limit.
-    pub async fn authenticate(&self, presented: Presented<'_>, origin: Origin, user_agent: &str) -> Result<Caller> {
+    pub async fn authenticate<'a>(
+        &self,
+        proof: impl Into<Proof<'a>>,
+        origin: Origin,
+        user_agent: &str,
+    ) -> Result<Caller> {
+        let presented = match proof.into() {
+            Proof::Secret(presented) => presented,
+            Proof::Token(text) => return self.authenticate_token(text, self.call(origin, user_agent)).await,
+        };
         let call = self.call(origin, user_agent);
         let caller = |record: &Record, secret| {
             let quota = self.meter(record, secret, call, None)?;
             let (state, request) = (Arc::clone(&self.state), Arc::clone(&self.no_request));
-            Ok(Caller { record: record.share(), secret, state, origin, quota, request })
+            Ok(Caller { record: record.share(), secret, session: None, state, origin, quota, request })
         };
         let mut found = self.recognise(presented, call, caller)?;
         if found.is_none() {
@@ -137,26 +164,31 @@ impl App {
     /// Whether whoever presents a credential may do what is asked for, and belongs to the audience: what a protecting proxy
     /// wants to know, answered from memory in one go. None where the application is not in memory:
     /// [`App::authenticate`] and [`App::admit_caller`] say then.
-    pub fn admit(
+    pub fn admit<'a>(
         &self,
-        presented: Presented<'_>,
+        proof: impl Into<Proof<'a>>,
         origin: Origin,
         user_agent: &str,
         wanted: Wanted<'_>,
     ) -> Option<Result<Admission, NotAdmitted>> {
         let call = self.call(origin, user_agent);
-        let admitted = self.recognise(presented, call, |record, secret| {
-            let standing = Standing::of(record, wanted);
+        let go_on = |record: &Record, secret, limit: Option<&GrantSet>| {
+            let standing = Standing::of(record, limit, wanted);
             let quota = self.meter(record, secret, call, standing.counted(wanted))?;
             self.judge(standing, record, quota, call, wanted)
-        });
+        };
+        let admitted = match proof.into() {
+            Proof::Secret(presented) => self.recognise(presented, call, |record, secret| go_on(record, secret, None)),
+            Proof::Token(text) => self
+                .recognise_token(text, call, |record, session| go_on(record, session.secret, session.limit.as_ref())),
+        };
         match admitted {
             Ok(admitted) => admitted,
             Err(error) => Some(Err(error.into())),
         }
     }
 
-    fn call<'a>(&self, origin: Origin, user_agent: &'a str) -> Call<'a> {
+    pub(crate) fn call<'a>(&self, origin: Origin, user_agent: &'a str) -> Call<'a> {
         // The clocks are read before anything is looked up: reading one waits for every look-up under way.
         let clock = &self.state.clock;
         Call { origin, user_agent, now: clock.now(), monotonic: clock.monotonic() }
@@ -164,7 +196,8 @@ impl App {
 
     /// As [`App::admit`], for a caller that was verified before.
     pub fn admit_caller(&self, caller: &Caller, wanted: Wanted<'_>) -> Result<Admission, NotAdmitted> {
-        let standing = Standing::of(&caller.record, wanted);
+        let limit = caller.session.as_ref().and_then(|session| session.limit.as_ref());
+        let standing = Standing::of(&caller.record, limit, wanted);
         let call = self.call(caller.origin, "");
         if let Some((right, outcome)) = standing.counted(wanted) {
             self.state.meter.count(caller.record.cell(), right, outcome, call.now);
@@ -199,7 +232,7 @@ impl App {
     }
 
     /// Reads the application of a client id from the store, unless it is known not to exist.
-    async fn look_up(&self, client_id: &str) -> Result<()> {
+    pub(crate) async fn look_up(&self, client_id: &str) -> Result<()> {
         let monotonic = self.state.clock.monotonic();
         // Boxed, so that those who are in memory do not carry its room about.
         Box::pin(self.state.keyring.load(self.state.surroundings(), client_id, monotonic)).await
@@ -255,7 +288,7 @@ impl App {
     }
 
     /// Counts the call, and refuses it where it is over the rate limit.
-    fn meter(
+    pub(crate) fn meter(
         &self,
         record: &Record,
         secret: SecretId,
@@ -280,11 +313,14 @@ impl App {
 }
 
 pub(crate) fn check(record: &Record, secret: &LiveSecret, origin: Origin, now: Timestamp) -> Result<(), Refusal> {
-    if let Some(networks) = &record.policy.networks
-        && !origin.address().is_some_and(|address| networks.contains(address))
-    {
+    if !record.is_allowed_from(origin) {
         return Err(Refusal::AddressNotAllowed);
     }
+    check_state(record, secret, now)
+}
+
+/// The same wherever the call comes from.
+pub(crate) fn check_state(record: &Record, secret: &LiveSecret, now: Timestamp) -> Result<(), Refusal> {
     if !record.policy.enabled {
         return Err(Refusal::Disabled);
     }

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, awaits, reads a clock or draws randomness: time comes in as a [`time::Timestamp`], entropy as
 //! bytes. Whatever is decided about an application, a secret or a grant is decided here or in `app`, never in a face.
 
+pub mod access;
 pub mod access_level;
 pub mod address;
 pub mod application;

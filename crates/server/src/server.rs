@@ -12,6 +12,7 @@ use crate::tls::TlsReloader;
 use axum::Router;
 use claviger_api::kit::Api;
 use claviger_app::clock::Clock;
+use claviger_app::live::tokens::TokenSettings;
 use claviger_app::random::Random;
 use claviger_app::setup::FirstStart;
 use claviger_app::{App, Parts};
@@ -102,6 +103,9 @@ impl Server {
                 );
             }
         }
+        let rhythm = config.rhythm().map_err(failed)?;
+        let settings = TokenSettings { issuer: credentials.base_url.trim_end_matches('/').to_owned(), rhythm };
+        app.open_tokens(settings).await.map_err(failed)?;
         let (stop, stopping) = watch::channel(false);
         let background = tokio::spawn(Arc::clone(&app).run_background(stopping));
         let mut server = Self {

@@ -30,16 +30,26 @@ pub enum ChangeKind {
     Application,
     /// An access level.
     AccessLevel,
+    /// What is said of the tokens of a tenant or its applications; the subject is the tenant.
+    TokenRules,
+    /// A session token was revoked; the subject is its id.
+    RevokedToken,
+    /// The signing keys; the subject is one of them.
+    SigningKeys,
 }
 
 impl ChangeKind {
-    const ALL: [Self; 3] = [Self::Tenant, Self::Application, Self::AccessLevel];
+    const ALL: [Self; 6] =
+        [Self::Tenant, Self::Application, Self::AccessLevel, Self::TokenRules, Self::RevokedToken, Self::SigningKeys];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Tenant => "tenant",
             Self::Application => "application",
             Self::AccessLevel => "access_level",
+            Self::TokenRules => "token_rules",
+            Self::RevokedToken => "revoked_token",
+            Self::SigningKeys => "signing_keys",
         }
     }
 }

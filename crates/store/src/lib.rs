@@ -8,6 +8,7 @@
 //! what a unit read, and not only from what it wrote, commits the unit before answering.
 
 pub mod access_levels;
+pub mod access_record;
 pub mod applications;
 pub mod audit;
 pub mod changes;
@@ -21,11 +22,13 @@ pub mod journal;
 pub mod queue_cursors;
 mod schema;
 pub mod secrets;
+pub mod signing_keys;
 mod sql;
 pub mod system;
 pub mod tenants;
 #[cfg(feature = "test")]
 pub mod testing;
+pub mod tokens;
 pub mod usage;
 pub mod usage_log;
 

@@ -106,6 +106,8 @@ fn message(error: &Error, asked: &Asked<'_>) -> String {
     match error {
         Error::Unauthenticated(Refusal::Disabled) => "the API key is disabled".into(),
         Error::Unauthenticated(Refusal::Expired) => "the API key has expired".into(),
+        Error::Unauthenticated(Refusal::TokenExpired) => "the token has expired".into(),
+        Error::Unauthenticated(Refusal::TokenRevoked) => "the token has been revoked".into(),
         Error::Unauthenticated(Refusal::TenantSuspended) => "the organization is suspended".into(),
         Error::Unauthenticated(_) => {
             "the API key is missing or not valid; send X-Auth-Token: <secret key>/<API ID>".into()

@@ -5,7 +5,7 @@ use crate::kit::face::QuotaSlot;
 use crate::kit::{Api, Failure, Head, RequestId, origin};
 use axum::extract::FromRequestParts;
 use claviger_app::caller::{Caller, RequestLine};
-use claviger_app::verify::Presented;
+use claviger_app::verify::Proof;
 use claviger_domain::address::Origin;
 use claviger_domain::{Error, Result};
 use http::header::USER_AGENT;
@@ -18,7 +18,7 @@ pub struct Authenticated(pub Caller);
 
 /// A credential as a request presents it, and what the meter notes of the request.
 pub(crate) struct Presentation<'a> {
-    pub(crate) presented: Presented<'a>,
+    pub(crate) presented: Proof<'a>,
     pub(crate) origin: Origin,
     pub(crate) user_agent: &'a str,
 }

@@ -1,9 +1,10 @@
-//! Credentials as they stand in headers: `X-Auth-Token: SECRET/CLIENT_ID` and `Authorization: Basic`. Queries, cookies and
-//! bodies are never looked at, so a secret that stands there is as good as none.
+//! Credentials as they stand in headers: `X-Auth-Token: SECRET/CLIENT_ID`, `Authorization: Basic`, and session tokens as
+//! `Authorization: Bearer` or `access_token`. Queries, cookies and bodies are never looked at, so a secret that stands there
+//! is as good as none.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use claviger_app::verify::Presented;
+use claviger_app::verify::{Presented, Proof};
 use claviger_domain::Refusal;
 use http::header::{AUTHORIZATION, HeaderName};
 use http::{HeaderMap, HeaderValue};
@@ -23,14 +24,22 @@ pub(crate) enum Unreadable {
 }
 
 /// Reads the one credential that a request presents; `buffer` holds what Basic decodes to.
-pub(crate) fn read<'a>(headers: &'a HeaderMap, buffer: &'a mut Vec<u8>) -> Result<Presented<'a>, Unreadable> {
+pub(crate) fn read<'a>(headers: &'a HeaderMap, buffer: &'a mut Vec<u8>) -> Result<Proof<'a>, Unreadable> {
     let token = only(headers, &X_AUTH_TOKEN)?;
     let authorization = only(headers, &AUTHORIZATION)?;
     let found = match (token, authorization) {
         (None, None) => return Err(Unreadable::Refused(Refusal::Absent)),
         (Some(_), Some(_)) => return Err(Unreadable::Ambiguous),
-        (Some(token), None) => text(token).and_then(auth_token),
-        (None, Some(authorization)) => text(authorization).and_then(|text| basic(text, buffer)),
+        (Some(token), None) => text(token).and_then(auth_token).map(Proof::Secret),
+        (None, Some(authorization)) => text(authorization).and_then(|text| {
+            let (scheme, rest) = text.split_once(' ')?;
+            let rest = rest.trim_matches(' ');
+            if scheme.eq_ignore_ascii_case("basic") {
+                basic(rest, buffer).map(Proof::Secret)
+            } else {
+                token_of(scheme, rest)
+            }
+        }),
     };
     found.ok_or(Unreadable::Refused(Refusal::Malformed))
 }
@@ -55,13 +64,14 @@ fn auth_token(text: &str) -> Option<Presented<'_>> {
     text.split_once('/').map(|(secret, client_id)| Presented { client_id, secret })
 }
 
-/// `Basic base64(CLIENT_ID:SECRET)` (RFC 7617).
-fn basic<'a>(text: &str, buffer: &'a mut Vec<u8>) -> Option<Presented<'a>> {
-    let (scheme, encoded) = text.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let encoded = encoded.trim_matches(' ');
+/// `Bearer TOKEN` (RFC 6750), or as some clients spell the scheme.
+fn token_of<'a>(scheme: &str, token: &'a str) -> Option<Proof<'a>> {
+    let known = ["bearer", "access_token"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    (known && !token.is_empty() && !token.contains(' ')).then_some(Proof::Token(token))
+}
+
+/// What stands after `Basic`: base64 of `CLIENT_ID:SECRET` (RFC 7617).
+fn basic<'a>(encoded: &str, buffer: &'a mut Vec<u8>) -> Option<Presented<'a>> {
     if base64::decoded_len_estimate(encoded.len()) > DECODED_MAX {
         return None;
     }
@@ -86,7 +96,10 @@ mod tests {
     fn parsed(pairs: &[(&'static str, &str)]) -> Result<(String, String), Unreadable> {
         let mut buffer = Vec::new();
         let headers = headers(pairs);
-        read(&headers, &mut buffer).map(|found| (found.client_id.to_owned(), found.secret.to_owned()))
+        read(&headers, &mut buffer).map(|found| match found {
+            Proof::Secret(found) => (found.client_id.to_owned(), found.secret.to_owned()),
+            Proof::Token(token) => ("token".to_owned(), token.to_owned()),
+        })
     }
 
     #[test]
@@ -100,6 +113,15 @@ mod tests {
         assert_eq!(parsed(&[("x-auth-token", "secret/a/b")]), Ok(("a/b".to_owned(), "secret".to_owned())));
         let value = format!("Basic {}", STANDARD.encode("id:se:cret"));
         assert_eq!(parsed(&[("authorization", &value)]), Ok(("id".to_owned(), "se:cret".to_owned())));
+    }
+
+    #[test]
+    fn tokens_are_taken_under_their_schemes() {
+        let expected = Ok(("token".to_owned(), "a.b.c".to_owned()));
+        for value in ["Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c  ", "access_token a.b.c", "Access_Token   a.b.c "] {
+            assert_eq!(parsed(&[("authorization", value)]), expected, "{value}");
+        }
+        assert_eq!(parsed(&[("cookie", "access_token=a.b.c")]), Err(Unreadable::Refused(Refusal::Absent)));
     }
 
     #[test]
@@ -119,7 +141,20 @@ mod tests {
         let malformed = Err(Unreadable::Refused(Refusal::Malformed));
         assert_eq!(parsed(&[("x-auth-token", "secret")]), malformed);
         assert_eq!(parsed(&[("x-auth-token", "sécret/id")]), malformed);
-        for bad in ["Bearer abc", "Basic", "Basic ", "Basic !!!!", "Basic aWQ=", "Basicaaaa", "basic \u{fc}"] {
+        for bad in [
+            "Bearer",
+            "Bearer ",
+            "Bearer a b",
+            "Bearer  ",
+            "Token abc",
+            "Bearer\tabc",
+            "Basic",
+            "Basic ",
+            "Basic !!!!",
+            "Basic aWQ=",
+            "Basicaaaa",
+            "basic \u{fc}",
+        ] {
             assert_eq!(parsed(&[("authorization", bad)]), malformed, "{bad}");
         }
         let long = format!("Basic {}", STANDARD.encode(format!("{}:x", "i".repeat(DECODED_MAX))));

@@ -130,7 +130,7 @@ fn detail(error: &Error) -> String {
     match error {
         Error::Unauthenticated(refusal) if refusal.is_owner() => problems::title_of(refusal.code()).to_owned(),
         Error::Unauthenticated(_) => {
-            "no acceptable credential was presented; send X-Auth-Token: SECRET/CLIENT_ID or Authorization: Basic".into()
+            "no acceptable credential was presented; send X-Auth-Token: SECRET/CLIENT_ID, Authorization: Basic, or Authorization: Bearer with a session token".into()
         }
         // What these two say is for the server's log.
         Error::Unavailable(_) => "the server cannot answer this at the moment; send the same request again soon".into(),

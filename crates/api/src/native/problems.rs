@@ -30,6 +30,7 @@ const ENTRIES: &[Entry] = &[
     Entry("if_match_malformed", "If-Match cannot be read", "Send one entity tag exactly as ETag gave it, such as \"3\", or *."),
     Entry("internal", "Internal error", "The server failed. Nothing was changed unless a later read shows otherwise. Report request_id; it finds the reason in the server's log."),
     Entry("invalid", "Invalid members", "errors names each member, parameter or header that cannot be accepted, says why, and what would be."),
+    Entry("invalid_scope", "The scope cannot be granted", "Ask for rights that the application holds, such as org.audits:READ, with blanks between; or leave scope out for all of them."),
     Entry("jobs_under_way", "Too many jobs are under way", "Wait for one of the tenant's jobs to end, then start the next."),
     Entry("malformed_json", "The body is not acceptable JSON", "Send UTF-8 JSON with at most 32 levels in which no object names a member twice. detail names line and column."),
     Entry("media_type_unsupported", "The media type is not supported", "Send the body as application/json; a PATCH may also be application/merge-patch+json."),
@@ -44,11 +45,14 @@ const ENTRIES: &[Entry] = &[
     Entry("rate_limited", "The rate limit is used up", "Wait for Retry-After seconds. Calling earlier does not lengthen the wait."),
     Entry("root_key_mismatch", "The root key does not fit the store", "Start the server with the root key that the store was set up with."),
     Entry("secret_in_use", "The secret is in use", "Somebody has called with it within 24 hours; detail says who. Move that client to the other secret, or repeat with force=true."),
+    Entry("signing_key_waiting", "The next signing key is published already", "It takes over by itself; detail says when. Revoke the key that signs if that is too late."),
     Entry("store_in_use", "The store is in use", "Another process has opened the store. Stop it first."),
     Entry("tenant_name_taken", "The name is taken", "Another tenant beneath the same parent has this name. Names are compared without regard to case, width and surrounding blanks."),
     Entry("tenant_suspended", "The tenant is suspended", "The credential is right, but its tenant or one above it is suspended. Whoever administers it from above can lift that."),
+    Entry("token_expired", "The session token has expired", "Get a new one with the application's credential."),
+    Entry("token_revoked", "The session token has ended", "It was revoked, or the secret that it was got with was. Get a new one with the application's credential."),
     Entry("two_secrets_live", "Two secrets are live", "An application has two live secrets at most. Revoke the older one, or wait until its overlap is over."),
-    Entry("unauthenticated", "No acceptable credential", "Send X-Auth-Token: SECRET/CLIENT_ID, or Authorization: Basic with client id and secret. Why a credential was refused stands in the audit record of its tenant."),
+    Entry("unauthenticated", "No acceptable credential", "Send X-Auth-Token: SECRET/CLIENT_ID, Authorization: Basic with client id and secret, or Authorization: Bearer with a session token. Why a credential was refused stands in the audit record of its tenant."),
     Entry("unavailable", "Not available at the moment", "Send the same request again after Retry-After seconds."),
     Entry("url_too_long", "The URL is too long", "Send a shorter one."),
     Entry("verify_malformed", "The question cannot be answered", "GET /v1/verify takes permission=NAME:VERB and tenant=ID or any, and may take status=plain. detail names what is wrong; it is the proxy's configuration that has to change."),
@@ -130,7 +134,13 @@ mod tests {
     fn every_code_has_a_page() {
         let mut codes = used();
         assert!(codes.len() > 15 && codes.contains("own_application"), "{codes:?}");
-        for refusal in [Refusal::Disabled, Refusal::Expired, Refusal::TenantSuspended] {
+        for refusal in [
+            Refusal::Disabled,
+            Refusal::Expired,
+            Refusal::TenantSuspended,
+            Refusal::TokenExpired,
+            Refusal::TokenRevoked,
+        ] {
             codes.insert(refusal.code().to_owned());
         }
         let missing: Vec<_> = codes.iter().filter(|code| find(code).is_none()).collect();

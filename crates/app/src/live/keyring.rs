@@ -95,6 +95,12 @@ impl Keyring {
         records.get(&ClientId::key(client_id)).filter(|record| record.answers_to(client_id)).map(look)
     }
 
+    /// Looks at the record of an application whose client id has this key, if it is loaded.
+    pub fn with_key<T>(&self, key: u128, id: ApplicationId, look: impl FnOnce(&Record) -> T) -> Option<T> {
+        let records = self.records.pin();
+        records.get(&key).filter(|record| record.id == id).map(look)
+    }
+
     /// Whether a client id that is not loaded is known not to exist: because everything is loaded, or because it was
     /// looked up just now.
     pub fn is_unknown(&self, client_id: &str, monotonic: u64) -> bool {

@@ -3,6 +3,7 @@
 use crate::live::levels::LevelCell;
 use crate::live::meter::Cell;
 use crate::live::tree::TenantNode;
+use claviger_domain::address::Origin;
 use claviger_domain::application::Reach;
 use claviger_domain::grants::{GrantSet, Verb};
 use claviger_domain::id::{ApplicationId, ClientId, SecretId};
@@ -146,6 +147,12 @@ impl Record {
     /// Whether `presented`, whose key is this record's, is its client id: the look-up goes by 128 bits, this by the text.
     pub fn answers_to(&self, presented: &str) -> bool {
         self.foreign().is_none_or(|client_id| client_id.as_str() == presented)
+    }
+
+    /// Whether its networks allow calls from there.
+    pub fn is_allowed_from(&self, origin: Origin) -> bool {
+        let networks = self.policy.networks.as_ref();
+        networks.is_none_or(|networks| origin.address().is_some_and(|address| networks.contains(address)))
     }
 
     /// The live secret with that hash. Both are compared in any case.

@@ -3,6 +3,7 @@
 use claviger_app::applications::CreatedApplication;
 use claviger_app::caller::Caller;
 use claviger_app::clock::Clock;
+use claviger_app::live::tokens::TokenSettings;
 use claviger_app::random::Random;
 use claviger_app::seal::RootKey;
 use claviger_app::unit::Posted;
@@ -14,6 +15,7 @@ use claviger_domain::catalogue::Catalogue;
 use claviger_domain::grants::{Grants, parse_grants};
 use claviger_domain::id::TenantId;
 use claviger_domain::name::Name;
+use claviger_domain::signing::Rhythm;
 use claviger_domain::tenant::{Kind, NewTenant, Tenant};
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
@@ -54,6 +56,10 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
+pub(crate) fn token_settings() -> TokenSettings {
+    TokenSettings { issuer: "https://claviger.example".into(), rhythm: Rhythm::default() }
+}
+
 pub(crate) async fn open(store: Store, key: u8) -> Result<Arc<App>> {
     let root_key = RootKey::new([key; 32]);
     let (clock, random) = (Clock::fixed(START), Random::seeded(u64::from(key)));
@@ -66,6 +72,7 @@ impl Fixture {
         let app = open(store, 7).await.unwrap();
         let first = app.set_up().await.unwrap().unwrap();
         app.load_tree().await.unwrap();
+        app.open_tokens(token_settings()).await.unwrap();
         app.load_keyring().await.unwrap();
         let secret = first.secret.text.reveal();
         let operator = verify(&app, first.client_id.as_str(), &secret).await.unwrap();

@@ -78,6 +78,8 @@ keys! {
     "logs.format" => logs.format;
     "logs.level" => logs.level;
     "logs.access" => logs.access;
+    "tokens.signing_days" => tokens.signing_days;
+    "tokens.publish_lead" => tokens.publish_lead;
 }
 
 /// The known name closest to an unknown one, if one is close.

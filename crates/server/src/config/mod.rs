@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use claviger_domain::signing::{Rhythm, parse_rhythm};
 use ipnet::IpNet;
 use toml::{Table, Value};
 
@@ -45,6 +46,7 @@ pub struct Config {
     pub limits: Sizes,
     pub timers: Pauses,
     pub logs: Logs,
+    pub tokens: TokenKeys,
     pub ignored: Vec<String>,
 }
 
@@ -82,6 +84,14 @@ pub struct Logs {
     pub format: LogFormat,
     pub level: String,
     pub access: bool,
+}
+
+/// The section `[tokens]`.
+#[allow(missing_docs, reason = "documented where the operator reads it")]
+#[derive(Clone, Debug, Default)]
+pub struct TokenKeys {
+    pub signing_days: u32,
+    pub publish_lead: Duration,
 }
 
 /// What the command line says; it wins over everything else.
@@ -232,6 +242,7 @@ impl Config {
             limits: Sizes::default(),
             timers: Pauses::default(),
             logs: Logs::default(),
+            tokens: TokenKeys::default(),
             ignored: Vec::new(),
         }
     }
@@ -296,7 +307,22 @@ impl Config {
         }
     }
 
+    /// How signing keys follow each other.
+    ///
+    /// # Errors
+    /// When a key of the section is out of its bounds.
+    pub fn rhythm(&self) -> claviger_domain::Result<Rhythm> {
+        let lead = i64::try_from(self.tokens.publish_lead.as_secs()).unwrap_or(i64::MAX);
+        parse_rhythm(self.tokens.signing_days.into(), lead)
+    }
+
     fn cross_check(&self, problems: &mut Vec<String>) {
+        if let Err(claviger_domain::Error::Invalid(fields)) = self.rhythm() {
+            let told = |field: &claviger_domain::FieldError| {
+                format!("{}: {} is not allowed: {}", field.pointer, field.message, field.fix)
+            };
+            problems.extend(fields.iter().map(told));
+        }
         if self.tls_certificate.is_some() != self.tls_key.is_some() {
             problems.push("tls_certificate and tls_key: expected both or neither".to_owned());
         }

@@ -1,0 +1,44 @@
+//! All that memory knows of session tokens.
+
+use crate::live::accesses::Accesses;
+use crate::live::sessions::Sessions;
+use crate::live::signing::SigningKeys;
+use crate::live::token_rules::TokenRules;
+use claviger_domain::signing::Rhythm;
+use claviger_domain::{Error, Result};
+use std::sync::OnceLock;
+
+/// How tokens are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenSettings {
+    /// Who signs them and for whom: the server's public URL, without a slash at its end.
+    pub issuer: String,
+    /// How signing keys follow each other.
+    pub rhythm: Rhythm,
+}
+
+/// What memory knows of session tokens.
+#[derive(Debug, Default)]
+pub struct Tokens {
+    settings: OnceLock<TokenSettings>,
+    /// The keys that sign them.
+    pub keys: SigningKeys,
+    /// Those that were verified.
+    pub sessions: Sessions,
+    /// What keeps them out before their time.
+    pub rules: TokenRules,
+    /// Entries of the access record that wait.
+    pub accesses: Accesses,
+}
+
+impl Tokens {
+    /// Says how tokens are made; once.
+    pub fn set(&self, settings: TokenSettings) -> Result<()> {
+        self.settings.set(settings).map_err(|_| Error::Internal("the settings of tokens are said twice".into()))
+    }
+
+    /// How tokens are made, once that was said.
+    pub fn settings(&self) -> Result<&TokenSettings> {
+        self.settings.get().ok_or_else(|| Error::Unavailable("session tokens are not ready yet".into()))
+    }
+}

@@ -1,0 +1,329 @@
+//! Session tokens on the hot path: made for whoever has proved a secret, and recognised. Memory only.
+//!
+//! A token says who it is for and how far it reaches; whether that still holds is asked of the live record, each time. So it
+//! never outlives what it was got with.
+
+use crate::App;
+use crate::caller::Caller;
+use crate::live::record::Record;
+use crate::live::sessions::{Session, TokenHash};
+use crate::state::State;
+use crate::unit::Unit;
+use crate::verify::{Call, check};
+use claviger_domain::access::{Access, clean};
+use claviger_domain::grants::{GrantSet, Verb};
+use claviger_domain::id::{ClientId, TokenId};
+use claviger_domain::scope::{self, Scope};
+use claviger_domain::time::Timestamp;
+use claviger_domain::token::{Claims, lifetime};
+use claviger_domain::{Error, Refusal, Result, jws};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What somebody wants of a token.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// By which door, as the access record names it.
+    pub door: &'static str,
+    /// How far it is to reach; none for everything that the application may do.
+    pub scope: Option<&'a str>,
+    /// How long it is to live at most, in seconds.
+    pub lifetime: Option<i64>,
+    /// How long the door's tokens live where no tenant has said anything, in seconds.
+    pub usual: i64,
+    /// What the client calls itself.
+    pub user_agent: &'a str,
+    /// What it says of where it runs.
+    pub source: &'a str,
+}
+
+/// A token that was just made.
+#[derive(Debug)]
+pub struct Issued {
+    /// Its text.
+    pub text: String,
+    /// Its id.
+    pub id: TokenId,
+    /// How far it reaches, as a scope.
+    pub scope: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Seconds until then.
+    pub expires_in: i64,
+}
+
+/// What a token is, for whoever may know.
+#[derive(Clone, Debug)]
+pub struct Inspected {
+    /// The token.
+    pub session: Arc<Session>,
+    /// What it allows now, as a scope.
+    pub scope: String,
+    /// Who signed it.
+    pub issuer: String,
+}
+
+impl App {
+    /// Makes a session token for a caller that has proved its secret. Waits for nothing.
+    pub fn issue_token(&self, caller: &Caller, wish: &Wish<'_>) -> Result<Issued> {
+        let tokens = &self.state.tokens;
+        let settings = tokens.settings()?;
+        if caller.session.is_some() {
+            let detail = "a session token gets no other one; present the application's credential".into();
+            return Err(Error::Forbidden { missing: None, detail });
+        }
+        let unavailable = || Error::Unavailable("no signing key is to be had".into());
+        let now = self.state.clock.now();
+        let key = tokens.keys.signer(now).filter(|_| !tokens.keys.are_doubted()).ok_or_else(unavailable)?;
+        let record = caller.record();
+        let catalogue = &self.state.catalogue;
+        let narrowed = wish.scope.map(|asked| scope::grant(asked, &caller.grants(), catalogue)).transpose()?;
+        // After every cut-off, or the token would be born dead.
+        let at = tokens
+            .rules
+            .cut_off_of(record)
+            .map_or(now, |cut_off| now.max(Timestamp::from_micros(cut_off.micros().saturating_add(1))));
+        let life = lifetime(wish.usual, tokens.rules.lifetimes(&record.tenant).into_iter(), wish.lifetime);
+        let exp = (at.seconds() + life).min(key.times().retires_at.seconds());
+        let id = TokenId::new(at, self.state.random.bytes()?);
+        let client_id = record.client_id().to_string();
+        let claims = Claims {
+            iss: settings.issuer.clone(),
+            sub: client_id.clone(),
+            aud: settings.issuer.clone(),
+            client_id,
+            tid: record.tenant.id,
+            app: record.id,
+            sid: caller.secret,
+            jti: id,
+            iat: at.seconds(),
+            iat_us: at.micros(),
+            exp,
+            scope: narrowed.as_ref().map(|scope| scope.text.clone()),
+        };
+        let mut text = String::with_capacity(1_024);
+        text.push_str(key.header());
+        text.push('.');
+        claims.encode_into(&mut text);
+        key.sign(&mut text);
+        if text.len() > jws::TEXT_MAX {
+            let detail =
+                format!("the token would have more than {} bytes; ask for less, or leave scope out", jws::TEXT_MAX);
+            return Err(Error::Malformed { code: "invalid_scope", detail });
+        }
+        caller.count();
+        let expires_at = claims.expires_at();
+        tokens.accesses.add(Access {
+            tenant_id: record.tenant.id,
+            at: now,
+            token_id: id,
+            application_id: record.id,
+            door: wish.door.into(),
+            address: caller.origin().address(),
+            user_agent: clean(wish.user_agent),
+            source: clean(wish.source),
+            expires_at,
+        });
+        let scope = match narrowed {
+            Some(Scope { text, .. }) => text,
+            None => scope::spell(&caller.grants(), catalogue),
+        };
+        Ok(Issued { text, id, scope, expires_at, expires_in: exp - now.seconds() })
+    }
+
+    /// Verifies a session token, as [`App::authenticate`] does a secret.
+    pub(crate) async fn authenticate_token(&self, text: &str, call: Call<'_>) -> Result<Caller> {
+        let caller = |record: &Record, session: &Arc<Session>| {
+            let quota = self.meter(record, session.secret, call, None)?;
+            let (state, request) = (Arc::clone(&self.state), Arc::clone(&self.no_request));
+            let (secret, session) = (session.secret, Some(Arc::clone(session)));
+            Ok(Caller { record: record.share(), secret, session, state, origin: call.origin, quota, request })
+        };
+        let mut found = self.recognise_token(text, call, caller)?;
+        if found.is_none() {
+            Box::pin(self.look_up_token(text, call)).await?;
+            found = self.recognise_token(text, call, caller)?;
+        }
+        found.ok_or_else(|| self.stranger(Refusal::UnknownClient, call.origin))?
+    }
+
+    /// Makes memory know what a token needs: its key, if another server may have made it, and its application.
+    async fn look_up_token(&self, text: &str, call: Call<'_>) -> Result<()> {
+        let keys = &self.state.tokens.keys;
+        let known = jws::split(text).is_some_and(|parts| keys.find(parts.header, call.now).is_some());
+        if !known && keys.may_ask(call.monotonic) {
+            self.refresh_signing_keys().await?;
+        }
+        match self.read_token(text, call.now)? {
+            Some(session) => self.look_up(session.client_id.as_str()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Goes on with whoever presents this token, if it may call from there now; none if something has to be looked up.
+    pub(crate) fn recognise_token<T>(
+        &self,
+        text: &str,
+        call: Call<'_>,
+        go_on: impl FnOnce(&Record, &Arc<Session>) -> T,
+    ) -> Result<Option<T>> {
+        let state = &self.state;
+        if state.refusing.load(Ordering::Acquire) {
+            return Err(Error::Unavailable("the server cannot confirm what it knows; try again soon".into()));
+        }
+        let Some(session) = self.read_token(text, call.now)? else {
+            let invalid = || self.stranger(Refusal::TokenInvalid, call.origin);
+            let asks = jws::split(text).is_some() && state.tokens.keys.may_be_asked(call.monotonic);
+            return if asks { Ok(None) } else { Err(invalid()) };
+        };
+        let found = state.keyring.with_key(session.place, session.application, |record| {
+            state.check_session(record, &session, call).map(|()| go_on(record, &session)).map_err(|refusal| {
+                self.deny_known(record, refusal.code().into(), call.origin, call.now);
+                Error::Unauthenticated(refusal)
+            })
+        });
+        match found {
+            Some(found) => found.map(Some),
+            None if state.keyring.is_unknown(session.client_id.as_str(), call.monotonic) => {
+                Err(self.stranger(Refusal::UnknownClient, call.origin))
+            }
+            // Another application has the client id now.
+            None if state.keyring.with(session.client_id.as_str(), |record| record.id) != None => {
+                Err(self.stranger(Refusal::UnknownClient, call.origin))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// What a token says, if a key of ours that is still accepted has signed it.
+    fn read_token(&self, text: &str, now: Timestamp) -> Result<Option<Arc<Session>>> {
+        let tokens = &self.state.tokens;
+        let issuer = &tokens.settings()?.issuer;
+        if tokens.keys.are_doubted() {
+            return Err(Error::Unavailable("the signing keys cannot be confirmed; try again soon".into()));
+        }
+        if text.len() > jws::TEXT_MAX {
+            return Ok(None);
+        }
+        let hash = TokenHash::of(text);
+        if let Some(session) = tokens.sessions.find(&hash) {
+            return Ok(Some(session));
+        }
+        let read = || {
+            let parts = jws::split(text)?;
+            let key = tokens.keys.find(parts.header, now)?;
+            let signature = jws::decode_exactly::<64>(parts.signature)?;
+            if !key.has_signed(parts.signed, &signature) {
+                return None;
+            }
+            let claims = Claims::decode(parts.payload)?;
+            let ours = claims.iss == *issuer && claims.aud == *issuer && claims.sub == claims.client_id;
+            if !ours || !claims.is_plausible(now) {
+                return None;
+            }
+            Some(Arc::new(Session {
+                token: claims.jti,
+                tenant: claims.tid,
+                application: claims.app,
+                place: ClientId::key(&claims.client_id),
+                secret: claims.sid,
+                key,
+                limit: claims.scope.as_deref().map(|text| scope::limit(text, &self.state.catalogue)),
+                issued_at: claims.issued_at(),
+                expires_at: claims.expires_at(),
+                client_id: ClientId::stored(claims.client_id),
+            }))
+        };
+        let session = read();
+        if let Some(session) = session.as_ref().filter(|session| session.expires_at > now) {
+            tokens.sessions.insert(hash, Arc::clone(session));
+        }
+        Ok(session)
+    }
+
+    /// What a token says, if it is one of a tenant within the caller's reach.
+    pub(crate) async fn find_session(&self, caller: &Caller, text: &str) -> Result<Option<Arc<Session>>> {
+        let call = self.call(caller.origin(), "");
+        if jws::split(text).is_none() {
+            return Ok(None);
+        }
+        Box::pin(self.look_up_token(text, call)).await?;
+        let found = self.read_token(text, call.now)?;
+        Ok(found.filter(|session| caller.has_in_reach(session.tenant)))
+    }
+
+    /// What a token of a tenant within the caller's reach is and allows now; none for anything else, and for one that is not
+    /// accepted any more. From which addresses it is accepted is left out of account.
+    pub async fn inspect_token(&self, caller: &Caller, text: &str) -> Result<Option<Inspected>> {
+        caller.count();
+        let Some(session) = self.find_session(caller, text).await? else { return Ok(None) };
+        let (state, now) = (&self.state, self.state.clock.now());
+        let allowed = state.keyring.with_key(session.place, session.application, |record| {
+            state.check_standing(record, &session, now).ok().map(|()| {
+                let held = record.policy.held.set();
+                session.limit.as_ref().map_or_else(|| held.clone(), |limit: &GrantSet| held.and(limit))
+            })
+        });
+        let issuer = state.tokens.settings()?.issuer.clone();
+        Ok(allowed.flatten().map(|allowed| Inspected {
+            session,
+            scope: scope::spell(&allowed, &state.catalogue),
+            issuer,
+        }))
+    }
+}
+
+impl State {
+    /// Whether a token may be used from there now.
+    pub(crate) fn check_session(&self, record: &Record, session: &Session, call: Call<'_>) -> Result<(), Refusal> {
+        // What it was got with is gone: from a right address its owner is told so, from any other one nobody is.
+        let secret = record.secret_of(session.secret);
+        match secret {
+            Some(secret) => check(record, secret, call.origin, call.now)?,
+            None if !record.is_allowed_from(call.origin) => return Err(Refusal::AddressNotAllowed),
+            None => return Err(Refusal::TokenRevoked),
+        }
+        self.check_token(record, session, call.now)
+    }
+
+    /// The same wherever it is used from.
+    fn check_standing(&self, record: &Record, session: &Session, now: Timestamp) -> Result<(), Refusal> {
+        let secret = record.secret_of(session.secret).ok_or(Refusal::TokenRevoked)?;
+        crate::verify::check_state(record, secret, now)?;
+        self.check_token(record, session, now)
+    }
+
+    fn check_token(&self, record: &Record, session: &Session, now: Timestamp) -> Result<(), Refusal> {
+        let rules = &self.tokens.rules;
+        let ended = !session.key.is_accepted(now)
+            || record.tenant.id != session.tenant
+            || rules.is_revoked(session.token)
+            || rules.is_cut_off(record, session.issued_at);
+        if ended {
+            return Err(Refusal::TokenRevoked);
+        }
+        if session.expires_at <= now { Err(Refusal::TokenExpired) } else { Ok(()) }
+    }
+}
+
+impl Unit {
+    /// Whether the caller's session token, if it has one, still holds as this unit sees it.
+    pub(crate) async fn check_session(&mut self) -> Result<Result<(), Refusal>> {
+        let Some(session) = self.caller.session.clone() else { return Ok(Ok(())) };
+        let standing =
+            self.tx.find_token_standing(session.tenant, session.application, session.token, &session.key.kid).await?;
+        let cut_off = standing.not_before.is_some_and(|not_before| session.issued_at <= not_before);
+        Ok(if standing.revoked || cut_off {
+            Err(Refusal::TokenRevoked)
+        } else if session.expires_at <= self.now {
+            Err(Refusal::TokenExpired)
+        } else {
+            Ok(())
+        })
+    }
+}
+
+/// The right to deal with the session tokens of others.
+pub(crate) const SESSIONS: &str = "sessions";
+/// To end them.
+pub(crate) const END_SESSIONS: (&str, Verb) = (SESSIONS, Verb::Delete);

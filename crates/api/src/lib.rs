@@ -6,6 +6,7 @@
 pub mod carbon_black;
 pub mod kit;
 pub mod native;
+pub mod oauth;
 
 pub use native::openapi_json;
 
@@ -16,7 +17,8 @@ use kit::{Api, Head};
 
 /// All routes of all faces.
 pub fn router(api: Api) -> Router {
-    native::with_fallback(native::router(api.clone()).merge(carbon_black::routes::router(api)))
+    let faces = native::router(api.clone()).merge(oauth::routes::router(api.clone()));
+    native::with_fallback(faces.merge(carbon_black::routes::router(api)))
 }
 
 /// The answer to what is asked all the time, if it can be given at once from the head of the request alone; whatever it

@@ -80,7 +80,10 @@ impl App {
         let stored: Vec<_> = tx.list_signing_keys().await?.iter().map(|key| key.times).collect();
         if let Some(signs_from) = next_key(&stored, now, settings.rhythm) {
             let made = self.state.make_key(&mut tx, now, signs_from).await?;
-            tx.append_audit(operator, &made_by_itself(&made, now)).await?;
+            // The first one comes with the store, whose entry says that it was set up.
+            if !stored.is_empty() {
+                tx.append_audit(operator, &made_by_itself(&made, now)).await?;
+            }
             let change = Change { kind: ChangeKind::SigningKeys, subject: made.kid.clone() };
             tx.bump_revision(operator, &[change]).await?;
             tracing::info!(kid = made.kid, %signs_from, "signing key made");

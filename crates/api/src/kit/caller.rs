@@ -29,11 +29,8 @@ impl<'a> Presentation<'a> {
     /// # Errors
     /// `Unauthenticated`; `Malformed` for more than one credential.
     pub(crate) fn read(api: &Api, head: Head<'a>, buffer: &'a mut Vec<u8>) -> Result<Self> {
-        let Head { headers, peer, .. } = head;
-        let origin = origin::find(headers, peer.as_ref(), &api.trusted_proxies);
-        let user_agent =
-            headers.get(USER_AGENT).and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).unwrap_or_default();
-        match credential::read(headers, buffer) {
+        let (origin, user_agent) = circumstances(api, head);
+        match credential::read(head.headers, buffer) {
             Ok(presented) => Ok(Self { presented, origin, user_agent }),
             Err(Unreadable::Refused(refusal)) => Err(api.app.stranger(refusal, origin)),
             Err(Unreadable::Ambiguous) => Err(Error::Malformed {
@@ -43,6 +40,24 @@ impl<'a> Presentation<'a> {
             }),
         }
     }
+}
+
+/// From where a request comes, and what the client calls itself.
+pub(crate) fn circumstances<'a>(api: &Api, head: Head<'a>) -> (Origin, &'a str) {
+    let Head { headers, peer, .. } = head;
+    let origin = origin::find(headers, peer.as_ref(), &api.trusted_proxies);
+    let user_agent = headers.get(USER_AGENT).and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
+    (origin, user_agent.unwrap_or_default())
+}
+
+/// Names the request for the caller's audit entries, and leaves its quota for the answer's headers.
+pub(crate) fn with_request(caller: Caller, parts: &Parts) -> Caller {
+    if let (Some(quota), Some(slot)) = (caller.quota(), parts.extensions.get::<QuotaSlot>()) {
+        slot.put(quota);
+    }
+    let id = parts.extensions.get::<RequestId>().copied().unwrap_or_default().to_string();
+    let line = format!("{} {}", parts.method, parts.uri.path());
+    caller.with_request(RequestLine { id, line })
 }
 
 /// Verifies the credential of a request. Memory only, unless the application was never seen by this process.
@@ -60,11 +75,6 @@ impl FromRequestParts<Api> for Authenticated {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Failure> {
         let caller = authenticate(api, parts).await?;
-        if let (Some(quota), Some(slot)) = (caller.quota(), parts.extensions.get::<QuotaSlot>()) {
-            slot.put(quota);
-        }
-        let id = parts.extensions.get::<RequestId>().copied().unwrap_or_default().to_string();
-        let line = format!("{} {}", parts.method, parts.uri.path());
-        Ok(Self(caller.with_request(RequestLine { id, line })))
+        Ok(Self(with_request(caller, parts)))
     }
 }

@@ -5,9 +5,11 @@
 
 mod body;
 mod caller;
+mod client;
 mod credential;
 mod face;
 mod fields;
+mod form;
 mod json;
 mod memo;
 mod once;
@@ -20,8 +22,10 @@ mod rate_headers;
 pub use body::{BODY_MAX, Body, Post};
 pub(crate) use caller::Presentation;
 pub use caller::{Authenticated, authenticate};
+pub use client::{Client, authenticate_client};
 pub use face::{Asked, Face, Failure, answer_failure, fallback, framed, method_fallback, status};
 pub use fields::{Fields, given, not_null};
+pub use form::Form;
 pub(crate) use memo::Memo;
 pub use path::Path;
 pub use precondition::{Precondition, etag};

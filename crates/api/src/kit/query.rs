@@ -39,7 +39,8 @@ pub fn pairs(query: &str) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, 
     })
 }
 
-fn decode(text: &str) -> Result<Cow<'_, str>> {
+/// Takes percent and plus signs out of a text.
+pub(crate) fn decode(text: &str) -> Result<Cow<'_, str>> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

@@ -30,6 +30,7 @@ const ENTRIES: &[Entry] = &[
     Entry("if_match_malformed", "If-Match cannot be read", "Send one entity tag exactly as ETag gave it, such as \"3\", or *."),
     Entry("internal", "Internal error", "The server failed. Nothing was changed unless a later read shows otherwise. Report request_id; it finds the reason in the server's log."),
     Entry("invalid", "Invalid members", "errors names each member, parameter or header that cannot be accepted, says why, and what would be."),
+    Entry("invalid_request", "The form cannot be read", "detail says what is wrong with its parameters. Each is given once, percent-encoded."),
     Entry("invalid_scope", "The scope cannot be granted", "Ask for rights that the application holds, such as org.audits:READ, with blanks between; or leave scope out for all of them."),
     Entry("jobs_under_way", "Too many jobs are under way", "Wait for one of the tenant's jobs to end, then start the next."),
     Entry("malformed_json", "The body is not acceptable JSON", "Send UTF-8 JSON with at most 32 levels in which no object names a member twice. detail names line and column."),

@@ -1,0 +1,69 @@
+//! Clients of OAuth: who calls by Basic, by `client_id` and `client_secret` in the form, or by a header that other faces take.
+
+use crate::kit::caller::{circumstances, with_request};
+use crate::kit::credential::{self, Unreadable};
+use crate::kit::query::decode;
+use crate::kit::{Api, Form};
+use claviger_app::caller::Caller;
+use claviger_app::verify::{Presented, Proof};
+use claviger_domain::{Error, Refusal, Result};
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use std::borrow::Cow;
+
+/// Who calls, and what the client calls itself.
+#[derive(Debug)]
+pub struct Client {
+    /// The verified caller.
+    pub caller: Caller,
+    /// `User-Agent`.
+    pub user_agent: String,
+}
+
+/// Verifies the one credential of a request and its form.
+///
+/// # Errors
+/// `Unauthenticated`, `Limited`, `Unavailable`; `Malformed` where more than one is presented.
+pub async fn authenticate_client(api: &Api, parts: &Parts, form: &Form) -> Result<Client> {
+    let (origin, user_agent) = circumstances(api, parts.into());
+    let mut buffer = Vec::new();
+    let (client_id, secret) = (form.get("client_id"), form.get("client_secret"));
+    let proof = match (credential::read(&parts.headers, &mut buffer), secret) {
+        (Err(Unreadable::Ambiguous), _) => return Err(twice()),
+        (Err(Unreadable::Refused(Refusal::Absent)), Some(secret)) => {
+            Proof::Secret(Presented { client_id: form.require("client_id")?, secret })
+        }
+        (_, Some(_)) => return Err(twice()),
+        (Err(Unreadable::Refused(refusal)), None) => return Err(api.app.stranger(refusal, origin)),
+        (Ok(proof), None) => proof,
+    };
+    // RFC 6749, 2.3.1: what stands in Basic is encoded as in a form; most clients leave alone what needs no encoding.
+    let encoded = parts.headers.contains_key(AUTHORIZATION);
+    let (name, password);
+    let proof = match proof {
+        Proof::Secret(Presented { client_id, secret }) if encoded => {
+            (name, password) = (plain(client_id), plain(secret));
+            Proof::Secret(Presented { client_id: &name, secret: &password })
+        }
+        other => other,
+    };
+    if let (Proof::Secret(presented), Some(stated)) = (proof, client_id)
+        && presented.client_id != stated
+    {
+        return Err(invalid("client_id is not the one of the credential"));
+    }
+    let caller = api.app.authenticate(proof, origin, user_agent).await?;
+    Ok(Client { caller: with_request(caller, parts), user_agent: user_agent.to_owned() })
+}
+
+fn plain(text: &str) -> Cow<'_, str> {
+    if text.contains('%') { decode(text).unwrap_or(Cow::Borrowed(text)) } else { Cow::Borrowed(text) }
+}
+
+fn twice() -> Error {
+    invalid("the client authenticates more than once; use one way to")
+}
+
+fn invalid(detail: &str) -> Error {
+    Error::Malformed { code: "invalid_request", detail: detail.to_owned() }
+}

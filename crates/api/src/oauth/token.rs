@@ -1,0 +1,72 @@
+//! `/oauth2/token`: a credential for a session token.
+
+use super::error::{Answer, answer};
+use crate::kit::{Api, Client, Form, authenticate_client};
+use axum::extract::{FromRequest as _, Request, State};
+use claviger_app::sessions::{Issued, Wish};
+use claviger_domain::token::{LIFETIME_DEFAULT, LIFETIME_MAX};
+use claviger_domain::{Error, Result};
+use http::StatusCode;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct TokenBody<'a> {
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_in: i64,
+    scope: &'a str,
+}
+
+/// Answers `POST /oauth2/token`.
+pub(super) async fn issue(State(api): State<Api>, request: Request) -> Answer {
+    let (parts, body) = request.into_parts();
+    let form = Form::from_request(Request::from_parts(parts.clone(), body), &()).await?;
+    let client = authenticate_client(&api, &parts, &form).await?;
+    let issued = match form.require("grant_type")? {
+        "client_credentials" => client_credentials(&api, &client, &form)?,
+        _ => {
+            let detail = "grant_type can be client_credentials".into();
+            return Err(Error::Malformed { code: "unsupported_grant_type", detail }.into());
+        }
+    };
+    let body = TokenBody {
+        access_token: &issued.text,
+        token_type: "Bearer",
+        expires_in: issued.expires_in,
+        scope: &issued.scope,
+    };
+    Ok(answer(StatusCode::OK, &body))
+}
+
+fn client_credentials(api: &Api, Client { caller, user_agent }: &Client, form: &Form) -> Result<Issued> {
+    check_target(api, form)?;
+    let wish = Wish {
+        door: "client_credentials",
+        scope: form.get("scope"),
+        lifetime: lifetime(form)?,
+        usual: LIFETIME_DEFAULT,
+        user_agent,
+        source: "",
+    };
+    api.app.issue_token(caller, &wish)
+}
+
+/// How long the token is to live at most, as the client says.
+fn lifetime(form: &Form) -> Result<Option<i64>> {
+    let Some(text) = form.get("expires_in") else { return Ok(None) };
+    let seconds = text.parse().ok().filter(|seconds| (1..=LIFETIME_MAX).contains(seconds));
+    seconds.map(Some).ok_or_else(|| {
+        let detail = format!("expires_in is not a number of seconds from 1 to {LIFETIME_MAX}");
+        Error::Malformed { code: "invalid_request", detail }
+    })
+}
+
+/// Tokens are for this server alone (RFC 8707).
+fn check_target(api: &Api, form: &Form) -> Result<()> {
+    let issuer = api.app.token_settings()?.issuer.as_str();
+    let other = ["resource", "audience"].into_iter().filter_map(|name| form.get(name)).any(|target| target != issuer);
+    if other {
+        return Err(Error::Malformed { code: "invalid_target", detail: "tokens are for this server alone".into() });
+    }
+    Ok(())
+}

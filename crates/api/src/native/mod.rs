@@ -2,6 +2,7 @@
 //! verbs and holds no rule.
 
 mod access_levels;
+mod access_record;
 mod answer;
 mod applications;
 mod audit;
@@ -15,6 +16,8 @@ mod rate_limit;
 mod rotation;
 mod routes;
 mod secrets;
+mod sessions;
+mod signing_keys;
 mod simulations;
 mod tenants;
 mod usage;

@@ -36,11 +36,12 @@ pub fn openapi_json() -> String {
     ),
     servers((url = "/")),
     components(schemas(Problem<'static>, GrainWord)),
-    security(("x_auth_token" = []), ("basic" = [])),
+    security(("x_auth_token" = []), ("basic" = []), ("bearer" = [])),
     tags(
         (name = "tenants", description = "The tree of tenants"),
         (name = "applications", description = "Machine identities of a tenant"),
         (name = "secrets", description = "Secrets of applications, shown once"),
+        (name = "session tokens", description = "How long they live, how they end, and the keys that sign them"),
         (name = "access levels", description = "Named sets of grants"),
         (name = "insight", description = "Audit record and usage"),
         (name = "catalogue", description = "What can be granted"),
@@ -59,6 +60,7 @@ impl Modify for Credentials {
         let components = document.components.get_or_insert_default();
         let token = ApiKeyValue::with_description("X-Auth-Token", "`SECRET/CLIENT_ID`");
         components.add_security_scheme("x_auth_token", SecurityScheme::ApiKey(ApiKey::Header(token)));
+        components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
         components.add_security_scheme("basic", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
     }
 }

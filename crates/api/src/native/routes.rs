@@ -2,8 +2,8 @@
 
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
-    Native, access_levels, applications, audit, catalogue, openapi as document, problems, rotation, secrets,
-    simulations, tenants, usage, verify, whoami,
+    Native, access_levels, access_record, applications, audit, catalogue, openapi as document, problems, rotation,
+    secrets, sessions, signing_keys, simulations, tenants, usage, verify, whoami,
 };
 use axum::Router;
 use utoipa::openapi::OpenApi;
@@ -38,6 +38,13 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(usage::read_application_usage))
         .routes(routes!(usage::list_usage))
         .routes(routes!(audit::list_audit))
+        .routes(routes!(access_record::list_accesses))
+        .routes(routes!(sessions::read_token_settings, sessions::update_token_settings))
+        .routes(routes!(sessions::invalidate_tenant_tokens))
+        .routes(routes!(sessions::invalidate_application_tokens))
+        .routes(routes!(signing_keys::list_signing_keys))
+        .routes(routes!(signing_keys::rotate_signing_key))
+        .routes(routes!(signing_keys::revoke_signing_key))
         .routes(routes!(catalogue::read_catalogue))
         .routes(routes!(whoami::whoami))
         .routes(routes!(document::read_openapi))

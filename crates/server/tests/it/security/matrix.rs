@@ -50,6 +50,13 @@ fn matrix() -> BTreeMap<String, Vec<String>> {
     rows
 }
 
+/// The operations that only credentials of the operator may call.
+fn operator_only() -> Vec<String> {
+    let table: toml::Table = include_str!("../../authorization.toml").parse().unwrap();
+    let rows = table["row"].as_array().unwrap().iter().filter(|row| row.get("operator").is_some());
+    rows.map(|row| row["operation"].as_str().unwrap().to_owned()).collect()
+}
+
 /// A body with which the operation would succeed.
 fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
     match operation.id.as_str() {
@@ -59,6 +66,9 @@ fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
         "create_application" => Some(json!({"name": "New", "grants": {}})),
         "update_tenant" | "update_access_level" | "update_application" => Some(json!({"name": "Changed"})),
         "duplicate_access_level" | "regenerate_secret" | "rotate_secret" => Some(json!({})),
+        "update_token_settings" => Some(json!({"lifetime_seconds": 600})),
+        "invalidate_tenant_tokens" | "invalidate_application_tokens" => Some(json!({})),
+        "rotate_signing_key" | "revoke_signing_key" => Some(json!({})),
         "simulate" => Some(json!({"application_id": application, "permission": "org.audits:READ"})),
         _ => None,
     }
@@ -70,6 +80,7 @@ struct Objects {
     level: String,
     application: String,
     secret: String,
+    kid: String,
 }
 
 impl Objects {
@@ -87,6 +98,7 @@ impl Objects {
             level: text(&level["id"]),
             application: text(&made["application"]["id"]),
             secret: text(&made["secret"]["id"]),
+            kid: text(&f.operator.get("/v1/signing-keys").await.expect(200)["items"][0]["kid"]),
         }
     }
 
@@ -97,6 +109,7 @@ impl Objects {
             .replace("{tenant_id}", &self.org)
             .replace("{id}", id)
             .replace("{secret_id}", &self.secret)
+            .replace("{kid}", &self.kid)
             .replace("{code}", "not_found")
     }
 }
@@ -126,7 +139,7 @@ async fn all_but(f: &Fixture, without: &[String]) -> Value {
 }
 
 async fn g1_every_operation_needs_its_right(f: Arc<Fixture>) {
-    let matrix = matrix();
+    let (matrix, operator_only) = (matrix(), operator_only());
     for (number, operation) in operations().into_iter().enumerate() {
         let (org, _) = f.organization(&format!("Org {number}")).await;
         let objects = Objects::make(&f, &org).await;
@@ -137,9 +150,16 @@ async fn g1_every_operation_needs_its_right(f: Arc<Fixture>) {
         };
         let stranger = send(f.operator.bare(operation.method.clone(), &objects.path(&operation))).await;
         assert_eq!(stranger.status, 401, "{} without a credential: {}", operation.id, stranger.text);
+        // What only the operator's own may call is called by them, and by nobody else whatever it holds.
+        let home = if operator_only.contains(&operation.id) { &f.root } else { &org };
+        if home != &org {
+            let (_, mighty) = f.application(&org, "Mighty", all_but(&f, &[]).await).await;
+            assert_eq!(call(&mighty, &operation, &objects).await.code(403), "forbidden", "{}", operation.id);
+        }
         for right in rights {
-            let (_, lacking) =
-                f.application(&org, &format!("Lacks {right}"), all_but(&f, std::slice::from_ref(right)).await).await;
+            let (_, lacking) = f
+                .application(home, &format!("Lacks {right} {number}"), all_but(&f, std::slice::from_ref(right)).await)
+                .await;
             let refused = call(&lacking, &operation, &objects).await.expect(403);
             assert_eq!(refused["missing_permission"], right.as_str(), "{}", operation.id);
         }
@@ -149,7 +169,7 @@ async fn g1_every_operation_needs_its_right(f: Arc<Fixture>) {
             let verbs = only[name].as_array().cloned().unwrap_or_default();
             only[name] = verbs.into_iter().chain([json!(verb)]).collect();
         }
-        let (_, holding) = f.application(&org, "Holds", only).await;
+        let (_, holding) = f.application(home, &format!("Holds {number}"), only).await;
         let status = call(&holding, &operation, &objects).await.status;
         if operation.id.starts_with("verify") {
             assert_eq!(status, 400, "asked without parameters");
@@ -236,6 +256,7 @@ async fn foreign_objects_look_missing(f: Arc<Fixture>) {
             level: theirs.level.clone(),
             application: theirs.application.clone(),
             secret: theirs.secret.clone(),
+            kid: theirs.kid.clone(),
         };
         let missing = call(&admin, &operation, &nowhere).await;
         // Their objects under one's own tenant are missing, too.

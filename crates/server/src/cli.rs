@@ -36,6 +36,8 @@ pub enum Command {
     Secrets(SecretsCommand),
     /// Manage applications of a running server, over HTTP.
     Applications(ApplicationsArgs),
+    /// Look at, rotate and revoke the keys that sign session tokens, of a running server, over HTTP.
+    SigningKeys(SigningKeysArgs),
 }
 
 /// Which configuration file.
@@ -156,6 +158,31 @@ pub enum Output {
     Table,
     /// The server's JSON for programs.
     Json,
+}
+
+/// How to reach the server, and what to do with its signing keys.
+#[derive(Args, Debug)]
+pub struct SigningKeysArgs {
+    /// The connection.
+    #[command(flatten)]
+    pub client: ClientArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: SigningKeysCommand,
+}
+
+/// Commands on signing keys.
+#[derive(Debug, Subcommand)]
+pub enum SigningKeysCommand {
+    /// List the keys and what each does
+    List,
+    /// Publish the next key now; it takes over by itself, and no token ends
+    Rotate,
+    /// Revoke a stolen key; every token that it signed is dead at once
+    Revoke {
+        /// The key's name, as `list` shows it
+        kid: String,
+    },
 }
 
 /// Commands on applications.

@@ -2,7 +2,9 @@
 
 use clap::Parser as _;
 use claviger_server::cli::{AuditCommand, Cli, Command, SecretsCommand};
-use claviger_server::commands::{Failure, applications, check_config, demo, print, secrets, serve, store};
+use claviger_server::commands::{
+    Failure, applications, check_config, demo, print, secrets, serve, signing_keys, store,
+};
 use claviger_server::config::environment;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -39,6 +41,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
                 return Ok(ExitCode::from(1));
             }
         }
+        Command::SigningKeys(args) => signing_keys::run(args, |name| std::env::var(name).ok()).await?,
         Command::Applications(args) => applications::run(args, |name| std::env::var(name).ok()).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -177,7 +177,7 @@ impl Tx {
             .one(
                 "select count(*) from ( \
                      select 1 from revoked_tokens where tenant_id = $1 and application_id = $2 limit $3 \
-                 ) as some",
+                 ) as counted",
                 args![tenant, application, most + 1],
             )
             .await?;

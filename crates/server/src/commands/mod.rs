@@ -6,6 +6,7 @@ pub mod demo;
 mod http_client;
 pub mod secrets;
 pub mod serve;
+pub mod signing_keys;
 pub mod store;
 
 use std::fmt;

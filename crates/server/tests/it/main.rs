@@ -11,4 +11,5 @@
 mod carbon_black;
 mod fixture;
 mod native;
+mod oauth;
 mod security;

@@ -41,4 +41,5 @@ mod schema;
 mod secrets;
 mod system;
 mod tenants;
+mod tokens;
 mod usage;

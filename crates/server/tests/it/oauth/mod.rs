@@ -1,7 +1,9 @@
 //! Session tokens over OAuth 2.0, and what they are accepted for.
 
+mod forged;
 mod issue;
-
+mod keys;
+mod revocation;
 mod scope;
 
 use crate::fixture::{Answer, Client, send};

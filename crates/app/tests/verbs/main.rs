@@ -15,3 +15,4 @@ mod hold;
 mod keyring;
 mod record;
 mod rights;
+mod tokens;

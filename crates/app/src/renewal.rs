@@ -57,10 +57,10 @@ impl App {
             state.refusing.store(true, Ordering::Release);
             if held.revision != followed.revision {
                 tracing::warn!("the hold on the store was lost for a while; everything is read again");
+                self.load_tokens().await?;
                 // Whoever reads something back just now may have read it before the other server changed it.
                 let _lock = self.refreshing.lock().await;
                 self.load_tree().await?;
-                self.load_tokens().await?;
                 state.keyring.forget_all(&state.levels).await;
                 let app = Arc::downgrade(self);
                 tokio::spawn(async move {

@@ -1,8 +1,7 @@
 //! Forms: `application/x-www-form-urlencoded`, bounded, each parameter once.
 
-use crate::kit::{Failure, pairs};
-use axum::RequestExt as _;
-use axum::extract::{FromRequest, Request};
+use crate::kit::pairs;
+use axum::body::Body;
 use claviger_domain::{Error, Result};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -13,26 +12,25 @@ const FORM_MAX: usize = 64 << 10;
 /// Most parameters of a form.
 const PARAMETERS_MAX: usize = 100;
 
-/// Extracts a form. A parameter without a value counts as one that is not there (RFC 6749, 3.1).
+/// A form. A parameter without a value counts as one that is not there (RFC 6749, 3.1).
 #[derive(Clone)]
 pub struct Form(Vec<(String, String)>);
 
-impl<S: Send + Sync> FromRequest<S> for Form {
-    type Rejection = Failure;
-
-    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
-        check_media_type(request.headers())?;
-        let body = Limited::new(request.with_limited_body().into_body(), FORM_MAX).collect().await;
-        let bytes = body.map_err(|_| {
+impl Form {
+    /// Reads the form of a request. Not an extractor: its head is asked for the credential, too.
+    ///
+    /// # Errors
+    /// `Malformed`.
+    pub async fn read(headers: &HeaderMap, body: Body) -> Result<Self> {
+        check_media_type(headers)?;
+        let body = Limited::new(body, FORM_MAX).collect().await.map_err(|_| {
             let detail = format!("the form has more than {FORM_MAX} bytes, or did not arrive whole");
             Error::Malformed { code: "body_incomplete", detail }
         })?;
-        Ok(Self::parse(&bytes.to_bytes())?)
+        Self::parse(&body.to_bytes())
     }
-}
 
-impl Form {
-    /// Reads a form.
+    /// Reads the text of a form.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
         let text = std::str::from_utf8(bytes).map_err(|_| malformed("the form is not UTF-8"))?;
         let mut parameters: Vec<(String, String)> = Vec::new();

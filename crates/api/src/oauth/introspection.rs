@@ -2,7 +2,7 @@
 
 use super::error::{Answer, answer};
 use crate::kit::{Api, Form, authenticate_client};
-use axum::extract::{FromRequest as _, Request, State};
+use axum::extract::{Request, State};
 use claviger_app::sessions::Inspected;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// Answers `POST /oauth2/introspect`.
 pub(super) async fn introspect(State(api): State<Api>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    let form = Form::from_request(Request::from_parts(parts.clone(), body), &()).await?;
+    let form = Form::read(&parts.headers, body).await?;
     let client = authenticate_client(&api, &parts, &form).await?;
     let found = api.app.inspect_token(&client.caller, form.require("token")?).await?;
     Ok(answer(StatusCode::OK, &found.map_or_else(|| json!({ "active": false }), |found| describe(&found))))

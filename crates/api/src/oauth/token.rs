@@ -2,7 +2,7 @@
 
 use super::error::{Answer, answer};
 use crate::kit::{Api, Client, Form, authenticate_client};
-use axum::extract::{FromRequest as _, Request, State};
+use axum::extract::{Request, State};
 use claviger_app::sessions::{Issued, Wish};
 use claviger_domain::token::{LIFETIME_DEFAULT, LIFETIME_MAX};
 use claviger_domain::{Error, Result};
@@ -20,7 +20,7 @@ struct TokenBody<'a> {
 /// Answers `POST /oauth2/token`.
 pub(super) async fn issue(State(api): State<Api>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    let form = Form::from_request(Request::from_parts(parts.clone(), body), &()).await?;
+    let form = Form::read(&parts.headers, body).await?;
     let client = authenticate_client(&api, &parts, &form).await?;
     let issued = match form.require("grant_type")? {
         "client_credentials" => client_credentials(&api, &client, &form)?,

@@ -9,7 +9,7 @@ use claviger_domain::access::Filter;
 use claviger_domain::address::Origin;
 use claviger_domain::application::{ApplicationPatch, Rights};
 use claviger_domain::grants::Verb;
-use claviger_domain::id::TenantId;
+use claviger_domain::id::{TenantId, TokenId};
 use claviger_domain::page::PageRequest;
 use claviger_domain::token::LIFETIME_DEFAULT;
 use claviger_domain::{Error, Refusal, Result};
@@ -109,10 +109,17 @@ async fn tokens_of_another_root_key_or_url_are_none(f: Fixture) {
 
 async fn revoked_tokens_cannot_fill_memory(f: Fixture) {
     let (org, caller, kept) = start(&f).await;
-    for _ in 0..1_001 {
-        let text = f.app.issue_token(&caller, &WISH).unwrap().text;
-        f.app.revoke_token(&caller, &text).await.unwrap();
+    // As if a thousand had been revoked before.
+    let mut tx = f.app.store().begin().await.unwrap();
+    for number in 0..1_000 {
+        let dead = (TokenId::from_u128(number), START.plus_seconds(900));
+        tx.revoke_token(org, caller.record().id, dead, START, 1).await.unwrap();
     }
+    tx.commit().await.unwrap();
+    token(&f.app, &kept.text).await.unwrap();
+    let last = f.app.issue_token(&caller, &WISH).unwrap().text;
+    f.app.revoke_token(&caller, &last).await.unwrap();
+    assert_eq!(refusal(token(&f.app, &last).await), Refusal::TokenRevoked);
     assert_eq!(refusal(token(&f.app, &kept.text).await), Refusal::TokenRevoked, "beyond that all of them end");
     let new = f.app.issue_token(&caller, &WISH).unwrap();
     token(&f.app, &new.text).await.unwrap();

@@ -102,7 +102,7 @@ async fn q5_what_is_not_documented_is_not_there(f: Arc<Fixture>) {
         "/v1/login",
         "/v1/applications",
         "/v1/audit",
-        "/oauth2/token",
+        "/oauth2/authorize",
         "/auth/v2/token",
         "/api/alerts/v7/orgs/x/alerts/_search",
         "/swagger",

@@ -79,6 +79,15 @@ id!(
     JobId
 );
 
+id!(
+    /// Somebody else who signs tokens that a tenant trusts.
+    IssuerId
+);
+id!(
+    /// What ties tokens of a trusted issuer to an application. It is another one whenever that changes.
+    BindingId
+);
+
 /// An application's public id, at most 128 characters: its UUID, unless it was imported with another text.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

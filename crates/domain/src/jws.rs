@@ -25,7 +25,12 @@ pub struct Compact<'a> {
 
 /// Takes a text apart, if it has exactly three segments and is not too long.
 pub fn split(text: &str) -> Option<Compact<'_>> {
-    if text.len() > TEXT_MAX {
+    split_within(text, TEXT_MAX)
+}
+
+/// The same for a text of at most so many bytes.
+pub fn split_within(text: &str, most: usize) -> Option<Compact<'_>> {
+    if text.len() > most {
         return None;
     }
     let (signed, signature) = text.rsplit_once('.')?;

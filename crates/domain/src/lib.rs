@@ -16,6 +16,7 @@ pub mod foreign_token;
 pub mod grants;
 pub mod id;
 pub mod idempotency;
+pub mod issuer_keys;
 pub mod jws;
 pub mod name;
 pub mod network;

@@ -29,6 +29,7 @@ pub mod tenants;
 #[cfg(feature = "test")]
 pub mod testing;
 pub mod tokens;
+pub mod trusted_issuers;
 pub mod usage;
 pub mod usage_log;
 

@@ -42,4 +42,5 @@ mod secrets;
 mod system;
 mod tenants;
 mod tokens;
+mod trusted_issuers;
 mod usage;

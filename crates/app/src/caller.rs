@@ -3,6 +3,7 @@
 use crate::live::denials::Denial;
 use crate::live::record::Record;
 use crate::live::tree::TenantNode;
+use crate::nodes::Acknowledged;
 use crate::state::State;
 use claviger_domain::address::Origin;
 use claviger_domain::application::Reach;
@@ -13,7 +14,7 @@ use claviger_domain::rate::{Quota, RateLimit};
 use claviger_domain::usage::Outcome;
 use claviger_domain::{Error, Result};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A verified application.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ pub struct RequestLine {
     pub id: String,
     /// Method and path, without the query.
     pub line: String,
+    /// Which nodes have followed what it changed, once that is known.
+    pub acknowledged: Arc<OnceLock<Acknowledged>>,
 }
 
 impl Caller {

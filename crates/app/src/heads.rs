@@ -89,6 +89,7 @@ impl App {
             return Ok(());
         }
         let mut tx = self.state.store.begin().await?;
+        self.still_in_charge(&mut tx).await?;
         tx.insert_signed_heads(&moved).await?;
         tx.commit().await?;
         for head in moved {

@@ -13,6 +13,7 @@ pub mod heads;
 pub mod jobs;
 pub mod live;
 mod metering;
+pub mod nodes;
 pub mod random;
 mod renewal;
 pub mod rotation;
@@ -35,15 +36,12 @@ use crate::live::meter::Meter;
 use crate::live::tree::Tree;
 use crate::random::Random;
 use crate::seal::RootKey;
-use crate::state::{Followed, State};
+use crate::nodes::{Identity, Nodes};
+use crate::state::State;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::{Error, Result};
 use claviger_store::Store;
-use claviger_store::hold::Hold;
 use std::sync::{Arc, OnceLock};
-
-const HOLD_TRIES: usize = 20;
-const HOLD_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// The server without its sockets.
 pub struct App {
@@ -72,9 +70,14 @@ pub struct Parts {
 
 impl App {
     /// Opens the server on a store: proves the root key and reads the tree of tenants. Applications are loaded by
-    /// [`App::load_keyring`], which may go on while the server serves. Refused while another server has the store.
+    /// [`App::load_keyring`], which may go on while the server serves.
     pub async fn open(parts: Parts) -> Result<Arc<Self>> {
-        let held = hold(&parts.store).await?;
+        Self::open_as(parts, Identity::default()).await
+    }
+
+    /// As [`App::open`], as a server that the others of its store know by name.
+    pub async fn open_as(parts: Parts, identity: Identity) -> Result<Arc<Self>> {
+        let nodes = Nodes::enter(&parts.store, &parts.clock, identity).await?;
         let catalogue = Arc::new(parts.catalogue);
         let state = State {
             store: parts.store,
@@ -90,9 +93,8 @@ impl App {
             operator: OnceLock::new(),
             unwritten: parking_lot::Mutex::default(),
             logged: metering::Logged::default(),
-            refusing: std::sync::atomic::AtomicBool::new(false),
             fault: parking_lot::Mutex::default(),
-            followed: parking_lot::Mutex::new(Followed { revision: held.revision, lost: false }),
+            nodes,
         };
         setup::prove_root_key(&state).await?;
         jobs::end_abandoned(&state).await?;
@@ -106,6 +108,7 @@ impl App {
             heads,
         });
         app.load_tree().await?;
+        app.join().await?;
         Ok(app)
     }
 
@@ -157,8 +160,8 @@ impl App {
 
     /// Whether the server can do its work; if not, why, in words fit for anyone.
     pub fn ready(&self) -> std::result::Result<(), String> {
-        if self.state.refusing.load(std::sync::atomic::Ordering::Acquire) {
-            return Err("the store cannot be confirmed; every call is refused".into());
+        if let Err(Error::Unavailable(why)) = self.may_answer() {
+            return Err(why);
         }
         match *self.state.fault.lock() {
             None => Ok(()),
@@ -181,17 +184,6 @@ impl App {
         let node = self.state.tree.find_org(org_key).ok_or(Error::NotFound("organization"))?;
         caller.reach(node.id).map_err(|_| Error::NotFound("organization"))
     }
-}
-
-/// Takes the hold on the store. A server that was killed may seem to have it for a moment longer.
-async fn hold(store: &Store) -> Result<Hold> {
-    for _ in 0..HOLD_TRIES {
-        match store.hold_alone().await {
-            Err(Error::Conflict { .. }) => tokio::time::sleep(HOLD_PAUSE).await,
-            answer => return answer,
-        }
-    }
-    store.hold_alone().await
 }
 
 /// Refuses where `If-Match` names another version than the stored one.

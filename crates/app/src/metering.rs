@@ -89,11 +89,13 @@ impl App {
 
     async fn fold_shard(&self, shard: i64) -> Result<()> {
         let logged = &self.state.logged.shards;
-        if logged.load(Ordering::Acquire) & bit(shard) == 0 {
+        // What other nodes have logged is not known here.
+        let alone = !self.state.nodes.shared;
+        if alone && logged.load(Ordering::Acquire) & bit(shard) == 0 {
             return Ok(());
         }
         let _folding = self.folding.lock().await;
-        if logged.fetch_and(!bit(shard), Ordering::AcqRel) & bit(shard) == 0 {
+        if logged.fetch_and(!bit(shard), Ordering::AcqRel) & bit(shard) == 0 && alone {
             return Ok(());
         }
         let folded = self.fold_rows(shard).await;

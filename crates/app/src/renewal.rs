@@ -2,22 +2,20 @@
 
 use crate::App;
 use crate::live::record::{Held, Policy, Record};
-use crate::state::{Followed, State};
+use crate::state::State;
 use crate::unit::{Effect, Needs, Unit};
 use crate::verify;
 use claviger_domain::application::Rights;
 use claviger_domain::grants::{GrantSet, Grants, Right};
+use claviger_domain::id::TenantId;
 use claviger_domain::network::Networks;
 use claviger_domain::{Error, Refusal, Result};
 use claviger_store::credentials::Credential;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// After which rest something that could not be read is read again.
 const READ_AGAIN: Duration = Duration::from_millis(250);
-/// How long one confirmation of the hold may take.
-const HOLD_PATIENCE: Duration = Duration::from_secs(1);
 
 impl App {
     /// Makes memory what the store says about what has changed. What cannot be read right now is refused until it can be:
@@ -42,34 +40,22 @@ impl App {
         }
     }
 
-    /// Makes sure of the hold on the store. Where it was lost and taken again, another server may have changed the store in
-    /// between: then memory is emptied, and fills again from the store.
-    pub(crate) async fn confirm_hold(self: &Arc<Self>) -> Result<()> {
-        let state = &self.state;
-        // A connection that was cut without a word would keep this waiting for ever.
-        let held = tokio::time::timeout(HOLD_PATIENCE, state.store.hold_alone()).await;
-        let held = held.map_err(|_| Error::Unavailable("the store does not confirm the hold in time".into()))??;
-        let followed = *state.followed.lock();
-        let lost = followed.lost || held.taken;
-        if lost {
-            *state.followed.lock() = Followed { lost, ..followed };
-            state.refusing.store(true, Ordering::Release);
-            if held.revision != followed.revision {
-                tracing::warn!("the hold on the store was lost for a while; everything is read again");
-                // Whoever reads something back just now may have read it before the other server changed it.
-                let _lock = self.refreshing.lock().await;
-                self.load_tree().await?;
-                state.keyring.forget_all(&state.levels).await;
-                let app = Arc::downgrade(self);
-                tokio::spawn(async move {
-                    let Some(app) = app.upgrade() else { return };
-                    if let Err(error) = app.load_keyring().await {
-                        tracing::error!(%error, "loading the applications failed; they are loaded one by one");
-                    }
-                });
-            }
+    /// Makes memory what the store says about something that another node has changed.
+    pub(crate) async fn refresh_noted(&self, effect: Effect, _change: (i64, i64)) -> Result<()> {
+        self.refresh(effect).await
+    }
+
+    /// Takes a tenant in that memory has not heard of yet, and those above it.
+    async fn know_tenant(&self, id: TenantId) -> Result<()> {
+        let (mut missing, mut next) = (Vec::new(), Some(id));
+        while let Some(id) = next.filter(|id| self.state.tree.find(*id).is_none()) {
+            let Some(tenant) = self.state.store.find_tenant(id).await? else { break };
+            next = tenant.parent_id;
+            missing.push(tenant);
         }
-        *state.followed.lock() = Followed { revision: held.revision, lost: false };
+        for tenant in missing.iter().rev() {
+            self.state.tree.put(tenant);
+        }
         Ok(())
     }
 
@@ -79,10 +65,19 @@ impl App {
             Effect::Tenant(id) => {
                 let _lock = self.refreshing.lock().await;
                 if let Some(tenant) = state.store.find_tenant(id).await? {
+                    if let Some(parent) = tenant.parent_id {
+                        self.know_tenant(parent).await?;
+                    }
                     state.tree.put(&tenant);
                 }
             }
-            Effect::Application(tenant, id) => state.keyring.refresh(state.surroundings(), tenant, id).await?,
+            Effect::Application(tenant, id) => {
+                if state.tree.find(tenant).is_none() {
+                    let _lock = self.refreshing.lock().await;
+                    self.know_tenant(tenant).await?;
+                }
+                state.keyring.refresh(state.surroundings(), tenant, id).await?;
+            }
             Effect::Level(tenant, id) => {
                 let _lock = self.refreshing.lock().await;
                 match state.store.find_access_level(tenant, id).await? {

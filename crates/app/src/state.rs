@@ -7,6 +7,7 @@ use crate::live::levels::Levels;
 use crate::live::meter::Meter;
 use crate::live::tree::Tree;
 use crate::metering::Logged;
+use crate::nodes::Nodes;
 use crate::random::Random;
 use crate::seal::RootKey;
 use claviger_domain::catalogue::Catalogue;
@@ -14,7 +15,6 @@ use claviger_domain::id::TenantId;
 use claviger_store::Store;
 use claviger_store::usage_log::UsageBatch;
 use parking_lot::Mutex;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 /// The server's state; callers hold it too.
@@ -30,25 +30,14 @@ pub struct State {
     pub(crate) meter: Meter,
     pub(crate) denials: Denials,
     pub(crate) operator: OnceLock<TenantId>,
-    /// Whether every call is refused, because memory may be out of date.
-    pub(crate) refusing: AtomicBool,
     /// What keeps the server from its work, if anything does.
     pub(crate) fault: Mutex<Option<&'static str>>,
-    /// What is known of the store's revisions.
-    pub(crate) followed: Mutex<Followed>,
+    /// This server among those of its store.
+    pub(crate) nodes: Nodes,
     /// What was counted and could not be written yet.
     pub(crate) unwritten: Mutex<Option<UsageBatch>>,
     /// What was written and not folded yet.
     pub(crate) logged: Logged,
-}
-
-/// How far memory has followed the store.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Followed {
-    /// The sum of all revisions when the hold was last confirmed.
-    pub(crate) revision: i64,
-    /// Whether the hold was lost since, and memory has not been compared with the store yet.
-    pub(crate) lost: bool,
 }
 
 impl State {

@@ -46,7 +46,7 @@ pub enum Posted<T> {
 }
 
 /// A change that must be in memory before the verb returns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// The tenant was made or changed.
     Tenant(TenantId),
@@ -105,7 +105,8 @@ impl Unit {
         self.effects.push(effect);
     }
 
-    async fn finish(mut self) -> Result<Vec<Effect>> {
+    /// What it has changed, and the revision after the last change.
+    async fn finish(mut self) -> Result<(Vec<Effect>, i64)> {
         let Some(entry) = self.entry.take() else {
             return Err(Error::Internal("a verb left no audit entry".into()));
         };
@@ -118,11 +119,12 @@ impl Unit {
         self.tx.append_journal(self.tenant, self.now, &[journal]).await?;
         self.tx.append_audit(self.tenant, &entry).await?;
         let changes: Vec<_> = self.effects.iter().map(change).collect();
+        let mut revision = 0;
         if !changes.is_empty() {
-            self.tx.bump_revision(self.tenant, &changes).await?;
+            revision = self.tx.bump_revision(self.tenant, &changes).await?;
         }
         self.tx.commit().await?;
-        Ok(self.effects)
+        Ok((self.effects, revision))
     }
 }
 
@@ -173,7 +175,10 @@ impl App {
                     Claim::Replay(answer) => {
                         unit.renew_caller(needs).await?;
                         // What was read may be of a unit that is not durable yet: this commit waits for it.
+                        let request = Arc::clone(&unit.caller.request);
                         unit.tx.commit().await?;
+                        // Whoever repeats it may do so because the first answer has not come yet.
+                        let _once = request.acknowledged.set(app.acknowledged().await?);
                         return Ok(Posted::Replayed(kept(answer)));
                     }
                     Claim::Mismatch => return Err(key_reused()),
@@ -189,8 +194,14 @@ impl App {
                 let answer = StoredAnswer { status: i64::from(kept.status), body: kept.body };
                 unit.tx.store_answer(owner.0, owner.1, &once.once, &answer).await?;
             }
-            let effects = unit.finish().await?;
+            let (acted_upon, request) = (unit.tenant, Arc::clone(&unit.caller.request));
+            let (effects, revision) = unit.finish().await?;
             app.apply(&effects).await;
+            if !effects.is_empty() {
+                app.state.nodes.has_applied(acted_upon, revision, i64::try_from(effects.len()).unwrap_or(i64::MAX));
+                let acknowledged = app.acknowledged().await?;
+                let _once = request.acknowledged.set(acknowledged);
+            }
             Ok(Posted::Done(done))
         });
         running.await.map_err(|_| Error::Internal("a unit of work ended early".into()))?

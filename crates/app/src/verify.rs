@@ -15,7 +15,6 @@ use claviger_domain::time::Timestamp;
 use claviger_domain::usage::Outcome;
 use claviger_domain::{Error, Refusal, Result};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// A credential as it came over the wire: three spellings, one type.
 #[derive(Clone, Copy)]
@@ -82,6 +81,8 @@ struct Call<'a> {
     now: Timestamp,
     /// For the rate limit, in nanoseconds.
     monotonic: u64,
+    /// By the clock of leases.
+    boot: u64,
 }
 
 /// How an application stands to what is wanted of it.
@@ -159,7 +160,8 @@ impl App {
     fn call<'a>(&self, origin: Origin, user_agent: &'a str) -> Call<'a> {
         // The clocks are read before anything is looked up: reading one waits for every look-up under way.
         let clock = &self.state.clock;
-        Call { origin, user_agent, now: clock.now(), monotonic: clock.monotonic() }
+        let monotonic = clock.monotonic();
+        Call { origin, user_agent, now: clock.now(), monotonic, boot: clock.boot(monotonic) }
     }
 
     /// As [`App::admit`], for a caller that was verified before.
@@ -228,9 +230,7 @@ impl App {
         go_on: impl FnOnce(&Record, SecretId) -> T,
     ) -> Result<Option<T>> {
         let state = &self.state;
-        if state.refusing.load(Ordering::Acquire) {
-            return Err(Error::Unavailable("the server cannot confirm what it knows; try again soon".into()));
-        }
+        state.nodes.may_answer(call.boot)?;
         // Hashed before the look-up, so that an unknown client id takes as long as a known one.
         let hash = SecretHash::of(presented.secret);
         let found = state.keyring.with(presented.client_id, |record| {
@@ -259,7 +259,7 @@ impl App {
         &self,
         record: &Record,
         secret: SecretId,
-        Call { origin, user_agent, now, monotonic }: Call<'_>,
+        Call { origin, user_agent, now, monotonic, .. }: Call<'_>,
         asks: Option<(CountedRight, Outcome)>,
     ) -> Result<Option<(RateLimit, Quota)>> {
         let limit = record.policy.rate_limit;

@@ -214,11 +214,12 @@ impl Tx {
         Ok(inserted == 1)
     }
 
-    /// Ends all jobs that have not ended, for want of whoever ran them; how many there were.
+    /// Ends all jobs that have not ended and whose process is gone; how many there were.
     pub async fn end_open_jobs(&mut self, status: &str, error: &str, now: Timestamp) -> Result<u64> {
         let ended = self
             .execute(
-                "update jobs set status = $1, error = $2, updated_at = $3, finished_at = $3 where finished_at is null",
+                "update jobs set status = $1, error = $2, updated_at = $3, finished_at = $3 where finished_at is null \
+                 and not exists (select 1 from nodes n where n.run = jobs.run)",
                 args![status, error, now],
             )
             .await?;

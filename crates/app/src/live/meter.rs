@@ -3,6 +3,7 @@
 //! An application's counters, its rate limit and the last uses of its secrets lie in one [`Cell`], in one piece of memory
 //! behind one short lock: a call touches some lines of the cache that are its own and nothing that others share.
 
+use crate::live::sharing::{Shared, Sharing};
 use claviger_domain::application::USER_AGENT_MAX;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::grants::Verb;
@@ -23,15 +24,15 @@ pub type CountedRight = Option<(u32, Verb)>;
 #[derive(Debug)]
 #[repr(C)]
 pub struct Cell {
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     tenant_id: TenantId,
-    application_id: ApplicationId,
+    pub(super) application_id: ApplicationId,
 }
 
 #[derive(Debug, Default)]
 #[repr(C)]
-struct State {
-    arrival: u64,
+pub(super) struct State {
+    pub(super) arrival: u64,
     dirty: bool,
     /// Calls since the last flush. Mostly one kind, which needs no memory of its own.
     calls: Option<Calls>,
@@ -39,6 +40,8 @@ struct State {
     used: Option<Use>,
     more_calls: Vec<Calls>,
     more_used: Option<Box<Use>>,
+    /// What it has of a limit that several nodes share; none where there is one node.
+    pub(super) sharing: Option<Box<Sharing>>,
 }
 
 #[derive(Debug)]
@@ -102,6 +105,8 @@ impl Cell {
 #[derive(Debug, Default)]
 pub struct Meter {
     dirty: Mutex<Vec<Arc<Cell>>>,
+    /// The limits that several nodes share.
+    pub(crate) sharing: Shared,
 }
 
 impl Meter {
@@ -117,7 +122,10 @@ impl Meter {
     ) -> Option<Quota> {
         let mut state = cell.state.lock();
         state.touch(arrival);
-        let quota = limit.map(|limit| limit.take(&mut state.arrival, monotonic));
+        let quota = limit.map(|limit| match self.sharing.is_needed() {
+            false => limit.take(&mut state.arrival, monotonic),
+            true => self.sharing.take(cell, &mut state, limit, monotonic),
+        });
         if quota.is_some_and(|quota| !quota.allowed) {
             state.count(None, Outcome::Limited, arrival.now);
         } else if let Some((right, outcome)) = asks {

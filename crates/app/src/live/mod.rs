@@ -6,4 +6,5 @@ pub mod keyring;
 pub mod levels;
 pub mod meter;
 pub mod record;
+pub mod sharing;
 pub mod tree;

@@ -99,12 +99,18 @@ pub struct Share {
 }
 
 impl Share {
-    /// A share of `fraction` (0 to 1) of a limit of which `left` calls are left.
-    pub fn new(limit: RateLimit, fraction: f64, left: u32, now: u64) -> Self {
+    /// A share of `fraction` (0 to 1) of what comes back of a limit, with so many calls to begin with.
+    pub fn new(limit: RateLimit, fraction: f64, calls: f64, now: u64) -> Self {
         let fraction = fraction.clamp(0.0, 1.0);
         let window = f64::from(limit.window_seconds) * 1e9;
         let rate = fraction * f64::from(limit.requests) / window;
-        Self { calls: fraction * f64::from(left), rate, most: fraction * f64::from(limit.requests), at: now }
+        let most = f64::from(limit.requests);
+        Self { calls: calls.clamp(0.0, most), rate, most: (fraction * most).max(calls), at: now }
+    }
+
+    /// Calls that it has.
+    pub fn calls(&self) -> f64 {
+        self.calls
     }
 
     /// Takes one call; where there is none, the seconds until there is.
@@ -162,7 +168,7 @@ mod tests {
     #[test]
     fn shares_add_up_to_the_limit() {
         let limit = RateLimit { requests: 90, window_seconds: 60 };
-        let mut shares = [1.0 / 3.0; 3].map(|fraction| Share::new(limit, fraction, 90, SECOND));
+        let mut shares = [1.0 / 3.0; 3].map(|fraction| Share::new(limit, fraction, 30.0, SECOND));
         let admitted = |shares: &mut [Share; 3], now| -> usize {
             shares.iter_mut().map(|share| (0..1_000).filter(|_| share.take(now).is_ok()).count()).sum()
         };
@@ -170,7 +176,7 @@ mod tests {
         assert_eq!(admitted(&mut shares, SECOND), 0);
         assert_eq!(shares[0].take(SECOND), Err(3));
         assert_eq!(admitted(&mut shares, 21 * SECOND), 30);
-        assert!(Share::new(limit, 0.0, 90, SECOND).take(2 * SECOND).is_err());
+        assert!(Share::new(limit, 0.0, 0.0, SECOND).take(2 * SECOND).is_err());
     }
 
     #[test]

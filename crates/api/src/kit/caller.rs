@@ -1,7 +1,7 @@
 //! Who calls: the credential of a request's headers, verified.
 
 use crate::kit::credential::{self, Unreadable};
-use crate::kit::face::QuotaSlot;
+use crate::kit::face::{AcknowledgedSlot, QuotaSlot};
 use crate::kit::{Api, Failure, Head, RequestId, origin};
 use axum::extract::FromRequestParts;
 use claviger_app::caller::{Caller, RequestLine};
@@ -65,6 +65,7 @@ impl FromRequestParts<Api> for Authenticated {
         }
         let id = parts.extensions.get::<RequestId>().copied().unwrap_or_default().to_string();
         let line = format!("{} {}", parts.method, parts.uri.path());
-        Ok(Self(caller.with_request(RequestLine { id, line })))
+        let acknowledged = parts.extensions.get::<AcknowledgedSlot>().cloned().unwrap_or_default().0;
+        Ok(Self(caller.with_request(RequestLine { id, line, acknowledged })))
     }
 }

@@ -7,9 +7,10 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use claviger_app::nodes::Acknowledged;
 use claviger_domain::Error;
 use claviger_domain::rate::{Quota, RateLimit};
-use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::sync::{Arc, OnceLock};
 
@@ -64,6 +65,24 @@ impl QuotaSlot {
     }
 }
 
+/// Where the extractor of the caller leaves the place in which the verb says which nodes have followed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AcknowledgedSlot(pub(crate) Arc<OnceLock<Acknowledged>>);
+
+/// Nodes that have followed a change, and nodes that have not and whose lease has run out.
+static CONFIRMED_BY: HeaderName = HeaderName::from_static("claviger-confirmed-by");
+static LAPSED: HeaderName = HeaderName::from_static("claviger-lapsed");
+
+fn name_nodes(acknowledged: &Acknowledged, headers: &mut HeaderMap) {
+    for (name, nodes) in [(&CONFIRMED_BY, &acknowledged.confirmed), (&LAPSED, &acknowledged.lapsed)] {
+        if let Ok(value) = HeaderValue::from_str(&nodes.join(", "))
+            && !nodes.is_empty()
+        {
+            headers.insert(name, value);
+        }
+    }
+}
+
 /// Puts the frame around a face's routes. What must not pay for it is merged afterwards.
 pub fn framed<F: Face>(router: Router) -> Router {
     router.layer(from_fn(frame::<F>))
@@ -74,12 +93,17 @@ async fn frame<F: Face>(mut request: Request, next: Next) -> Response {
     let uri = request.uri().clone();
     let slot = QuotaSlot::default();
     request.extensions_mut().insert(slot.clone());
+    let acknowledged = AcknowledgedSlot::default();
+    request.extensions_mut().insert(acknowledged.clone());
     let mut response = next.run(request).await;
     if let Some(Failed(error)) = response.extensions_mut().remove::<Failed>() {
         response = answer_failure::<F>(&error, &Asked { id, path: uri.path() });
     }
     if let Some((limit, quota)) = slot.0.get() {
         RateHeaders::of(*limit, quota.remaining, quota.reset_seconds).add_to(response.headers_mut());
+    }
+    if let Some(acknowledged) = acknowledged.0.get() {
+        name_nodes(acknowledged, response.headers_mut());
     }
     response.headers_mut().entry(CACHE_CONTROL).or_insert(NO_STORE);
     response

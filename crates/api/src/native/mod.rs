@@ -9,6 +9,7 @@ mod catalogue;
 mod error;
 mod grants;
 mod members;
+mod nodes;
 mod openapi;
 mod problems;
 mod rate_limit;

@@ -2,7 +2,7 @@
 
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
-    Native, access_levels, applications, audit, catalogue, openapi as document, problems, rotation, secrets,
+    Native, access_levels, applications, audit, catalogue, nodes, openapi as document, problems, rotation, secrets,
     simulations, tenants, usage, verify, whoami,
 };
 use axum::Router;
@@ -40,6 +40,7 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(audit::list_audit))
         .routes(routes!(catalogue::read_catalogue))
         .routes(routes!(whoami::whoami))
+        .routes(routes!(nodes::list_nodes))
         .routes(routes!(document::read_openapi))
         .routes(routes!(problems::read_problem))
 }

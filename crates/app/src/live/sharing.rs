@@ -25,8 +25,8 @@ pub(crate) struct Sharing {
     /// Calls since the last round, let through or not, and those of earlier rounds, fading.
     asked: u32,
     demand: f64,
-    /// Whether the next round looks at it.
-    listed: bool,
+    /// Rounds since it has been looked at in each; none while it is not.
+    rounds: Option<u32>,
 }
 
 /// What one node tells of an application.
@@ -40,6 +40,8 @@ pub(crate) struct Told {
     pub(crate) recent: u32,
     /// How much is asked for.
     pub(crate) demand: f32,
+    /// Calls that it may still let through.
+    pub(crate) held: f32,
 }
 
 /// What the other nodes did with an application.
@@ -49,6 +51,8 @@ pub(crate) struct Elsewhere {
     pub(crate) admitted: u64,
     /// How much they are asked for.
     pub(crate) demand: f64,
+    /// Calls that they may still let through.
+    pub(crate) held: f64,
 }
 
 /// All limits that are shared.
@@ -76,18 +80,20 @@ impl Shared {
 
     /// Takes a call from what this node has of the limit.
     pub(super) fn take(&self, cell: &Arc<Cell>, state: &mut State, limit: RateLimit, now: u64) -> Quota {
-        let left = limit.left(state.arrival, now);
+        let left = f64::from(limit.left(state.arrival, now));
         // What nobody has asked for yet is shared equally.
-        let fresh = || Share::new(limit, self.equal_part(), left, now);
+        let part = self.equal_part();
+        let fresh = || Share::new(limit, part, part * left, now);
         let sharing = state.sharing.get_or_insert_with(|| {
             let share = fresh();
-            Box::new(Sharing { limit, share, admitted: 0, told: 0, asked: 0, demand: 0.0, listed: false })
+            Box::new(Sharing { limit, share, admitted: 0, told: 0, asked: 0, demand: 0.0, rounds: None })
         });
-        if !sharing.listed || sharing.limit != limit {
+        if sharing.rounds.is_none() || sharing.limit != limit {
             sharing.share = fresh();
             sharing.limit = limit;
         }
-        if !std::mem::replace(&mut sharing.listed, true) {
+        if sharing.rounds.is_none() {
+            sharing.rounds = Some(0);
             self.listed.lock().push(Arc::clone(cell));
         }
         sharing.asked = sharing.asked.saturating_add(1);
@@ -106,49 +112,57 @@ impl Shared {
         }
     }
 
-    /// Begins a round: what this node tells the others.
-    pub(crate) fn tell(&self, most: usize) -> Vec<Told> {
-        let cells = self.listed.lock().clone();
-        let mut told = Vec::new();
-        for cell in cells {
-            let mut state = cell.state.lock();
-            let Some(sharing) = state.sharing.as_deref_mut() else { continue };
-            sharing.demand = sharing.demand * MEMORY + f64::from(std::mem::take(&mut sharing.asked));
-            let recent = u32::try_from(sharing.admitted - sharing.told).unwrap_or(u32::MAX);
-            if told.len() < most {
-                sharing.told = sharing.admitted;
-                let (admitted, demand) = (sharing.admitted, narrow(sharing.demand));
-                told.push(Told { application: cell.application_id, admitted, recent, demand });
-            }
-        }
-        told
-    }
-
-    /// Ends a round: shares out anew by what the others did. What is not asked for any more is left out of the next one.
-    pub(crate) fn share_out(&self, elsewhere: &HashMap<ApplicationId, Elsewhere>, now: u64) {
-        let equal = self.equal_part();
+    /// Shares out anew by what the others did. What is not asked for any more is left out of the next round.
+    pub(crate) fn share_out(&self, elsewhere: &mut HashMap<ApplicationId, Elsewhere>, now: u64) {
         self.listed.lock().retain(|cell| {
             let mut state = cell.state.lock();
             let mut arrival = state.arrival;
             let Some(sharing) = state.sharing.as_deref_mut() else { return false };
-            let others = elsewhere.get(&cell.application_id).copied().unwrap_or_default();
+            let heard = elsewhere.get_mut(&cell.application_id);
+            // What is charged here is not to be charged again.
+            let others = heard.map(|heard| std::mem::replace(heard, Elsewhere { admitted: 0, ..*heard })).unwrap_or_default();
             sharing.limit.charge(&mut arrival, now, others.admitted);
-            let all = sharing.demand + others.demand;
-            let fraction = if all > 0.0 { sharing.demand / all } else { equal };
-            sharing.share = Share::new(sharing.limit, fraction, sharing.limit.left(arrival, now), now);
-            sharing.listed = sharing.demand >= QUIET || sharing.asked > 0 || sharing.admitted > sharing.told;
-            let listed = sharing.listed;
+            sharing.demand = sharing.demand * MEMORY + f64::from(std::mem::take(&mut sharing.asked));
+            let rounds = sharing.rounds.unwrap_or(0);
+            // In the first round the others may not have told yet that they are asked, too.
+            if rounds > 0 {
+                let all = sharing.demand + others.demand;
+                let fraction = if all > 0.0 { sharing.demand / all } else { self.equal_part() };
+                let left = f64::from(sharing.limit.left(arrival, now));
+                let calls = (fraction * left).min(left - others.held);
+                sharing.share = Share::new(sharing.limit, fraction, calls, now);
+            }
+            let asked_for = sharing.demand >= QUIET || sharing.admitted > sharing.told;
+            sharing.rounds = asked_for.then_some(rounds.saturating_add(1));
+            if !asked_for {
+                sharing.demand = 0.0;
+            }
             if others.admitted > 0 {
                 state.arrival = arrival;
             }
-            listed
+            asked_for
         });
+    }
+
+    /// What this node tells the others.
+    pub(crate) fn tell(&self, most: usize) -> Vec<Told> {
+        let cells: Vec<_> = self.listed.lock().iter().take(most).cloned().collect();
+        let told = cells.into_iter().filter_map(|cell| {
+            let mut state = cell.state.lock();
+            let sharing = state.sharing.as_deref_mut()?;
+            let recent = u32::try_from(sharing.admitted - sharing.told).unwrap_or(u32::MAX);
+            sharing.told = sharing.admitted;
+            let (application, admitted) = (cell.application_id, sharing.admitted);
+            let (demand, held) = (narrow(sharing.demand), narrow(sharing.share.calls()));
+            Some(Told { application, admitted, recent, demand, held })
+        });
+        told.collect()
     }
 
     /// Takes from an application's bucket what was let through elsewhere while nobody asked for it here.
     pub(crate) fn charge(&self, cell: &Cell, limit: RateLimit, admitted: u64, now: u64) {
         let mut state = cell.state.lock();
-        if !state.sharing.as_ref().is_some_and(|sharing| sharing.listed) {
+        if !state.sharing.as_ref().is_some_and(|sharing| sharing.rounds.is_some()) {
             limit.charge(&mut state.arrival, now, admitted);
         }
     }

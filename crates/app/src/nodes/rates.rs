@@ -13,7 +13,7 @@ const SHARE_EACH: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Applications of which a node tells; of those beyond, each node goes on with an equal part.
 const TELL_MAX: usize = 16_384;
-const ENTRY: usize = 16 + 8 + 4 + 4;
+const ENTRY: usize = 16 + 8 + 4 + 4 + 4;
 
 /// What this node knows of what the others told.
 #[derive(Debug, Default)]
@@ -34,21 +34,21 @@ impl App {
         if others == 0 {
             return Ok(());
         }
-        let told = sharing.tell(TELL_MAX);
-        let something = !told.is_empty();
-        if std::mem::replace(&mut nodes.rates.lock().told, something) || something {
-            store.tell_rates(nodes.run, &write(&told)).await?;
-        }
         let heard = store.hear_rates(nodes.run).await?;
-        let elsewhere = nodes.rates.lock().sum_up(&heard);
+        let mut elsewhere = nodes.rates.lock().sum_up(&heard);
         let now = self.state.clock.monotonic();
-        sharing.share_out(&elsewhere, now);
+        sharing.share_out(&mut elsewhere, now);
         for (application, others) in elsewhere.iter().filter(|(_, others)| others.admitted > 0) {
             self.state.keyring.with_application(*application, |record| {
                 if let Some(limit) = record.policy.rate_limit {
                     sharing.charge(record.cell(), limit, others.admitted, now);
                 }
             });
+        }
+        let told = sharing.tell(TELL_MAX);
+        let something = !told.is_empty();
+        if std::mem::replace(&mut nodes.rates.lock().told, something) || something {
+            store.tell_rates(nodes.run, &write(&told)).await?;
         }
         Ok(())
     }
@@ -66,6 +66,7 @@ impl Rates {
                 let sum = elsewhere.entry(told.application).or_default();
                 sum.admitted += admitted;
                 sum.demand += f64::from(told.demand.max(0.0));
+                sum.held += f64::from(told.held.max(0.0));
             }
         }
         elsewhere
@@ -79,6 +80,7 @@ fn write(told: &[Told]) -> Vec<u8> {
         body.extend_from_slice(&told.admitted.to_le_bytes());
         body.extend_from_slice(&told.recent.to_le_bytes());
         body.extend_from_slice(&told.demand.to_le_bytes());
+        body.extend_from_slice(&told.held.to_le_bytes());
     }
     body
 }
@@ -88,14 +90,20 @@ fn read(body: &[u8]) -> impl Iterator<Item = Told> {
         let (application, rest) = entry.split_first_chunk()?;
         let (admitted, rest) = rest.split_first_chunk()?;
         let (recent, rest) = rest.split_first_chunk()?;
-        let (demand, _) = rest.split_first_chunk()?;
+        let (demand, rest) = rest.split_first_chunk()?;
+        let (held, _) = rest.split_first_chunk()?;
         Some(Told {
             application: ApplicationId::from_u128(u128::from_le_bytes(*application)),
             admitted: u64::from_le_bytes(*admitted),
             recent: u32::from_le_bytes(*recent),
-            demand: Some(f32::from_le_bytes(*demand)).filter(|demand| demand.is_finite())?,
+            demand: finite(*demand)?,
+            held: finite(*held)?,
         })
     })
+}
+
+fn finite(bytes: [u8; 4]) -> Option<f32> {
+    Some(f32::from_le_bytes(bytes)).filter(|number| number.is_finite())
 }
 
 /// Shares limits until the app is gone.
@@ -122,7 +130,7 @@ mod tests {
     #[test]
     fn what_is_told_is_heard_once() {
         let application = ApplicationId::from_u128(7);
-        let told = |admitted, recent| Told { application, admitted, recent, demand: 2.5 };
+        let told = |admitted, recent| Told { application, admitted, recent, demand: 2.5, held: 1.0 };
         let mut rates = Rates::default();
         let hear = |rates: &mut Rates, run, told: Told| rates.sum_up(&[(run, write(&[told]))])[&application].admitted;
         assert_eq!(hear(&mut rates, 1, told(20, 20)), 20);

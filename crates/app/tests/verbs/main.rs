@@ -11,7 +11,8 @@
 mod attacks;
 mod exports;
 mod fixture;
-mod hold;
+
 mod keyring;
+mod nodes;
 mod record;
 mod rights;

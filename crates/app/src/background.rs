@@ -3,9 +3,9 @@
 use crate::App;
 use crate::live::denials::Tally;
 use crate::metering::FOLD_EACH;
+use claviger_domain::Result;
 use claviger_domain::audit::{Actor, NewEntry, Target};
 use claviger_domain::time::Timestamp;
-use claviger_domain::Result;
 use serde_json::{Map, json};
 use std::sync::Arc;
 use std::time::Duration;

@@ -16,6 +16,8 @@ mod metering;
 pub mod nodes;
 pub mod random;
 mod renewal;
+pub mod restore;
+mod revocations;
 pub mod rotation;
 pub mod seal;
 pub mod secrets;
@@ -34,9 +36,10 @@ use crate::live::keyring::Keyring;
 use crate::live::levels::Levels;
 use crate::live::meter::Meter;
 use crate::live::tree::Tree;
-use crate::random::Random;
-use crate::seal::RootKey;
 use crate::nodes::{Identity, Nodes};
+use crate::random::Random;
+use crate::revocations::Revocations;
+use crate::seal::RootKey;
 use crate::state::State;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::{Error, Result};
@@ -77,6 +80,10 @@ impl App {
 
     /// As [`App::open`], as a server that the others of its store know by name.
     pub async fn open_as(parts: Parts, identity: Identity) -> Result<Arc<Self>> {
+        let store_id = setup::store_id(&parts.store, &parts.random).await?;
+        let (history, revisions) = parts.store.look().await?;
+        let kept = identity.revocations.clone();
+        let revocations = Revocations::open(kept.as_deref(), &store_id, history, &revisions)?;
         let nodes = Nodes::enter(&parts.store, &parts.clock, identity).await?;
         let catalogue = Arc::new(parts.catalogue);
         let state = State {
@@ -95,6 +102,7 @@ impl App {
             logged: metering::Logged::default(),
             fault: parking_lot::Mutex::default(),
             nodes,
+            revocations,
         };
         setup::prove_root_key(&state).await?;
         jobs::end_abandoned(&state).await?;

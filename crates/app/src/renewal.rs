@@ -41,8 +41,11 @@ impl App {
     }
 
     /// Makes memory what the store says about something that another node has changed.
-    pub(crate) async fn refresh_noted(&self, effect: Effect, _change: (i64, i64)) -> Result<()> {
-        self.refresh(effect).await
+    pub(crate) async fn refresh_noted(&self, effect: Effect, (shard, revision): (i64, i64)) -> Result<()> {
+        let before = self.standing(effect);
+        self.refresh(effect).await?;
+        self.note(vec![(effect, before, shard, revision)]).await;
+        Ok(())
     }
 
     /// Takes a tenant in that memory has not heard of yet, and those above it.

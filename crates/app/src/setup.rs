@@ -1,6 +1,7 @@
 //! Setting a store up, and recognising one that is: the operator, the first application, the root key's proof.
 
 use crate::App;
+use crate::random::Random;
 use crate::seal::RootKey;
 use crate::secrets::MintedSecret;
 use crate::state::State;
@@ -10,9 +11,11 @@ use claviger_domain::id::{ApplicationId, ClientId, OrgKey, TenantId};
 use claviger_domain::name::Name;
 use claviger_domain::tenant::{APPLICATION_LIMIT, Kind, Status, Tenant};
 use claviger_domain::{Error, Result};
+use claviger_store::Store;
 use serde_json::Map;
 
 const ROOT_KEY_PROOF: &str = "root_key_proof";
+const STORE_ID: &str = "store_id";
 const PROOF: &[u8] = b"claviger";
 
 /// What the first start on an empty store made.
@@ -41,6 +44,16 @@ pub(crate) async fn prove_root_key(state: &State) -> Result<()> {
             tx.commit().await
         }
     }
+}
+
+/// The store's id, by which it is known among others; made with the store.
+pub(crate) async fn store_id(store: &Store, random: &Random) -> Result<String> {
+    let mut tx = store.begin().await?;
+    let made: String = random.bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+    tx.insert_setting(STORE_ID, made.as_bytes()).await?;
+    let found = tx.find_setting(STORE_ID).await?.unwrap_or_default();
+    tx.commit().await?;
+    Ok(String::from_utf8_lossy(&found).into_owned())
 }
 
 fn mismatch(key: &RootKey) -> String {

@@ -9,6 +9,7 @@ use crate::live::tree::Tree;
 use crate::metering::Logged;
 use crate::nodes::Nodes;
 use crate::random::Random;
+use crate::revocations::Revocations;
 use crate::seal::RootKey;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::id::TenantId;
@@ -34,6 +35,8 @@ pub struct State {
     pub(crate) fault: Mutex<Option<&'static str>>,
     /// This server among those of its store.
     pub(crate) nodes: Nodes,
+    /// What was revoked, kept apart from the store.
+    pub(crate) revocations: Revocations,
     /// What was counted and could not be written yet.
     pub(crate) unwritten: Mutex<Option<UsageBatch>>,
     /// What was written and not folded yet.

@@ -196,8 +196,10 @@ impl App {
             }
             let (acted_upon, request) = (unit.tenant, Arc::clone(&unit.caller.request));
             let (effects, revision) = unit.finish().await?;
+            let before = effects.iter().map(|effect| app.standing(*effect)).collect();
             app.apply(&effects).await;
             if !effects.is_empty() {
+                app.note(App::places(acted_upon, revision, &effects, before)).await;
                 app.state.nodes.has_applied(acted_upon, revision, i64::try_from(effects.len()).unwrap_or(i64::MAX));
                 let acknowledged = app.acknowledged().await?;
                 let _once = request.acknowledged.set(acknowledged);

@@ -36,6 +36,11 @@ pub enum Command {
     Secrets(SecretsCommand),
     /// Manage applications of a running server, over HTTP.
     Applications(ApplicationsArgs),
+    /// List the servers of the store, with lag and lease, over HTTP.
+    Nodes(ClientArgs),
+    /// Bring a restored backup up to what was revoked since it was taken.
+    #[command(subcommand)]
+    Restore(RestoreCommand),
 }
 
 /// Which configuration file.
@@ -90,6 +95,14 @@ impl ServeArgs {
             ..self.store.overrides()
         }
     }
+}
+
+/// Commands on a restored backup.
+#[derive(Debug, Subcommand)]
+pub enum RestoreCommand {
+    /// Revoke once more what the file of revocations in the data directory knows; to be run on the data directory of every
+    /// server of the store, while none runs
+    Confirm(StoreArgs),
 }
 
 /// Commands on secrets.

@@ -5,8 +5,8 @@
 
 use crate::engine::Store;
 use crate::sql::{Tx, args, corrupt, id_of};
-use claviger_domain::id::TenantId;
 use claviger_domain::Result;
+use claviger_domain::id::TenantId;
 
 /// Shards of the revision: tenants are spread over them, so that no single row is everybody's lock.
 pub const SHARDS: i64 = 64;

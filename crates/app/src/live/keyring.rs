@@ -108,6 +108,11 @@ impl Keyring {
             || self.unknown.pin().get(&ClientId::key(client_id)).is_some_and(|until| *until > monotonic)
     }
 
+    /// Whether everything is loaded.
+    pub fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Acquire)
+    }
+
     /// How many applications are loaded.
     pub fn len(&self) -> usize {
         self.records.len()

@@ -72,6 +72,11 @@ impl Levels {
         self.cell(id, grants).set(GrantSet::compile(grants, &self.catalogue));
     }
 
+    /// The grants of a level, if it is in memory.
+    pub fn grants(&self, id: AccessLevelId) -> Option<GrantSet> {
+        self.cells.pin().get(&id.as_u128()).map(|cell| cell.grants())
+    }
+
     /// Forgets a level that is gone; no application has its grants from it any more.
     pub fn remove(&self, id: AccessLevelId) {
         self.cells.pin().remove(&id.as_u128());

@@ -160,6 +160,11 @@ impl Record {
         std::iter::once(&self.first).chain(self.second()).find(|secret| secret.id == id)
     }
 
+    /// All live secrets.
+    pub fn live_secrets(&self) -> impl Iterator<Item = &LiveSecret> {
+        std::iter::once(&self.first).chain(self.second()).filter(|secret| secret.id != LiveSecret::NONE.id)
+    }
+
     fn second(&self) -> Option<&LiveSecret> {
         self.rare.as_ref().and_then(|rare| rare.second.as_ref())
     }

@@ -120,7 +120,8 @@ impl Shared {
             let Some(sharing) = state.sharing.as_deref_mut() else { return false };
             let heard = elsewhere.get_mut(&cell.application_id);
             // What is charged here is not to be charged again.
-            let others = heard.map(|heard| std::mem::replace(heard, Elsewhere { admitted: 0, ..*heard })).unwrap_or_default();
+            let others =
+                heard.map(|heard| std::mem::replace(heard, Elsewhere { admitted: 0, ..*heard })).unwrap_or_default();
             sharing.limit.charge(&mut arrival, now, others.admitted);
             sharing.demand = sharing.demand * MEMORY + f64::from(std::mem::take(&mut sharing.asked));
             let rounds = sharing.rounds.unwrap_or(0);

@@ -26,6 +26,11 @@ impl TenantNode {
         self.chain().all(|node| !node.suspended.load(Ordering::Acquire))
     }
 
+    /// Whether the tenant itself is suspended, whatever those above it are.
+    pub fn is_suspended_itself(&self) -> bool {
+        self.suspended.load(Ordering::Acquire)
+    }
+
     /// Whether the tenant is `root` or stands beneath it.
     pub fn is_within(&self, root: TenantId) -> bool {
         self.chain().any(|node| node.id == root)

@@ -31,7 +31,8 @@ const FOLLOW_AT_ONCE: usize = 8;
 /// Looks at a start until it is given up.
 const TRIES: usize = 20;
 
-const CLOCK: &str = "the clock of this machine differs from the database's by more than 30 seconds; every call is refused";
+const CLOCK: &str =
+    "the clock of this machine differs from the database's by more than 30 seconds; every call is refused";
 const RESTORED: &str = "the store is older than what this server has seen of it, as after a restored backup; stop the server and \
     run claviger restore confirm; every call is refused";
 
@@ -201,9 +202,11 @@ impl App {
             let mut seen = nodes.seen.lock();
             seen.retain(|run, _| others.iter().any(|node| node.run == *run));
             let stands_still = |node: &claviger_store::nodes::Node| {
-                let known = seen
-                    .entry(node.run)
-                    .or_insert_with(|| Seen { name: node.name.clone(), beat: node.beat, since: now });
+                let known = seen.entry(node.run).or_insert_with(|| Seen {
+                    name: node.name.clone(),
+                    beat: node.beat,
+                    since: now,
+                });
                 if known.beat != node.beat {
                     (known.beat, known.since) = (node.beat, now);
                 }
@@ -215,7 +218,11 @@ impl App {
         let mut gone = false;
         for node in silent {
             if link.shut_out_node(&node.id, node.run, node.beat).await? {
-                tracing::warn!(node = node.name, id = node.id, "a node's lease has run out; the others go on without it");
+                tracing::warn!(
+                    node = node.name,
+                    id = node.id,
+                    "a node's lease has run out; the others go on without it"
+                );
                 gone = true;
             }
         }
@@ -233,9 +240,7 @@ fn effect(tenant: TenantId, change: &Change) -> Result<Effect> {
         ChangeKind::Application => {
             Effect::Application(tenant, ApplicationId::parse(&change.subject).ok_or_else(unreadable)?)
         }
-        ChangeKind::AccessLevel => {
-            Effect::Level(tenant, AccessLevelId::parse(&change.subject).ok_or_else(unreadable)?)
-        }
+        ChangeKind::AccessLevel => Effect::Level(tenant, AccessLevelId::parse(&change.subject).ok_or_else(unreadable)?),
     })
 }
 

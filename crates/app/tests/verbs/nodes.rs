@@ -232,7 +232,10 @@ async fn a_clock_that_is_off_is_not_served_by() {
             assert!(two.ready().unwrap_err().contains("clock"));
             let began = Instant::now();
             f.organization(&format!("Beneath {skew}")).await;
-            assert!(began.elapsed() < Duration::from_secs(4), "nobody waits for a node that follows but does not answer");
+            assert!(
+                began.elapsed() < Duration::from_secs(4),
+                "nobody waits for a node that follows but does not answer"
+            );
         }
     }
 }

@@ -177,7 +177,7 @@ fn shown(object: &Value, output: Output) -> String {
     }
 }
 
-fn pretty(value: &Value) -> String {
+pub(super) fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
 }
 
@@ -186,7 +186,7 @@ fn text<'a>(object: &'a Value, member: &str) -> &'a str {
 }
 
 /// A value in a table. Control characters are left out: a name must not move the cursor.
-fn cell(value: Option<&Value>) -> String {
+pub(super) fn cell(value: Option<&Value>) -> String {
     let text = match value {
         None | Some(Value::Null) => "-".to_owned(),
         Some(Value::String(text)) => text.clone(),
@@ -195,7 +195,7 @@ fn cell(value: Option<&Value>) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
 
-fn table(rows: &[Vec<String>]) -> String {
+pub(super) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width =
         |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);

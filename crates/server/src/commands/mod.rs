@@ -4,6 +4,7 @@ pub mod applications;
 pub mod check_config;
 pub mod demo;
 mod http_client;
+pub mod nodes;
 pub mod secrets;
 pub mod serve;
 pub mod store;

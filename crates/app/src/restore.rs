@@ -136,7 +136,7 @@ async fn reapply_application(
     tx: &mut Tx,
     (tenant, id): (TenantId, ApplicationId),
     may_call: bool,
-    known: &[(SecretId, Timestamp)],
+    known: &[(SecretId, i64)],
     now: Timestamp,
     done: &mut Reapplied,
 ) -> Result<()> {
@@ -149,8 +149,8 @@ async fn reapply_application(
                 tx.delete_secret(tenant, id, secret.id).await?;
                 done.secrets += 1;
             }
-            Some((_, end)) if end.micros() < lasts => {
-                tx.end_secret(tenant, id, secret.id, *end).await?;
+            Some((_, end)) if *end < lasts => {
+                tx.end_secret(tenant, id, secret.id, Timestamp::from_micros(*end)).await?;
                 done.secrets += 1;
             }
             Some(_) => {}

@@ -54,8 +54,8 @@ pub(crate) enum Fact {
         id: ApplicationId,
         /// Whether it may call; a deleted one may not.
         enabled: bool,
-        /// Its live secrets, and when each ends.
-        secrets: Vec<(SecretId, Timestamp)>,
+        /// Its live secrets, and when each ends, in microseconds since 1970.
+        secrets: Vec<(SecretId, i64)>,
         /// The revision at which its rights, networks, reach or end were last narrowed.
         narrowed: Option<i64>,
     },
@@ -264,7 +264,7 @@ pub(crate) enum Standing {
 #[derive(Debug)]
 pub(crate) struct ApplicationStanding {
     enabled: bool,
-    secrets: Vec<(SecretId, Timestamp)>,
+    secrets: Vec<(SecretId, i64)>,
     grants: GrantSet,
     networks: Option<Networks>,
     reach: Reach,
@@ -275,7 +275,7 @@ impl ApplicationStanding {
     fn of(record: &Record) -> Self {
         Self {
             enabled: record.policy.enabled,
-            secrets: record.live_secrets().map(|secret| (secret.id, secret.end)).collect(),
+            secrets: record.live_secrets().map(|secret| (secret.id, secret.end.micros())).collect(),
             grants: record.policy.held.set(),
             networks: record.policy.networks.clone(),
             reach: record.policy.reach,
@@ -293,8 +293,7 @@ impl ApplicationStanding {
     }
 
     fn loses_secrets_in(&self, after: &Self) -> bool {
-        let lost =
-            |(id, end): &(SecretId, Timestamp)| !after.secrets.iter().any(|(kept, until)| kept == id && until >= end);
+        let lost = |(id, end): &(SecretId, i64)| !after.secrets.iter().any(|(kept, until)| kept == id && until >= end);
         self.secrets.iter().any(lost)
     }
 }
@@ -414,7 +413,7 @@ mod tests {
 
     fn line(id: u128, revision: i64, enabled: bool) -> Line {
         let (tenant, id) = (TenantId::from_u128(1), ApplicationId::from_u128(id));
-        let secrets = vec![(SecretId::from_u128(9), Timestamp::from_micros(i64::MAX))];
+        let secrets = vec![(SecretId::from_u128(9), i64::MAX)];
         Line { shard: 1, revision, fact: Fact::Application { tenant, id, enabled, secrets, narrowed: None } }
     }
 

@@ -3,7 +3,7 @@
 
 use crate::App;
 use claviger_domain::{Error, Result};
-use claviger_store::Tx;
+use claviger_store::{Store, Tx};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -32,8 +32,8 @@ impl App {
     }
 
     /// Takes the work over if nobody does it, or keeps it.
-    pub(crate) async fn take_charge(&self) -> Result<()> {
-        let (nodes, store) = (&self.state.nodes, &self.state.store);
+    pub(crate) async fn take_charge(&self, store: &Store) -> Result<()> {
+        let nodes = &self.state.nodes;
         let now = store.database_time().await?;
         let taken = store.take_lease(NAME, nodes.run, now, now.plus_seconds(SECONDS)).await?;
         nodes.charge.store(taken.unwrap_or(0), Ordering::Release);
@@ -42,12 +42,13 @@ impl App {
 }
 
 /// Asks for it until the app is gone.
-pub(super) async fn keep(app: Weak<App>) {
+pub(super) async fn keep(app: Weak<App>, mut link: Store) {
     loop {
         let Some(strong) = app.upgrade().filter(|app| !app.state.nodes.has_left()) else { return };
-        let taken = timeout(TAKE_EACH, strong.take_charge()).await;
+        let taken = timeout(TAKE_EACH, strong.take_charge(&link)).await;
         if !matches!(taken, Ok(Ok(()))) {
             strong.state.nodes.charge.store(0, Ordering::Release);
+            link = strong.state.store.beside();
         }
         let state = Arc::clone(&strong.state);
         drop(strong);

@@ -52,12 +52,12 @@ impl App {
             }
             sleep(LOOK_EACH).await;
         }
-        self.take_charge().await?;
+        self.take_charge(&link).await?;
+        tokio::spawn(super::charge::keep(Arc::downgrade(self), link.clone()));
+        tokio::spawn(super::rates::share(Arc::downgrade(self), link.clone()));
         tokio::spawn(keep(Arc::downgrade(self), link));
         tokio::spawn(listen(Arc::downgrade(self)));
         tokio::spawn(super::confirmations::watch(Arc::downgrade(self)));
-        tokio::spawn(super::charge::keep(Arc::downgrade(self)));
-        tokio::spawn(super::rates::share(Arc::downgrade(self)));
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use crate::App;
 use crate::live::sharing::{Elsewhere, Told};
 use claviger_domain::Result;
 use claviger_domain::id::ApplicationId;
+use claviger_store::Store;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -26,8 +27,8 @@ pub(super) struct Rates {
 
 impl App {
     /// One round: tells, hears and shares out anew.
-    async fn share_limits(&self) -> Result<()> {
-        let (nodes, store) = (&self.state.nodes, &self.state.store);
+    async fn share_limits(&self, store: &Store) -> Result<()> {
+        let nodes = &self.state.nodes;
         let sharing = &self.state.meter.sharing;
         let others = nodes.seen.lock().len();
         sharing.set_others(u32::try_from(others).unwrap_or(u32::MAX));
@@ -107,12 +108,13 @@ fn finite(bytes: [u8; 4]) -> Option<f32> {
 }
 
 /// Shares limits until the app is gone.
-pub(super) async fn share(app: Weak<App>) {
+pub(super) async fn share(app: Weak<App>, mut link: Store) {
     loop {
         let Some(strong) = app.upgrade().filter(|app| !app.state.nodes.has_left()) else { return };
-        let shared = timeout(PATIENCE, strong.share_limits()).await;
-        if let Ok(Err(error)) = shared {
-            tracing::debug!(%error, "rates were not shared");
+        let shared = timeout(PATIENCE, strong.share_limits(&link)).await;
+        if !matches!(shared, Ok(Ok(()))) {
+            tracing::debug!(?shared, "rates were not shared");
+            link = strong.state.store.beside();
         }
         let state = Arc::clone(&strong.state);
         drop(strong);

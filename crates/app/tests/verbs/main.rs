@@ -15,4 +15,5 @@ mod fixture;
 mod keyring;
 mod nodes;
 mod record;
+mod restore;
 mod rights;

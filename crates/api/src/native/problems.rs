@@ -44,7 +44,7 @@ const ENTRIES: &[Entry] = &[
     Entry("rate_limited", "The rate limit is used up", "Wait for Retry-After seconds. Calling earlier does not lengthen the wait."),
     Entry("root_key_mismatch", "The root key does not fit the store", "Start the server with the root key that the store was set up with."),
     Entry("secret_in_use", "The secret is in use", "Somebody has called with it within 24 hours; detail says who. Move that client to the other secret, or repeat with force=true."),
-    Entry("store_in_use", "The store is in use", "Another process has opened the store. Stop it first."),
+    Entry("store_restored", "The store is older than what is known of it", "A backup was put back. Run claviger restore confirm on the data directory of every server, then start them."),
     Entry("tenant_name_taken", "The name is taken", "Another tenant beneath the same parent has this name. Names are compared without regard to case, width and surrounding blanks."),
     Entry("tenant_suspended", "The tenant is suspended", "The credential is right, but its tenant or one above it is suspended. Whoever administers it from above can lift that."),
     Entry("two_secrets_live", "Two secrets are live", "An application has two live secrets at most. Revoke the older one, or wait until its overlap is over."),

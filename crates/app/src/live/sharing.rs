@@ -163,7 +163,7 @@ impl Shared {
     /// Takes from an application's bucket what was let through elsewhere while nobody asked for it here.
     pub(crate) fn charge(&self, cell: &Cell, limit: RateLimit, admitted: u64, now: u64) {
         let mut state = cell.state.lock();
-        if !state.sharing.as_ref().is_some_and(|sharing| sharing.rounds.is_some()) {
+        if state.sharing.as_ref().is_none_or(|sharing| sharing.rounds.is_none()) {
             limit.charge(&mut state.arrival, now, admitted);
         }
     }

@@ -32,6 +32,30 @@ pub(crate) struct Fixture {
     _guard: Guard,
 }
 
+/// Another server on the store of a fixture.
+pub(crate) struct Node {
+    pub(crate) app: Arc<App>,
+    /// The operator, by way of this server.
+    pub(crate) operator: Client,
+    data_dir: PathBuf,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<()>,
+}
+
+impl Node {
+    /// Ends the server as SIGTERM would.
+    pub(crate) async fn stop(self) {
+        drop(self.stop);
+        self.running.await.unwrap();
+        std::fs::remove_dir_all(self.data_dir).unwrap();
+    }
+
+    /// The same credential, presented to this server.
+    pub(crate) fn client(&self, client: &Client) -> Client {
+        Client { base: self.operator.base.clone(), ..client.clone() }
+    }
+}
+
 /// A credential and where to present it.
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -128,6 +152,32 @@ impl Fixture {
         if let Some(running) = self.running.take() {
             running.await.unwrap();
         }
+    }
+
+    /// Starts another server on the same PostgreSQL, with the root key of this one.
+    pub(crate) async fn join(&self, name: &str) -> Node {
+        let Location::Postgres { url } = &self.location else { panic!("one server on SQLite") };
+        let data_dir = self.data_dir.with_extension(name);
+        std::fs::create_dir_all(&data_dir).unwrap();
+        for file in ["root.key", "node"] {
+            // As in a copy of the directory.
+            std::fs::copy(self.data_dir.join(file), data_dir.join(file)).unwrap();
+        }
+        let variables = [("CLAVIGER_TLS", "off"), ("CLAVIGER_DATABASE", url)];
+        let overrides = Overrides {
+            listen: Some("127.0.0.1:0".to_owned()),
+            data_dir: Some(data_dir.display().to_string()),
+            ..Overrides::default()
+        };
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let config = Config::load(None, variables.into_iter(), overrides).unwrap();
+        let server = Server::open(config, Clock::fixed(START), Random::System, async |_, _| Ok(())).await.unwrap();
+        let operator = Client { base: server.credentials.base_url.clone(), ..self.operator.clone() };
+        let (app, (stop, stopped)) = (Arc::clone(&server.app), oneshot::channel::<()>());
+        let running = tokio::spawn(async move {
+            server.serve(async { drop(stopped.await) }).await.unwrap();
+        });
+        Node { app, operator, data_dir, stop, running }
     }
 
     /// A client with another credential.

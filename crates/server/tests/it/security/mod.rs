@@ -4,6 +4,8 @@ mod address;
 mod audit;
 mod crash;
 mod errors;
+mod faults;
 mod matrix;
+mod nodes;
 mod secrets;
 mod start;

@@ -1,11 +1,9 @@
 //! Q: the first start, wrong keys, and errors that tell nothing of the inside.
 
-use crate::fixture::run;
 use claviger_app::clock::Clock;
 use claviger_app::random::Random;
 use claviger_server::config::{Config, Overrides};
 use claviger_server::server::Server;
-use claviger_store::Engine;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -67,25 +65,6 @@ async fn q6_a_root_key_that_does_not_fit_or_is_open_to_others_stops_the_start() 
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     open(&directory).await.unwrap().serve(async {}).await.unwrap();
     std::fs::remove_dir_all(directory).unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_server_per_database() {
-    run(Engine::Postgres, &[], |f| async move {
-        let claviger_store::Location::Postgres { url } = f.location.clone() else { panic!("not PostgreSQL") };
-        let directory = scratch("database");
-        let overrides = Overrides {
-            data_dir: Some(directory.display().to_string()),
-            listen: Some("127.0.0.1:0".into()),
-            database: Some(url),
-            ..Overrides::default()
-        };
-        let config = Config::load(None, std::iter::empty(), overrides).unwrap();
-        let refused = Server::open(config, Clock::system(), Random::System, async |_, _| Ok(())).await.err().unwrap();
-        assert!(refused.to_string().contains("another claviger serves this database"), "{refused}");
-        std::fs::remove_dir_all(directory).unwrap();
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

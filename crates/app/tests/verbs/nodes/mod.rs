@@ -1,22 +1,21 @@
 //! Several servers on one PostgreSQL: what one revokes, none accepts; and who cannot know, refuses.
 
-use crate::fixture::{Fixture, START, done, grants, new, open_as, verify};
+mod cut;
+mod limits;
+
+use crate::fixture::{Fixture, START, done, grants, verify};
 use claviger_app::App;
-use claviger_app::caller::{Caller, RequestLine};
-use claviger_app::nodes::Identity;
+use claviger_app::caller::Caller;
 use claviger_domain::application::{ApplicationPatch, Rights};
 use claviger_domain::id::{ApplicationId, TenantId};
-use claviger_domain::rate::RateLimit;
 use claviger_domain::rotation::Rotation;
 use claviger_domain::tenant::{Status, TenantPatch};
 use claviger_domain::{Error, Refusal, Result};
 use claviger_store::testing::execute;
-use claviger_store::{Engine, Location, Options, Store};
+use claviger_store::{Engine, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
 /// A fixture with two more nodes.
 struct Three {
@@ -240,52 +239,6 @@ async fn a_clock_that_is_off_is_not_served_by() {
     }
 }
 
-/// D3: a node is cut off without a word. Whoever revokes waits no longer than a lease; the node refuses by then, recovers by
-/// itself and has missed nothing.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn d3_a_silent_cut_ends_in_refusal() {
-    let Some(f) = Fixture::new(Engine::Postgres).await else { return };
-    let org = f.organization("Acme").await;
-    let (kept, kept_id) = f.application(org.id, "Kept", &[]).await;
-    let (made, id) = f.application(org.id, "SIEM", &[]).await;
-    let (kept, secret) = (kept.secret.text.reveal(), made.secret.text.reveal());
-    let Location::Postgres { url } = f.guard.location() else { panic!() };
-    let (address, flowing) = proxy(&url).await;
-    let (scheme, rest) = url.split_once("//").unwrap();
-    let (role, rest) = rest.split_once('@').unwrap();
-    let database = rest.rsplit_once('/').unwrap().1;
-    let location = Location::Postgres { url: format!("{scheme}//{role}@{address}/{database}") };
-    let store = Store::open(Options { location, accept_data_loss: false }).await.unwrap();
-    let identity = Identity { name: "cut".into(), ..Identity::default() };
-    let two = open_as(store, 7, 99, identity).await.unwrap();
-    two.load_keyring().await.unwrap();
-    for (id, secret) in [(&id, &secret), (&kept_id, &kept)] {
-        verify(&two, id, secret).await.unwrap();
-    }
-    flowing.store(false, Ordering::Release);
-    let began = Instant::now();
-    let request = RequestLine::default();
-    let acknowledged = Arc::clone(&request.acknowledged);
-    let operator = f.operator.clone().with_request(request);
-    f.app.delete_application(&operator, org.id, made.application.id, None).await.unwrap();
-    let took = began.elapsed();
-    assert!(unavailable(&verify(&two, &id, &secret).await), "revoked on the other side, {took:?} after the cut");
-    assert!(unavailable(&verify(&two, &kept_id, &kept).await));
-    assert!(took > Duration::from_secs(3), "its lease was still running: {took:?}");
-    assert!(took < Duration::from_millis(5_500) + SLACK, "{took:?}");
-    assert_eq!(acknowledged.get().unwrap().lapsed, ["cut"]);
-    until("the row is gone", || async { f.app.list_nodes(&f.operator).await.unwrap().len() == 1 }).await;
-    let began = Instant::now();
-    f.organization("Nobody waits any more").await;
-    assert!(began.elapsed() < Duration::from_secs(3));
-    flowing.store(true, Ordering::Release);
-    until("it recovers by itself", || async { verify(&two, &kept_id, &kept).await.is_ok() }).await;
-    assert!(refused(&verify(&two, &id, &secret).await));
-}
-
-/// What a busy machine may add.
-const SLACK: Duration = Duration::from_secs(2);
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_was_shut_out_comes_back_and_misses_nothing() {
     let Some(Three { f, nodes }) = three().await else { return };
@@ -385,88 +338,4 @@ async fn one_node_is_in_charge_and_another_takes_over() {
     done(nodes[1].create_tenant(&operator, new, None).await.unwrap());
     let late = f.app.sign_heads().await;
     assert!(unavailable(&late), "{late:?}");
-}
-
-async fn admitted(node: &App, id: &str, secret: &str, calls: usize) -> usize {
-    let mut admitted = 0;
-    for _ in 0..calls {
-        match verify(node, id, secret).await {
-            Ok(_) => admitted += 1,
-            Err(Error::Limited { .. }) => {}
-            Err(other) => panic!("{other}"),
-        }
-    }
-    admitted
-}
-
-async fn limited(f: &Fixture, requests: u32) -> (String, String) {
-    let org = f.organization("Acme").await;
-    let rate_limit = Some(RateLimit { requests, window_seconds: 3_600 });
-    let new = claviger_domain::application::NewApplication { rate_limit, ..new("Limited", &[]) };
-    let made = done(f.app.create_application(&f.operator, org.id, new, None).await.unwrap());
-    (made.application.client_id.to_string(), made.secret.text.reveal())
-}
-
-/// The clock stands still, so that nothing comes back: what is let through is exactly what the limit has.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_limit_holds_for_all_nodes_together() {
-    let Some(Three { f, nodes }) = three().await else { return };
-    let (id, secret) = limited(&f, 300).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let mut sum = 0;
-    for _ in 0..10 {
-        for node in &nodes {
-            sum += admitted(node, &id, &secret, 60).await;
-        }
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
-    assert!((270..=330).contains(&sum), "{sum} of 300");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_calls_one_node_alone_gets_the_whole_limit_and_no_more_elsewhere() {
-    let Some(Three { f, nodes }) = three().await else { return };
-    let (id, secret) = limited(&f, 300).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let mut sum = admitted(&nodes[1], &id, &secret, 400).await;
-    assert!((90..=100).contains(&sum), "an equal part at first: {sum}");
-    let began = Instant::now();
-    while sum < 290 && began.elapsed() < Duration::from_secs(60) {
-        sum += admitted(&nodes[1], &id, &secret, 400).await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    assert!((290..=300).contains(&sum), "{sum}");
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let elsewhere = admitted(&nodes[2], &id, &secret, 400).await;
-    assert!(sum + elsewhere <= 330, "{sum} and {elsewhere}");
-}
-
-/// Passes bytes on for as long as they may flow, and keeps them otherwise.
-async fn proxy(url: &str) -> (String, Arc<AtomicBool>) {
-    let server = url.rsplit_once('/').unwrap().0.rsplit_once('@').unwrap().1.to_owned();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let flowing = Arc::new(AtomicBool::new(true));
-    let gate = Arc::clone(&flowing);
-    tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            let Ok(server) = TcpStream::connect(&server).await else { continue };
-            let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-            tokio::spawn(pass(from_client, to_server, Arc::clone(&gate)));
-            tokio::spawn(pass(from_server, to_client, Arc::clone(&gate)));
-        }
-    });
-    (address, flowing)
-}
-
-async fn pass(mut from: impl AsyncReadExt + Unpin, mut to: impl AsyncWriteExt + Unpin, gate: Arc<AtomicBool>) {
-    let mut buffer = vec![0; 16_384];
-    while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        while !gate.load(Ordering::Acquire) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        if to.write_all(&buffer[..count]).await.is_err() {
-            return;
-        }
-    }
 }

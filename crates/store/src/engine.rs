@@ -20,8 +20,6 @@ pub const FILE: &str = "claviger.db";
 const STATEMENTS: usize = 256;
 const READERS: u32 = 4;
 const CONNECTIONS: u32 = 16;
-/// Connections of a handle beside the first.
-const CONNECTIONS_BESIDE: u32 = 3;
 /// How long to wait for a connection, or for the one writer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// After which rest a pooled connection is asked whether it still lives.
@@ -75,10 +73,10 @@ pub(crate) struct Inner {
     statements: AtomicU64,
     commits: AtomicU64,
     /// What a second handle on the same store needs, on PostgreSQL.
-    url: Option<PgConnectOptions>,
+    pub(crate) url: Option<PgConnectOptions>,
     /// The number of this process among all that ever ran on the store, and how many rows it has logged.
-    run: AtomicI64,
-    logged: AtomicI64,
+    pub(crate) run: AtomicI64,
+    pub(crate) logged: AtomicI64,
 }
 
 pub(crate) enum Pools {
@@ -90,21 +88,6 @@ impl Inner {
     /// Counts a statement that is about to be sent.
     pub(crate) fn count(&self) {
         self.statements.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Learns the number of this process.
-    pub(crate) fn set_run(&self, run: i64) {
-        self.run.store(run, Ordering::Release);
-    }
-
-    /// The number of this process; 0 before it has one.
-    pub(crate) fn run(&self) -> i64 {
-        self.run.load(Ordering::Acquire)
-    }
-
-    /// A number for a row of a log that several processes write to: the process's own number stands in front.
-    pub(crate) fn log_number(&self) -> i64 {
-        (self.run() << 32) | (self.logged.fetch_add(1, Ordering::Relaxed) & 0xffff_ffff)
     }
 }
 
@@ -140,7 +123,7 @@ impl Store {
         Self::guarded(pools, &settings, accept_data_loss, None)
     }
 
-    fn of(pools: Pools, url: Option<PgConnectOptions>) -> Self {
+    pub(crate) fn of(pools: Pools, url: Option<PgConnectOptions>) -> Self {
         Self(Arc::new(Inner {
             pools,
             statements: AtomicU64::new(0),
@@ -149,20 +132,6 @@ impl Store {
             run: AtomicI64::new(0),
             logged: AtomicI64::new(0),
         }))
-    }
-
-    /// A second handle on the same store with a few connections of its own, for work that must not wait behind requests.
-    /// On SQLite there is nothing to wait for: the same handle.
-    pub fn beside(&self) -> Self {
-        let Some(options) = &self.0.url else { return self.clone() };
-        let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS_BESIDE)
-            .acquire_timeout(PATIENCE)
-            .test_before_acquire(false)
-            .connect_lazy_with(options.clone());
-        let beside = Self::of(Pools::Postgres(pool), None);
-        beside.0.set_run(self.0.run());
-        beside
     }
 
     fn guarded(

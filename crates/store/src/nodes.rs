@@ -3,13 +3,16 @@
 //! Nothing here knows a clock: a row counts its own renewals (`beat`), and whoever sees it stand still long enough by its
 //! own clock knows that it has ended. Removing a row shuts its node out: a renewal that comes late finds nothing to renew.
 
-use crate::engine::{Pools, Store};
+use crate::engine::{Inner, PATIENCE, Pools, Store};
 use crate::sql::{Engine, Failure, Tx, args, row};
 use claviger_domain::Result;
 use claviger_domain::time::Timestamp;
-use sqlx::postgres::PgListener;
+use sqlx::postgres::{PgListener, PgPoolOptions};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+/// Connections of a handle beside the first.
+const CONNECTIONS_BESIDE: u32 = 3;
 /// The channel on which nodes tell each other that there is something to look at.
 const CHANNEL: &str = "claviger";
 /// How long nothing may be heard before it is asked whether the connection still lives.
@@ -83,7 +86,38 @@ impl Hint {
     }
 }
 
+impl Inner {
+    /// Learns the number of this process.
+    pub(crate) fn set_run(&self, run: i64) {
+        self.run.store(run, Ordering::Release);
+    }
+
+    /// The number of this process; 0 before it has one.
+    pub(crate) fn run(&self) -> i64 {
+        self.run.load(Ordering::Acquire)
+    }
+
+    /// A number for a row of a log that several processes write to: the process's own number stands in front.
+    pub(crate) fn log_number(&self) -> i64 {
+        (self.run() << 32) | (self.logged.fetch_add(1, Ordering::Relaxed) & 0xffff_ffff)
+    }
+}
+
 impl Store {
+    /// A second handle on the same store with a few connections of its own, for work that must not wait behind requests.
+    /// On SQLite there is nothing to wait for: the same handle.
+    pub fn beside(&self) -> Self {
+        let Some(options) = &self.0.url else { return self.clone() };
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS_BESIDE)
+            .acquire_timeout(PATIENCE)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.clone());
+        let beside = Self::of(Pools::Postgres(pool), None);
+        beside.0.set_run(self.0.run());
+        beside
+    }
+
     /// The number of a new process, which no other ever had or gets.
     pub async fn next_run(&self) -> Result<i64> {
         let mut tx = self.begin().await?;

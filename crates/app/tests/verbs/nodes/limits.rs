@@ -60,4 +60,3 @@ async fn who_calls_one_node_alone_gets_the_whole_limit_and_no_more_elsewhere() {
     let elsewhere = admitted(&nodes[2], &id, &secret, 400).await;
     assert!(sum + elsewhere <= 330, "{sum} and {elsewhere}");
 }
-

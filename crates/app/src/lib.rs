@@ -85,6 +85,16 @@ impl App {
         let kept = identity.revocations.clone();
         let revocations = Revocations::open(kept.as_deref(), &store_id, history, &revisions)?;
         let nodes = Nodes::enter(&parts.store, &parts.clock, identity).await?;
+        let (store, id, run) = (parts.store.clone(), nodes.identity.id.clone(), nodes.run);
+        let opened = Self::open_on(parts, nodes, revocations).await;
+        if opened.is_err() {
+            // Nobody is to wait for a server that has never served.
+            let _ = store.remove_node(&id, run).await;
+        }
+        opened
+    }
+
+    async fn open_on(parts: Parts, nodes: Nodes, revocations: Revocations) -> Result<Arc<Self>> {
         let catalogue = Arc::new(parts.catalogue);
         let state = State {
             store: parts.store,

@@ -20,6 +20,9 @@ use serde_json::{Map, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// For how long after a renewal a server may be at work.
+const LEASE_SECONDS: i64 = 6;
+
 /// What was done to a restored store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reapplied {
@@ -57,6 +60,7 @@ pub async fn confirm(store: &Store, clock: &Clock, random: &Random, file: &Path)
     if !book.is_ahead_of(history, &revisions) {
         return Ok(None);
     }
+    refuse_while_served(store).await?;
     let mut tx = store.begin().await?;
     let now = clock.now();
     let own = book.header.history == history;
@@ -91,6 +95,20 @@ pub async fn confirm(store: &Store, clock: &Clock, random: &Random, file: &Path)
     }
     book.write_anew()?;
     Ok(Some(done))
+}
+
+/// Refuses where a server has renewed its lease just now.
+async fn refuse_while_served(store: &Store) -> Result<()> {
+    let now = store.database_time().await?;
+    let nodes = store.list_nodes().await?;
+    let recent = now.plus_seconds(-LEASE_SECONDS)..now.plus_seconds(LEASE_SECONDS);
+    match nodes.iter().find(|node| node.beat > 0 && recent.contains(&node.renewed_at)) {
+        None => Ok(()),
+        Some(node) => Err(Error::Unavailable(format!(
+            "{} serves this store, or did so a moment ago; stop every server and try again",
+            node.name
+        ))),
+    }
 }
 
 fn setting(history: i64) -> String {

@@ -8,6 +8,7 @@ use super::keeper::nanos;
 use super::{LEASE, MARGIN};
 use crate::App;
 use claviger_domain::{Error, Result};
+use claviger_store::Store;
 use claviger_store::nodes::{Hint, Node};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -61,7 +62,7 @@ impl App {
 }
 
 /// Looks how far the nodes are while somebody waits for it.
-pub(super) async fn watch(app: Weak<App>) {
+pub(super) async fn watch(app: Weak<App>, mut link: Store) {
     loop {
         let Some(strong) = app.upgrade() else { return };
         let state = Arc::clone(&strong.state);
@@ -74,8 +75,6 @@ pub(super) async fn watch(app: Weak<App>) {
             }
         }
         let mut looks = 0;
-        let mut link = state.store.beside();
-        let mut told_others = 0;
         while !nodes.waiting.lock().is_empty() {
             let mut waiting = std::mem::take(&mut *nodes.waiting.lock());
             let newcomers = waiting.iter().filter(|one| one.target.is_none()).count();
@@ -88,7 +87,6 @@ pub(super) async fn watch(app: Weak<App>) {
             let looked = timeout(PATIENCE, read).await.map_err(|_| Error::Unavailable("no answer".into()));
             match looked.and_then(|looked| looked) {
                 Ok((head, found)) => {
-                    told_others += newcomers;
                     for one in &mut waiting {
                         one.see(head, &found, nodes.run);
                     }
@@ -116,7 +114,6 @@ pub(super) async fn watch(app: Weak<App>) {
                 () = nodes.asked.notified() => {}
             }
         }
-        tracing::trace!(looks, told_others, "all who waited were told");
     }
 }
 

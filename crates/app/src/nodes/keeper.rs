@@ -55,9 +55,9 @@ impl App {
         self.take_charge(&link).await?;
         tokio::spawn(super::charge::keep(Arc::downgrade(self), link.clone()));
         tokio::spawn(super::rates::share(Arc::downgrade(self), link.clone()));
+        tokio::spawn(super::confirmations::watch(Arc::downgrade(self), self.state.store.beside()));
         tokio::spawn(keep(Arc::downgrade(self), link));
         tokio::spawn(listen(Arc::downgrade(self)));
-        tokio::spawn(super::confirmations::watch(Arc::downgrade(self)));
         Ok(())
     }
 

@@ -214,7 +214,8 @@ impl App {
                 };
                 let narrowed = match before {
                     Standing::AccessLevel(was) => grants.first_missing(was, &self.state.catalogue).is_some(),
-                    _ => false,
+                    // It may be one that was not read yet.
+                    _ => !self.state.keyring.is_complete(),
                 };
                 if !narrowed && self.state.revocations.known(("access_level", id.as_u128())).is_none() {
                     return None;

@@ -1,6 +1,6 @@
 //! A node whose connections to the database are cut without a word.
 
-use super::{refused, unavailable, until};
+use super::{Three, refused, run, three, unavailable, until};
 use crate::fixture::{Fixture, open_as, verify};
 use claviger_app::caller::RequestLine;
 use claviger_app::nodes::Identity;
@@ -56,6 +56,30 @@ async fn d3_a_silent_cut_ends_in_refusal() {
 
 /// What a busy machine may add.
 const SLACK: Duration = Duration::from_secs(2);
+
+/// Hints only save time: without any, everything holds all the same, and they are heard again by themselves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d3_what_is_not_heard_is_found_by_looking() {
+    let Some(Three { f, nodes }) = three().await else { return };
+    let org = f.organization("Acme").await;
+    for round in 0..3 {
+        let (made, id) = f.application(org.id, &format!("SIEM {round}"), &[]).await;
+        let secret = made.secret.text.reveal();
+        for node in &nodes {
+            assert!(verify(node, &id, &secret).await.is_ok());
+        }
+        run(
+            f.app.store(),
+            "select pg_terminate_backend(pid) from pg_stat_activity \
+             where datname = current_database() and query ilike 'listen%'",
+        )
+        .await;
+        f.app.delete_application(&f.operator, org.id, made.application.id, None).await.unwrap();
+        for node in &nodes {
+            assert!(refused(&verify(node, &id, &secret).await));
+        }
+    }
+}
 
 /// Passes bytes on for as long as they may flow, and keeps them otherwise.
 async fn proxy(url: &str) -> (String, Arc<AtomicBool>) {

@@ -19,6 +19,13 @@ async fn nodes_are_the_operators_own(f: Arc<Fixture>) {
         (&json!(true), &json!(0), &json!(0))
     );
     assert!(items[0]["lease_ms"].as_i64().unwrap() > 0);
+    let printed = std::process::Command::new(env!("CARGO_BIN_EXE_claviger"))
+        .args(["nodes", "--credentials-file"])
+        .arg(f.data_dir.join("credentials.json"))
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    assert!(printed.contains("LEASE_MS") && printed.contains(&f.operator.base), "{printed}");
     let (org, _) = f.organization("Acme").await;
     let (_, theirs) = f.application(&org, "Curious", json!({"nodes": ["READ"]})).await;
     assert_eq!(theirs.get("/v1/nodes").await.code(403), "forbidden");

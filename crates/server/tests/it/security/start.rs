@@ -97,3 +97,61 @@ async fn usage_survives_a_clean_stop() {
     again.serve(async {}).await.unwrap();
     std::fs::remove_dir_all(directory).unwrap();
 }
+
+/// V20, with the file of a real store put back, and the real command.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_was_put_back_is_served_only_after_what_was_revoked_is_revoked_again() {
+    let directory = scratch("restore");
+    let server = open(&directory).await.unwrap();
+    let operator = server.credentials.operator.clone().unwrap();
+    let app = std::sync::Arc::clone(&server.app);
+    app.load_keyring().await.unwrap();
+    let here = claviger_domain::address::Origin::Known(std::net::Ipv4Addr::LOCALHOST.into());
+    let presented = claviger_app::verify::Presented { client_id: &operator.client_id, secret: &operator.secret };
+    let caller = app.authenticate(presented, here, "test").await.unwrap();
+    let (tenant, level) = (caller.tenant().id, app.catalogue().levels().last().unwrap().id);
+    let new = claviger_domain::application::NewApplication {
+        name: claviger_domain::name::Name::parse("/name", "Second").unwrap(),
+        description: String::new(),
+        owner: None,
+        rights: claviger_domain::application::Rights::Level(level),
+        reach: claviger_domain::application::Reach::Beneath,
+        allowed_networks: None,
+        expires_at: None,
+        enabled: true,
+        rate_limit: None,
+    };
+    let claviger_app::unit::Posted::Done(made) = app.create_application(&caller, tenant, new, None).await.unwrap()
+    else {
+        panic!("replayed")
+    };
+    let (client_id, secret) = (made.application.client_id.to_string(), made.secret.text.reveal());
+    let second = claviger_app::verify::Presented { client_id: &client_id, secret: &secret };
+    server.serve(async {}).await.unwrap();
+    drop((caller, app));
+    let (file, backup) = (directory.join(claviger_store::SQLITE_FILE), directory.join("backup"));
+    std::fs::copy(&file, &backup).unwrap();
+
+    let server = open(&directory).await.unwrap();
+    server.app.load_keyring().await.unwrap();
+    let caller = server.app.authenticate(presented, here, "test").await.unwrap();
+    server.app.delete_application(&caller, tenant, made.application.id, None).await.unwrap();
+    drop(caller);
+    server.serve(async {}).await.unwrap();
+
+    std::fs::copy(&backup, &file).unwrap();
+    assert!(open(&directory).await.err().unwrap().contains("claviger restore confirm"));
+    let confirm = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_claviger"));
+        let ran = command.args(["restore", "confirm", "--data-dir"]).arg(&directory).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    assert!(confirm().contains("1 applications disabled"));
+    assert!(confirm().contains("nothing was done"));
+    let server = open(&directory).await.unwrap();
+    assert!(server.app.authenticate(second, here, "test").await.is_err());
+    assert!(server.app.authenticate(presented, here, "test").await.is_ok());
+    server.serve(async {}).await.unwrap();
+    std::fs::remove_dir_all(directory).unwrap();
+}

@@ -13,5 +13,6 @@ mod exports;
 mod fixture;
 mod hold;
 mod keyring;
+mod lifetimes;
 mod record;
 mod rights;

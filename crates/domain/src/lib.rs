@@ -9,6 +9,7 @@ pub mod application;
 pub mod audit;
 pub mod catalogue;
 pub mod error;
+pub mod findings;
 pub mod grants;
 pub mod id;
 pub mod idempotency;

@@ -13,6 +13,7 @@ pub mod audit;
 pub mod changes;
 pub mod credentials;
 mod engine;
+pub mod findings;
 mod group;
 pub mod hold;
 pub mod idempotency;

@@ -7,6 +7,7 @@ mod applications;
 mod audit;
 mod catalogue;
 mod error;
+mod findings;
 mod grants;
 mod members;
 mod openapi;

@@ -2,7 +2,7 @@
 
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
-    Native, access_levels, applications, audit, catalogue, openapi as document, problems, rotation, secrets,
+    Native, access_levels, applications, audit, catalogue, findings, openapi as document, problems, rotation, secrets,
     simulations, tenants, usage, verify, whoami,
 };
 use axum::Router;
@@ -37,6 +37,8 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(secrets::revoke_secret))
         .routes(routes!(usage::read_application_usage))
         .routes(routes!(usage::list_usage))
+        .routes(routes!(findings::list_findings))
+        .routes(routes!(findings::shrink_application))
         .routes(routes!(audit::list_audit))
         .routes(routes!(catalogue::read_catalogue))
         .routes(routes!(whoami::whoami))

@@ -30,6 +30,7 @@ mod audit;
 mod changes;
 mod credentials;
 mod engine;
+mod findings;
 mod fixtures;
 mod group;
 mod idempotency;

@@ -3,6 +3,7 @@
 mod access_levels;
 mod applications;
 mod basics;
+mod findings;
 mod idempotency;
 mod rotation;
 mod tenants;

@@ -58,7 +58,7 @@ fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
         "import_access_level" => Some(json!({"name": "New", "capabilities": []})),
         "create_application" => Some(json!({"name": "New", "grants": {}})),
         "update_tenant" | "update_access_level" | "update_application" => Some(json!({"name": "Changed"})),
-        "duplicate_access_level" | "regenerate_secret" | "rotate_secret" => Some(json!({})),
+        "duplicate_access_level" | "regenerate_secret" | "rotate_secret" | "shrink_application" => Some(json!({})),
         "simulate" => Some(json!({"application_id": application, "permission": "org.audits:READ"})),
         _ => None,
     }

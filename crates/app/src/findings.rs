@@ -39,7 +39,10 @@ impl App {
         caller.allow(PERMISSION, Verb::Read)?;
         self.settle_usage(tenant).await;
         let now = self.state.clock.now();
-        let patience = self.patience(tenant, query.days).await?;
+        let patience = Patience {
+            unused_days: query.days.unwrap_or(self.effective_policy(tenant)?.unused_after_days),
+            held_days: query.days.unwrap_or(DAYS_DEFAULT),
+        };
         let limit = usize::try_from(page.limit).unwrap_or(0);
         let mut after = page.after.clone().unwrap_or_default();
         let (mut items, mut looked_at): (Vec<Finding>, _) = (Vec::new(), 0);
@@ -68,11 +71,6 @@ impl App {
         }
     }
 
-    async fn patience(&self, _tenant: TenantId, days: Option<i64>) -> Result<Patience> {
-        let unused_days = days.unwrap_or(DAYS_DEFAULT);
-        Ok(Patience { unused_days, held_days: days.unwrap_or(DAYS_DEFAULT) })
-    }
-
     /// What is known of some applications, from that id on.
     async fn looks(&self, tenant: TenantId, first: &str) -> Result<Vec<Look>> {
         let store = &self.state.store;
@@ -82,7 +80,7 @@ impl App {
         let mut rights = store.right_uses(tenant, first, last).await?;
         let mut networks = store.network_uses(tenant, first, last).await?;
         let mut secrets = std::collections::BTreeMap::<_, Vec<_>>::new();
-        for secret in store.list_secrets_between(tenant, first, last).await? {
+        for secret in self.state.ended_secrets(tenant, store.list_secrets_between(tenant, first, last).await?) {
             secrets.entry(secret.application_id).or_default().push(secret);
         }
         let look = |holder: Holder| {
@@ -109,7 +107,7 @@ impl State {
         let known = |grants: Grants| GrantSet::compile(&grants, &self.catalogue).to_grants(&self.catalogue);
         Look {
             grants: level.map(known).unwrap_or_default(),
-            application,
+            application: self.ended(application),
             rights_since,
             networks_since,
             secrets: Vec::new(),

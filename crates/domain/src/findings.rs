@@ -163,7 +163,7 @@ impl Look {
     }
 
     fn is_resting(&self, now: Timestamp) -> bool {
-        !self.application.enabled || self.application.expires_at.is_some_and(|end| end <= now)
+        !self.application.enabled || self.application.ends_at.is_some_and(|end| end <= now)
     }
 
     fn finding(&self, kind: Kind, since: Timestamp, remedy: Remedy, detail: String) -> Finding {
@@ -276,8 +276,8 @@ impl Look {
     }
 
     fn no_expiry(&self, now: Timestamp) -> Option<Finding> {
-        let endless = self.application.expires_at.is_none()
-            && self.secrets.iter().any(|secret| is_live(secret, now) && secret.expires_at.is_none());
+        let endless = self.application.ends_at.is_none()
+            && self.secrets.iter().any(|secret| is_live(secret, now) && secret.ends_at.is_none());
         let end = days_ago(now, -EXPIRY_DAYS).minute();
         endless.then(|| {
             let detail = "neither the application nor its secret has an end".to_owned();

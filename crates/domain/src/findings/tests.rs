@@ -30,6 +30,7 @@ fn secret(number: u128, made: i64, used: Option<i64>) -> Secret {
         hint: format!("clv_a_…{number:04}"),
         created_at: days(made),
         expires_at: None,
+        ends_at: None,
         last_use,
     }
 }
@@ -50,6 +51,7 @@ fn look() -> Look {
             reach: Reach::Own,
             allowed_networks: Some(vec![network("10.1.0.0/16")]),
             expires_at: Some(days(-30)),
+            ends_at: Some(days(-30)),
             enabled: true,
             rate_limit: None,
             version: 1,
@@ -115,7 +117,7 @@ fn a_second_secret_is_unused_and_one_never_used() {
     assert_eq!(found.subjects, [SecretId::from_u128(1).to_string()]);
     it.secrets = vec![secret(1, 365, Some(1)), secret(2, 91, None)];
     assert_eq!(kinds(&it), [Kind::SecretUnused]);
-    it.secrets[1].expires_at = Some(days(1));
+    it.secrets[1].ends_at = Some(days(1));
     assert_eq!(kinds(&it), [], "it has ended by itself");
 }
 
@@ -152,9 +154,9 @@ fn networks_are_seen_by_the_narrower_ones_and_by_the_last_address() {
 fn an_end_and_an_owner_are_asked_for() {
     let mut it = look();
     it.application.owner = None;
-    it.application.expires_at = None;
+    it.application.ends_at = None;
     assert_eq!(kinds(&it), [Kind::NoExpiry, Kind::NoOwner]);
-    it.secrets[0].expires_at = Some(days(-1));
+    it.secrets[0].ends_at = Some(days(-1));
     assert_eq!(kinds(&it), [Kind::NoOwner], "its only secret ends");
 }
 
@@ -173,7 +175,7 @@ proptest! {
     fn positions_have_the_order_of_the_list(uses in prop::collection::vec(prop::option::of(0_i64..400), 0..4), made in 0_i64..400) {
         let mut it = look();
         it.application.owner = None;
-        it.application.expires_at = None;
+        it.application.ends_at = None;
         it.application.created_at = days(made);
         it.secrets = (1..).zip(uses).map(|(number, used)| secret(number, made, used)).collect();
         let positions: Vec<_> = it.findings(PATIENCE, NOW).iter().map(Finding::position).collect();

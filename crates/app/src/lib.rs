@@ -13,6 +13,7 @@ pub mod credential_policy;
 pub mod findings;
 pub mod heads;
 pub mod jobs;
+pub mod leaks;
 pub mod lifetimes;
 pub mod live;
 mod metering;

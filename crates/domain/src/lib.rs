@@ -15,6 +15,7 @@ pub mod findings;
 pub mod grants;
 pub mod id;
 pub mod idempotency;
+pub mod leak;
 pub mod lifetime;
 pub mod name;
 pub mod network;

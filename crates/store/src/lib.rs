@@ -20,6 +20,7 @@ pub mod hold;
 pub mod idempotency;
 pub mod jobs;
 pub mod journal;
+pub mod leaks;
 pub mod lifetimes;
 pub mod notices;
 pub mod queue_cursors;

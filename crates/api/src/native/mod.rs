@@ -10,6 +10,7 @@ mod credential_policy;
 mod error;
 mod findings;
 mod grants;
+mod leaks;
 mod members;
 mod notices;
 mod openapi;

@@ -36,6 +36,7 @@ mod group;
 mod idempotency;
 mod jobs;
 mod journal;
+mod leaks;
 mod queue_cursors;
 mod rates;
 mod schema;

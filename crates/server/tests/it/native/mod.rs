@@ -5,6 +5,7 @@ mod applications;
 mod basics;
 mod findings;
 mod idempotency;
+mod leaks;
 mod rotation;
 mod tenants;
 mod usage;

@@ -65,6 +65,7 @@ fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
         | "rotate_secret"
         | "put_credential_policy"
         | "shrink_application" => Some(json!({})),
+        "report_leaks" => Some(json!({"texts": ["nothing"], "source": "test"})),
         "update_secret" => Some(json!({"expires_at": null})),
         "simulate" => Some(json!({"application_id": application, "permission": "org.audits:READ"})),
         _ => None,

@@ -220,6 +220,7 @@ impl State {
                 let network = arrival.network();
                 if used.network != network {
                     note(seen, used.network, used.at);
+                    seen.retain(|(known, _)| Some(*known) != network);
                     used.network = network;
                 }
                 used.address = address;

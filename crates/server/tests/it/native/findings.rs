@@ -10,7 +10,7 @@ on_both![
     each_remedy_mends_its_finding,
     what_is_new_is_not_unused,
     pages_are_walked_and_narrowed,
-    networks_are_seen_however_calls_alternate,
+    networks_are_seen_by_the_calls_out_of_them,
     another_edit_keeps_the_time_of_rights_and_networks,
     shrinking_makes_a_level_of_its_own_and_bites_at_once,
     shrinking_is_bounded,
@@ -123,8 +123,7 @@ async fn pages_are_walked_and_narrowed(f: Arc<Fixture>) {
     assert!(owners.iter().all(|found| found["kind"] == "no_owner"));
 }
 
-/// Both networks are called from within one second, again and again.
-async fn networks_are_seen_however_calls_alternate(f: Arc<Fixture>) {
+async fn networks_are_seen_by_the_calls_out_of_them(f: Arc<Fixture>) {
     let (org, _) = f.organization("Acme").await;
     let body = json!({"name": "Two", "grants": {"org.audits": ["READ"]},
         "allowed_networks": ["127.0.0.1", "127.0.0.0/8", "198.51.100.0/24"]});

@@ -133,6 +133,13 @@ impl Caller {
         })
     }
 
+    /// Whether it reaches a tenant; notes no denial, for it has not asked.
+    pub(crate) fn reaches(&self, tenant: TenantId) -> bool {
+        let own = self.tenant();
+        let beneath = || self.state.tree.find(tenant).is_some_and(|node| node.is_within(own.id));
+        own.id == tenant || (self.record.policy.reach == Reach::Beneath && beneath())
+    }
+
     /// Refuses `wanted` where it holds more than the caller does.
     pub fn covers(&self, wanted: &GrantSet, reach: Reach) -> Result<()> {
         let refuse = |detail: String, missing| {

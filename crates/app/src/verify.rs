@@ -282,7 +282,8 @@ impl App {
         asks: Option<(CountedRight, Outcome)>,
     ) -> Result<Option<(RateLimit, Quota)>> {
         let limit = record.policy.rate_limit;
-        let arrival = Arrival { secret, now, address: origin.address(), user_agent };
+        let networks = record.policy.networks.as_ref();
+        let arrival = Arrival { secret, now, address: origin.address(), user_agent, networks };
         let quota = limit.zip(self.state.meter.arrive(record.cell(), &arrival, limit, monotonic, asks));
         if let Some((limit, quota)) = quota.filter(|(_, quota)| !quota.allowed) {
             self.deny_known(record, "rate_limited".into(), origin, now);

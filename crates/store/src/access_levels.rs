@@ -92,7 +92,7 @@ impl Tx {
         let updated = self
             .execute(
                 "update access_levels set name = $3, name_key = $4, description = $5, grants = $6, version = $7, \
-                 updated_at = $8 \
+                 updated_at = $8, grants_since = case when grants <> $6 then $8 else grants_since end \
                  where tenant_id = $1 and id = $2 and version = $7 - 1",
                 args![
                     tenant,
@@ -129,6 +129,14 @@ impl Tx {
             )
             .await?;
         Ok(deleted == 1)
+    }
+
+    /// Whether a level of the tenant has the name of this key.
+    pub async fn is_level_name_taken(&mut self, tenant: TenantId, name_key: &str) -> Result<bool> {
+        let found: Option<(String,)> = self
+            .optional("select id from access_levels where tenant_id = $1 and name_key = $2", args![tenant, name_key])
+            .await?;
+        Ok(found.is_some())
     }
 
     /// Whether an application that takes its rights from the level reaches beneath its tenant.

@@ -162,7 +162,10 @@ impl Tx {
             .execute(
                 "update applications set name = $3, name_key = $4, description = $5, owner = $6, access_level_id = $7, \
                  grants = $8, reach = $9, allowed_networks = $10, expires_at = $11, enabled = $12, rate_requests = $13, \
-                 rate_window_seconds = $14, version = $15, updated_at = $16 \
+                 rate_window_seconds = $14, version = $15, updated_at = $16, \
+                 rights_since = case when access_level_id is distinct from $7 or grants is distinct from $8 \
+                 then $16 else rights_since end, \
+                 networks_since = case when allowed_networks is distinct from $10 then $16 else networks_since end \
                  where tenant_id = $1 and id = $2 and version = $15 - 1",
                 columns(tenant, application, name_key),
             )
@@ -195,6 +198,8 @@ impl Tx {
             "delete from secrets where tenant_id = $1 and application_id = $2",
             "delete from secret_uses where tenant_id = $1 and application_id = $2",
             "delete from usage_hours where tenant_id = $1 and application_id = $2",
+            "delete from right_uses where tenant_id = $1 and application_id = $2",
+            "delete from network_uses where tenant_id = $1 and application_id = $2",
             "delete from queue_cursors where tenant_id = $1 and application_id = $2",
             "delete from notices where tenant_id = $1 and application_id = $2",
         ] {

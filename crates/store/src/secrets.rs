@@ -215,6 +215,26 @@ impl Tx {
 }
 
 impl Store {
+    /// The secrets of applications from one to another with their last use, oldest first.
+    pub async fn list_secrets_between(
+        &self,
+        tenant: TenantId,
+        first: ApplicationId,
+        last: ApplicationId,
+    ) -> Result<Vec<Secret>> {
+        let found: Vec<SecretRow> = self
+            .all(
+                "select s.id, s.application_id, s.hint, s.created_at, s.expires_at, u.at as used_at, u.address, \
+                 u.user_agent \
+                 from secrets s left join secret_uses u \
+                 on u.tenant_id = s.tenant_id and u.application_id = s.application_id and u.secret_id = s.id \
+                 where s.tenant_id = $1 and s.application_id >= $2 and s.application_id <= $3 order by s.id",
+                args![tenant, first, last],
+            )
+            .await?;
+        found.into_iter().map(SecretRow::read).collect()
+    }
+
     /// The secrets of an application with their last use, oldest first.
     pub async fn list_secrets(&self, tenant: TenantId, application: ApplicationId) -> Result<Vec<Secret>> {
         let found: Vec<SecretRow> = self

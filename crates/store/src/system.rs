@@ -4,14 +4,16 @@
 use crate::credential_policies::PolicyRow;
 use crate::credentials::{Credential, CredentialRow, assemble};
 use crate::engine::Store;
+use crate::leaks::Place;
 use crate::sql::{Tx, args, hash_of, id_of, row};
 use crate::tenants::TenantRow;
 use claviger_domain::Result;
 use claviger_domain::credential_policy::StoredPolicy;
-use claviger_domain::id::{ApplicationId, TenantId};
+use claviger_domain::id::{ApplicationId, SecretId, TenantId};
 use claviger_domain::idempotency::LIFETIME_SECONDS;
 use claviger_domain::lifetime::DAY;
 use claviger_domain::notice::KEPT_DAYS;
+use claviger_domain::secret::SecretHash;
 use claviger_domain::tenant::Tenant;
 use claviger_domain::time::Timestamp;
 
@@ -57,6 +59,24 @@ impl SignedHeadRow {
             signed_at: Timestamp::from_micros(self.signed_at),
             key_id: self.key_id,
             signature: self.signature,
+        })
+    }
+}
+
+row! {
+    struct PlaceRow {
+        tenant_id: String,
+        application_id: String,
+        secret_id: String,
+    }
+}
+
+impl PlaceRow {
+    fn read(self) -> Result<Place> {
+        Ok(Place {
+            tenant: id_of!(TenantId, &self.tenant_id)?,
+            application: id_of!(ApplicationId, &self.application_id)?,
+            secret: id_of!(SecretId, &self.secret_id)?,
         })
     }
 }
@@ -128,6 +148,29 @@ impl Store {
             .optional("select tenant_id, application_id from client_ids where client_id = $1", args![client_id])
             .await?;
         found.map(|(tenant, id)| Ok((id_of!(TenantId, &tenant)?, id_of!(ApplicationId, &id)?))).transpose()
+    }
+
+    /// The secrets that have this hash, whosever they are. More than one where the same secret was brought along twice.
+    pub async fn find_secrets_by_hash(&self, hash: &SecretHash) -> Result<Vec<Place>> {
+        let found: Vec<PlaceRow> = self
+            .all(
+                "select tenant_id, application_id, id as secret_id from secrets where hash = $1 \
+                 order by tenant_id, application_id, id",
+                args![hash.as_bytes()],
+            )
+            .await?;
+        found.into_iter().map(PlaceRow::read).collect()
+    }
+
+    /// Where secrets of this hash stood that were reported as leaked.
+    pub async fn find_leaks_by_hash(&self, hash: &SecretHash) -> Result<Vec<Place>> {
+        let found: Vec<PlaceRow> = self
+            .all(
+                "select tenant_id, application_id, secret_id from leaks where hash = $1 order by tenant_id",
+                args![hash.as_bytes()],
+            )
+            .await?;
+        found.into_iter().map(PlaceRow::read).collect()
     }
 
     /// The tenant that has this org key.
@@ -261,7 +304,7 @@ impl Tx {
     }
 
     /// Removes what nobody can ask for any more: idempotency keys past their lifetime, changes that every node has
-    /// long followed, jobs that ended a week ago, notices older than a year.
+    /// long followed, jobs that ended a week ago, notices older than a year, networks that no call came from in as long.
     pub async fn sweep(&mut self, now: Timestamp) -> Result<()> {
         self.execute("delete from idempotency where created_at <= $1", args![now.plus_seconds(-LIFETIME_SECONDS)])
             .await?;
@@ -273,6 +316,7 @@ impl Tx {
         )
         .await?;
         self.execute("delete from jobs where finished_at < $1", args![now.plus_seconds(-JOB_SECONDS)]).await?;
+        self.execute("delete from network_uses where at < $1", args![now.plus_seconds(-KEPT_DAYS * DAY)]).await?;
         self.execute("delete from notices where created_at < $1", args![now.plus_seconds(-KEPT_DAYS * DAY)]).await?;
         Ok(())
     }

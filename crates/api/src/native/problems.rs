@@ -42,6 +42,7 @@ const ENTRIES: &[Entry] = &[
     Entry("precondition_failed", "The object has changed", "If-Match names another version than the stored one. Read the object again, and decide again."),
     Entry("query_malformed", "The query cannot be read", "Percent-encode each name and value as UTF-8."),
     Entry("rate_limited", "The rate limit is used up", "Wait for Retry-After seconds. Calling earlier does not lengthen the wait."),
+    Entry("rights_too_young", "The rights were given lately", "What the application has not used yet it may still need. Give fewer days, or take rights away by hand."),
     Entry("root_key_mismatch", "The root key does not fit the store", "Start the server with the root key that the store was set up with."),
     Entry("secret_in_use", "The secret is in use", "Somebody has called with it within 24 hours; detail says who. Move that client to the other secret, or repeat with force=true."),
     Entry("store_in_use", "The store is in use", "Another process has opened the store. Stop it first."),

@@ -2,8 +2,8 @@
 
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
-    Native, access_levels, applications, audit, catalogue, credential_policy, notices, openapi as document, problems,
-    rotation, secrets, simulations, tenants, usage, verify, whoami,
+    Native, access_levels, applications, audit, catalogue, credential_policy, findings, leaks, notices,
+    openapi as document, problems, rotation, secrets, simulations, tenants, usage, verify, whoami,
 };
 use axum::Router;
 use utoipa::openapi::OpenApi;
@@ -37,6 +37,9 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(secrets::revoke_secret, secrets::update_secret))
         .routes(routes!(usage::read_application_usage))
         .routes(routes!(usage::list_usage))
+        .routes(routes!(leaks::report_leaks))
+        .routes(routes!(findings::list_findings))
+        .routes(routes!(findings::shrink_application))
         .routes(routes!(credential_policy::read_credential_policy, credential_policy::put_credential_policy))
         .routes(routes!(notices::list_notices))
         .routes(routes!(notices::dismiss_notice))

@@ -7,6 +7,7 @@ use claviger_domain::application::USER_AGENT_MAX;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{ApplicationId, SecretId, TenantId};
+use claviger_domain::network::{Network, Networks};
 use claviger_domain::rate::{Quota, RateLimit};
 use claviger_domain::time::Timestamp;
 use claviger_domain::usage::Outcome;
@@ -39,6 +40,8 @@ struct State {
     used: Option<Use>,
     more_calls: Vec<Calls>,
     more_used: Option<Box<Use>>,
+    /// Allowed networks out of which calls came since the last flush, those apart out of which the last one came.
+    seen: Vec<(Network, Timestamp)>,
 }
 
 #[derive(Debug)]
@@ -76,6 +79,10 @@ struct Use {
     secret: SecretId,
     address: Option<IpAddr>,
     user_agent: Box<str>,
+    /// The narrowest allowed network that holds the address, where there is a list.
+    network: Option<Network>,
+    /// Whether that has been looked up in the list as it is now.
+    placed: bool,
 }
 
 /// A call with a right secret, as the meter takes it.
@@ -89,12 +96,25 @@ pub struct Arrival<'a> {
     pub address: Option<IpAddr>,
     /// What the client calls itself.
     pub user_agent: &'a str,
+    /// The networks it may come from, if there is a list.
+    pub networks: Option<&'a Networks>,
+}
+
+impl Arrival<'_> {
+    fn network(&self) -> Option<Network> {
+        self.networks.zip(self.address).and_then(|(networks, address)| networks.narrowest(address))
+    }
 }
 
 impl Cell {
     /// Counters at zero.
     pub fn new(tenant_id: TenantId, application_id: ApplicationId) -> Self {
         Self { state: Mutex::default(), tenant_id, application_id }
+    }
+
+    /// Looks networks up anew at the next call: the list is another one.
+    pub fn forget_networks(&self) {
+        self.state.lock().uses().for_each(|used| used.placed = false);
     }
 }
 
@@ -157,6 +177,12 @@ impl Meter {
             for used in state.uses().filter(|used| used.dirty) {
                 used.dirty = false;
                 of.used(used.secret, used.at, used.address, &used.user_agent);
+                if let Some(network) = used.network {
+                    of.seen(&network.to_string(), used.at);
+                }
+            }
+            for (network, at) in std::mem::take(&mut state.seen) {
+                of.seen(&network.to_string(), at);
             }
         }
         batch
@@ -187,20 +213,29 @@ impl State {
         let text = cut(arrival.user_agent);
         let agent = fingerprint(text);
         let (secret, at, address) = (arrival.secret, arrival.now, arrival.address);
-        if let Some(used) = self.uses().find(|used| used.secret == secret) {
+        let Self { used, more_used, seen, .. } = self;
+        if let Some(used) = used.iter_mut().chain(more_used.as_deref_mut()).find(|used| used.secret == secret) {
+            // Looked at before it is written, since it seldom changes.
+            if used.address != address || !used.placed {
+                let network = arrival.network();
+                if used.network != network {
+                    note(seen, used.network, used.at);
+                    seen.retain(|(known, _)| Some(*known) != network);
+                    used.network = network;
+                }
+                used.address = address;
+                used.placed = true;
+            }
             used.at = used.at.max(at);
             used.dirty = true;
-            // Looked at before it is written, since it seldom changes.
-            if used.address != address {
-                used.address = address;
-            }
             if used.agent != agent {
                 used.agent = agent;
                 used.user_agent = text.into();
             }
             return;
         }
-        let new = Use { at, dirty: true, agent, secret, address, user_agent: text.into() };
+        let network = arrival.network();
+        let new = Use { at, dirty: true, agent, secret, address, user_agent: text.into(), network, placed: true };
         if self.used.is_none() {
             self.used = Some(new);
         } else if let Some(newer) = self.more_used.replace(Box::new(new)) {
@@ -228,6 +263,15 @@ impl State {
     }
 }
 
+/// Keeps the last call out of a network: a list has [`NETWORKS_MAX`](claviger_domain::network::NETWORKS_MAX) at most.
+fn note(seen: &mut Vec<(Network, Timestamp)>, network: Option<Network>, at: Timestamp) {
+    let Some(network) = network else { return };
+    match seen.iter_mut().find(|(known, _)| *known == network) {
+        Some((_, last)) => *last = at.max(*last),
+        None => seen.push((network, at)),
+    }
+}
+
 /// Sixty-four bits of a text, quickly; whoever makes two texts meet keeps the older one on record.
 fn fingerprint(text: &str) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -249,6 +293,7 @@ fn cut(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use claviger_store::usage_log::Counted;
 
     fn arrival(now: i64) -> Arrival<'static> {
         Arrival {
@@ -256,6 +301,7 @@ mod tests {
             now: Timestamp::from_micros(now),
             address: Some(IpAddr::from([192, 0, 2, 1])),
             user_agent: "curl/8",
+            networks: None,
         }
     }
 
@@ -271,13 +317,13 @@ mod tests {
         for now in 2..=3 {
             assert_eq!(meter.arrive(&cell, &arrival(now), None, 0, Some((right, Outcome::Allowed))), None);
         }
-        let (usage, uses) = meter.take(&catalogue).read().unwrap();
+        let Counted { usage, uses, .. } = meter.take(&catalogue).read().unwrap();
         assert_eq!((usage.len(), uses.len()), (1, 1));
         assert_eq!((usage[0].count, usage[0].right.as_str()), (3, "org.audits:READ"));
         assert_eq!(uses[0].last_use.at, Timestamp::from_micros(3));
         assert!(meter.take(&catalogue).is_empty());
         meter.count(&cell, None, Outcome::Allowed, Timestamp::from_micros(4));
-        assert_eq!(meter.take(&catalogue).read().unwrap().0[0].right, "");
+        assert_eq!(meter.take(&catalogue).read().unwrap().usage[0].right, "");
     }
 
     #[test]
@@ -290,7 +336,7 @@ mod tests {
         assert!(meter.arrive(&cell, &arrival(1), limit, 1, None).unwrap().allowed);
         assert!(!meter.arrive(&cell, &arrival(2), limit, 2, asks).unwrap().allowed);
         assert!(!meter.arrive(&cell, &arrival(3_600_000_000), limit, 3, asks).unwrap().allowed);
-        let (usage, _) = meter.take(&catalogue).read().unwrap();
+        let Counted { usage, .. } = meter.take(&catalogue).read().unwrap();
         assert!(usage.iter().all(|usage| usage.outcome == Outcome::Limited && usage.count == 1));
         assert_eq!(usage.len(), 2);
     }
@@ -303,10 +349,42 @@ mod tests {
             let arrival = Arrival { secret: SecretId::from_u128(secret), user_agent, ..arrival(1) };
             meter.arrive(&cell, &arrival, None, 0, None);
         }
-        let (_, uses) = meter.take(&catalogue).read().unwrap();
+        let Counted { uses, .. } = meter.take(&catalogue).read().unwrap();
         let uses: Vec<_> =
             uses.iter().map(|used| (used.secret_id.as_u128(), used.last_use.user_agent.as_str())).collect();
         assert_eq!(uses, [(2, "curl/8.2"), (3, "three")]);
+    }
+
+    #[test]
+    fn each_allowed_network_is_seen_once_a_flush() {
+        let (catalogue, meter) = (Catalogue::built_in(), Meter::default());
+        let cell = Arc::new(Cell::new(TenantId::from_u128(1), ApplicationId::from_u128(2)));
+        let compile = |texts: &[&str]| {
+            let networks: Vec<_> = texts.iter().map(|text| Network::parse("", text).unwrap()).collect();
+            Networks::compile(&networks)
+        };
+        let call = |now, last: u8, networks: &Networks| {
+            let address = Some(IpAddr::from([192, 0, last, 1]));
+            meter.arrive(&cell, &Arrival { address, networks: Some(networks), ..arrival(now) }, None, 0, None);
+        };
+        let seen = || {
+            let networks = meter.take(&catalogue).read().unwrap().networks;
+            let mut seen: Vec<_> = networks.into_iter().map(|one| (one.network, one.at.micros())).collect();
+            seen.sort();
+            seen
+        };
+        let expect = |pairs: &[(&str, i64)]| -> Vec<_> { pairs.iter().map(|(n, at)| ((*n).to_owned(), *at)).collect() };
+        let networks = compile(&["192.0.2.0/24", "192.0.3.0/24"]);
+        for (now, last) in [(1, 2), (2, 3), (3, 2), (4, 3)] {
+            call(now, last, &networks);
+        }
+        assert_eq!(seen(), expect(&[("192.0.2.0/24", 3), ("192.0.3.0/24", 4)]));
+        call(5, 3, &networks);
+        assert_eq!(seen(), expect(&[("192.0.3.0/24", 5)]), "also where the address stays the same");
+        let narrower = compile(&["192.0.3.1"]);
+        cell.forget_networks();
+        call(6, 3, &narrower);
+        assert_eq!(seen(), expect(&[("192.0.3.0/24", 5), ("192.0.3.1/32", 6)]));
     }
 
     #[test]

@@ -198,5 +198,8 @@ impl Record {
         if old.policy.rate_limit.is_some() || old.cell.get().is_some() {
             let _ = self.cell.set(Arc::clone(old.cell()));
         }
+        if let Some(cell) = old.cell.get().filter(|_| !Arc::ptr_eq(&self.policy, &old.policy)) {
+            cell.forget_networks();
+        }
     }
 }

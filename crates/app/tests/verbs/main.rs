@@ -10,6 +10,7 @@
 
 mod attacks;
 mod exports;
+mod findings;
 mod fixture;
 mod hold;
 mod keyring;

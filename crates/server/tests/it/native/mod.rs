@@ -3,7 +3,9 @@
 mod access_levels;
 mod applications;
 mod basics;
+mod findings;
 mod idempotency;
+mod leaks;
 mod lifetimes;
 mod rotation;
 mod tenants;

@@ -60,7 +60,12 @@ fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
         "import_access_level" => Some(json!({"name": "New", "capabilities": []})),
         "create_application" => Some(json!({"name": "New", "grants": {}})),
         "update_tenant" | "update_access_level" | "update_application" => Some(json!({"name": "Changed"})),
-        "duplicate_access_level" | "regenerate_secret" | "rotate_secret" | "put_credential_policy" => Some(json!({})),
+        "duplicate_access_level"
+        | "regenerate_secret"
+        | "rotate_secret"
+        | "put_credential_policy"
+        | "shrink_application" => Some(json!({})),
+        "report_leaks" => Some(json!({"texts": ["nothing"], "source": "test"})),
         "update_secret" => Some(json!({"expires_at": null})),
         "simulate" => Some(json!({"application_id": application, "permission": "org.audits:READ"})),
         _ => None,

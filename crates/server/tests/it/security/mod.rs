@@ -5,5 +5,6 @@ mod audit;
 mod crash;
 mod errors;
 mod matrix;
+mod scanners;
 mod secrets;
 mod start;

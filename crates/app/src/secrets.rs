@@ -107,10 +107,11 @@ impl App {
 }
 
 impl Unit {
-    /// Makes a secret and stores what recognises it.
+    /// Makes a secret and stores what recognises it; where the tenant retains texts, that too, sealed.
     pub(crate) async fn mint_secret(&mut self, tenant: TenantId, application: ApplicationId) -> Result<MintedSecret> {
         let (minted, stored) = self.app.state.mint(tenant, application, self.now)?;
         self.tx.insert_secret(tenant, &stored).await?;
+        self.retain_text(tenant, &minted).await?;
         Ok(minted)
     }
 }

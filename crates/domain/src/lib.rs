@@ -22,5 +22,6 @@ pub mod simulation;
 pub mod tenant;
 pub mod time;
 pub mod usage;
+pub mod visibility;
 
 pub use error::{Error, FieldError, Refusal, Result};

@@ -3,6 +3,7 @@
 use crate::engine::Store;
 use crate::sql::{Engine, Tx, Value, args, corrupt, id_of, row};
 use crate::tenants::not_updated;
+use crate::visibility::Texts;
 use claviger_domain::application::{Application, Reach, Rights};
 use claviger_domain::grants::{grants_from_json, grants_to_json};
 use claviger_domain::id::{AccessLevelId, ApplicationId, ClientId, TenantId};
@@ -198,6 +199,7 @@ impl Tx {
         ] {
             self.execute(sql, args![tenant, id]).await?;
         }
+        self.delete_secret_texts(tenant, Texts::Application(id)).await?;
         let deleted =
             self.execute("delete from applications where tenant_id = $1 and id = $2", args![tenant, id]).await?;
         Ok(deleted == 1)

@@ -21,6 +21,7 @@ pub mod journal;
 pub mod queue_cursors;
 mod schema;
 pub mod secrets;
+pub mod shred;
 mod sql;
 pub mod system;
 pub mod tenants;
@@ -28,6 +29,7 @@ pub mod tenants;
 pub mod testing;
 pub mod usage;
 pub mod usage_log;
+pub mod visibility;
 
 pub use engine::{FILE as SQLITE_FILE, Location, Options, Store};
 pub use schema::SchemaState;

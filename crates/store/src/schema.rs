@@ -15,7 +15,7 @@ macro_rules! migration {
 }
 
 /// (version, name, text). A version stands in one folder only.
-const SHARED: [(&str, &str, &str); 7] = [
+const SHARED: [(&str, &str, &str); 8] = [
     migration!("shared", "0002", "tenants"),
     migration!("shared", "0003", "applications"),
     migration!("shared", "0004", "audit"),
@@ -23,9 +23,13 @@ const SHARED: [(&str, &str, &str); 7] = [
     migration!("shared", "0006", "requests"),
     migration!("shared", "0008", "load_order"),
     migration!("shared", "0009", "usage_log"),
+    migration!("shared", "0011", "visibility"),
 ];
-const POSTGRES: [(&str, &str, &str); 2] =
-    [migration!("postgres", "0001", "types"), migration!("postgres", "0007", "bytewise_text")];
+const POSTGRES: [(&str, &str, &str); 3] = [
+    migration!("postgres", "0001", "types"),
+    migration!("postgres", "0007", "bytewise_text"),
+    migration!("postgres", "0019", "bytewise_text"),
+];
 
 /// How a stored schema compares with the one this program knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -19,6 +19,7 @@ mod simulations;
 mod tenants;
 mod usage;
 mod verify;
+mod visibility;
 mod whoami;
 
 pub use error::Native;

@@ -3,7 +3,7 @@
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
     Native, access_levels, applications, audit, catalogue, openapi as document, problems, rotation, secrets,
-    simulations, tenants, usage, verify, whoami,
+    simulations, tenants, usage, verify, visibility, whoami,
 };
 use axum::Router;
 use utoipa::openapi::OpenApi;
@@ -35,6 +35,8 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(rotation::rotate_secret))
         .routes(routes!(simulations::simulate))
         .routes(routes!(secrets::revoke_secret))
+        .routes(routes!(visibility::read_secret_visibility, visibility::update_secret_visibility))
+        .routes(routes!(visibility::read_secret_text))
         .routes(routes!(usage::read_application_usage))
         .routes(routes!(usage::list_usage))
         .routes(routes!(audit::list_audit))

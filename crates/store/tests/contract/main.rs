@@ -42,3 +42,4 @@ mod secrets;
 mod system;
 mod tenants;
 mod usage;
+mod visibility;

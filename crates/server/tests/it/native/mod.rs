@@ -8,3 +8,4 @@ mod rotation;
 mod tenants;
 mod usage;
 mod verify;
+mod visibility;

@@ -9,6 +9,7 @@ use claviger_domain::audit::Target;
 use claviger_domain::error::Referrer;
 use claviger_domain::grants::{GrantSet, Grants, Verb, grants_to_json};
 use claviger_domain::id::{ApplicationId, ClientId, TenantId};
+use claviger_domain::lifetime::check_end;
 use claviger_domain::network::Networks;
 use claviger_domain::page::{Page, PageRequest};
 use claviger_domain::{Error, Result};
@@ -43,6 +44,9 @@ impl App {
                 unit.caller.covers(&wanted, new.reach)?;
                 unit.check_application_limit(tenant).await?;
                 let id = ApplicationId::new(unit.now, unit.app.state.random.bytes()?);
+                let bounds = unit.bounds(tenant);
+                let ceiling = bounds.as_ref().and_then(|bounds| bounds.application_ceiling(id.made_at()));
+                let expires_at = check_end("/expires_at", new.expires_at, ceiling)?;
                 let application = Application {
                     id,
                     tenant_id: tenant,
@@ -53,7 +57,8 @@ impl App {
                     rights: new.rights,
                     reach: new.reach,
                     allowed_networks: new.allowed_networks,
-                    expires_at: new.expires_at,
+                    expires_at,
+                    ends_at: expires_at,
                     enabled: new.enabled,
                     rate_limit: new.rate_limit,
                     version: 1,
@@ -61,7 +66,7 @@ impl App {
                     updated_at: unit.now,
                 };
                 unit.tx.insert_application(tenant, &application, &new.name.key()).await?;
-                let secret = unit.mint_secret(tenant, id).await?;
+                let secret = unit.mint_secret_until(tenant, id, "/secret_expires_at", new.secret_expires_at).await?;
                 let mut details = describe(&application);
                 details.insert("secret_id".into(), secret.secret.id.to_string().into());
                 unit.record("application.created", target(&application), details);
@@ -76,7 +81,8 @@ impl App {
     pub async fn find_application(&self, caller: &Caller, tenant: TenantId, id: ApplicationId) -> Result<Application> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Read)?;
-        self.state.store.find_application(tenant, id).await?.ok_or(Error::NotFound("application"))
+        let found = self.state.store.find_application(tenant, id).await?.ok_or(Error::NotFound("application"))?;
+        Ok(self.state.ended(found))
     }
 
     /// An application with its live secrets and their last use. Needs `applications:READ`.
@@ -100,7 +106,8 @@ impl App {
     ) -> Result<Page<Application>> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Read)?;
-        let items = self.state.store.list_applications(tenant, page).await?;
+        let found = self.state.store.list_applications(tenant, page).await?;
+        let items = found.into_iter().map(|application| self.state.ended(application)).collect();
         Ok(Page::cut(items, page, |application| application.id.to_string()))
     }
 
@@ -119,7 +126,12 @@ impl App {
             Box::pin(async move {
                 let before = unit.application_within_rights(tenant, id, if_match).await?;
                 let name_key = patch.name.as_ref().map(claviger_domain::name::Name::key);
-                let after = patched(&before, patch.clone(), unit)?;
+                let mut after = patched(&before, patch.clone(), unit)?;
+                if let Some(given) = patch.expires_at {
+                    let bounds = unit.bounds(tenant);
+                    let ceiling = bounds.as_ref().and_then(|bounds| bounds.application_ceiling(id.made_at()));
+                    after.expires_at = check_end("/expires_at", given, ceiling)?;
+                }
                 let wanted = unit.rights_of(tenant, &after.rights).await?;
                 unit.caller.covers(&wanted, after.reach)?;
                 unit.refuse_own_lock_out(&before, &after, patch.confirm)?;
@@ -130,7 +142,7 @@ impl App {
                 unit.tx.update_application(tenant, &after, &name_key).await?;
                 unit.record("application.updated", target(&after), changed(&describe(&before), &describe(&after)));
                 unit.affects(Effect::Application(tenant, id));
-                Ok(after)
+                Ok(unit.app.state.ended(after))
             })
         })
         .await

@@ -65,6 +65,8 @@ pub struct Application {
     pub allowed_networks: Option<Vec<Network>>,
     /// When it stops.
     pub expires_at: Option<Timestamp>,
+    /// When it really stops, ceilings considered. What the store has read knows its own end only.
+    pub ends_at: Option<Timestamp>,
     /// Whether it may call at all.
     pub enabled: bool,
     /// Rate limit; absent is none.
@@ -94,6 +96,8 @@ pub struct NewApplication {
     pub allowed_networks: Option<Vec<Network>>,
     /// When it stops.
     pub expires_at: Option<Timestamp>,
+    /// When its first secret stops.
+    pub secret_expires_at: Option<Timestamp>,
     /// Whether it may call from the start.
     pub enabled: bool,
     /// Rate limit.
@@ -138,6 +142,9 @@ pub struct Secret {
     pub created_at: Timestamp,
     /// When it stops.
     pub expires_at: Option<Timestamp>,
+    /// When it really stops, ceilings and rotation considered, its application left out of account. What the store has read
+    /// knows its own end only.
+    pub ends_at: Option<Timestamp>,
     /// When it was used last, and by whom.
     pub last_use: Option<LastUse>,
 }

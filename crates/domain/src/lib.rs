@@ -5,15 +5,19 @@
 
 pub mod access_level;
 pub mod address;
+pub mod advice;
 pub mod application;
 pub mod audit;
 pub mod catalogue;
+pub mod credential_policy;
 pub mod error;
 pub mod grants;
 pub mod id;
 pub mod idempotency;
+pub mod lifetime;
 pub mod name;
 pub mod network;
+pub mod notice;
 pub mod page;
 pub mod rate;
 pub mod rotation;

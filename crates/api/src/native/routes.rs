@@ -2,8 +2,8 @@
 
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
-    Native, access_levels, applications, audit, catalogue, openapi as document, problems, rotation, secrets,
-    simulations, tenants, usage, verify, visibility, whoami,
+    Native, access_levels, applications, audit, catalogue, credential_policy, notices, openapi as document, problems,
+    rotation, secrets, simulations, tenants, usage, verify, visibility, whoami,
 };
 use axum::Router;
 use utoipa::openapi::OpenApi;
@@ -34,11 +34,14 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(secrets::regenerate_secret))
         .routes(routes!(rotation::rotate_secret))
         .routes(routes!(simulations::simulate))
-        .routes(routes!(secrets::revoke_secret))
+        .routes(routes!(secrets::revoke_secret, secrets::update_secret))
         .routes(routes!(visibility::read_secret_visibility, visibility::update_secret_visibility))
         .routes(routes!(visibility::read_secret_text))
         .routes(routes!(usage::read_application_usage))
         .routes(routes!(usage::list_usage))
+        .routes(routes!(credential_policy::read_credential_policy, credential_policy::put_credential_policy))
+        .routes(routes!(notices::list_notices))
+        .routes(routes!(notices::dismiss_notice))
         .routes(routes!(audit::list_audit))
         .routes(routes!(catalogue::read_catalogue))
         .routes(routes!(whoami::whoami))

@@ -12,9 +12,11 @@ pub mod clock;
 pub mod credential_policy;
 pub mod heads;
 pub mod jobs;
+pub mod key_types;
 pub mod lifetimes;
 pub mod live;
 mod metering;
+pub mod migration;
 pub mod notices;
 pub mod random;
 mod renewal;
@@ -152,6 +154,7 @@ impl App {
             policies.extend(page);
         }
         self.state.tree.put_policies(policies);
+        self.state.tree.put_all_legacy(&self.state.store.load_legacy_rules().await?);
         if let Some(operator) = self.state.store.find_operator().await? {
             let _ = self.state.operator.set(operator.id);
         }

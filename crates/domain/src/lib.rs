@@ -14,6 +14,7 @@ pub mod error;
 pub mod grants;
 pub mod id;
 pub mod idempotency;
+pub mod key_type;
 pub mod lifetime;
 pub mod name;
 pub mod network;

@@ -19,6 +19,7 @@ pub mod hold;
 pub mod idempotency;
 pub mod jobs;
 pub mod journal;
+pub mod key_types;
 pub mod lifetimes;
 pub mod notices;
 pub mod queue_cursors;

@@ -31,6 +31,9 @@ const ENTRIES: &[Entry] = &[
     Entry("internal", "Internal error", "The server failed. Nothing was changed unless a later read shows otherwise. Report request_id; it finds the reason in the server's log."),
     Entry("invalid", "Invalid members", "errors names each member, parameter or header that cannot be accepted, says why, and what would be."),
     Entry("jobs_under_way", "Too many jobs are under way", "Wait for one of the tenant's jobs to end, then start the next."),
+    Entry("key_type_custom", "The application has been migrated", "It was of a legacy key type and is custom now. Read it again."),
+    Entry("key_type_legacy", "The key type decides the rights", "An application of a legacy key type cannot be given an access level or grants. Migrate it to custom first, with POST /v1/tenants/{tenant_id}/applications/{id}/migrate; its id and its secret stay."),
+    Entry("key_type_retired", "The key type has reached its end", "Keys of the types siem, api and live_response are legacy and stop on the day that Sunset names; on that day they are refused. Migrate the application: POST /v1/tenants/{tenant_id}/applications/{id}/migrate with {\"dry_run\": true} shows the access level that it would get, with {\"dry_run\": false} it gets it. Its client id and its secret stay, so no client has to be changed; notifications and everything else that the key could do, it can do afterwards. It takes a credential with applications:UPDATE, access-levels:CREATE and the rights of the type."),
     Entry("malformed_json", "The body is not acceptable JSON", "Send UTF-8 JSON with at most 32 levels in which no object names a member twice. detail names line and column."),
     Entry("media_type_unsupported", "The media type is not supported", "Send the body as application/json; a PATCH may also be application/merge-patch+json."),
     Entry("method_not_allowed", "The path does not take that method", "The Allow header lists the methods that it takes."),
@@ -134,7 +137,7 @@ mod tests {
     fn every_code_has_a_page() {
         let mut codes = used();
         assert!(codes.len() > 15 && codes.contains("own_application"), "{codes:?}");
-        for refusal in [Refusal::Disabled, Refusal::Expired, Refusal::TenantSuspended] {
+        for refusal in [Refusal::Disabled, Refusal::Expired, Refusal::TenantSuspended, Refusal::KeyTypeRetired] {
             codes.insert(refusal.code().to_owned());
         }
         let missing: Vec<_> = codes.iter().filter(|code| find(code).is_none()).collect();

@@ -35,6 +35,7 @@ mod group;
 mod idempotency;
 mod jobs;
 mod journal;
+mod key_types;
 mod queue_cursors;
 mod rates;
 mod schema;

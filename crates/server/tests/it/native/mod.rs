@@ -4,6 +4,7 @@ mod access_levels;
 mod applications;
 mod basics;
 mod idempotency;
+mod key_types;
 mod rotation;
 mod tenants;
 mod usage;

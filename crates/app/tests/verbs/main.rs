@@ -12,6 +12,7 @@ mod attacks;
 mod exports;
 mod fixture;
 mod hold;
+mod key_types;
 mod keyring;
 mod record;
 mod rights;

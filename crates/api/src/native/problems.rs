@@ -23,7 +23,7 @@ const ENTRIES: &[Entry] = &[
     Entry("body_too_large", "The body is too large", "A body has at most one mebibyte, and an operator may have set less. Send less at once."),
     Entry("client_id_taken", "The client id is taken", "Another application of this server has this client id."),
     Entry("credential_ambiguous", "More than one credential", "Send X-Auth-Token or Authorization, not both, and once."),
-    Entry("credential_expired", "The credential has expired", "The application or the secret has reached its expires_at. An administrator of its tenant can set a later one or regenerate the secret."),
+    Entry("credential_expired", "The credential has expired", "The application or the secret has reached its end: an expires_at, or the lifetime that a credential policy allows. An administrator of its tenant can set a later end or rotate the secret; effective_expires_at says when that was."),
     Entry("forbidden", "Not allowed", "The credential is good but may not do this; detail says why. No single permission would change it."),
     Entry("headers_too_large", "The headers are too large", "Send fewer or shorter headers."),
     Entry("idempotency_key_busy", "The request is being done", "Another request with this Idempotency-Key is under way. Repeat it when that has been answered."),

@@ -14,5 +14,6 @@ mod fixture;
 mod hold;
 mod key_types;
 mod keyring;
+mod lifetimes;
 mod record;
 mod rights;

@@ -5,6 +5,7 @@ mod applications;
 mod basics;
 mod idempotency;
 mod key_types;
+mod lifetimes;
 mod rotation;
 mod tenants;
 mod usage;

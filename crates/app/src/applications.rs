@@ -9,6 +9,7 @@ use claviger_domain::audit::Target;
 use claviger_domain::error::Referrer;
 use claviger_domain::grants::{GrantSet, Grants, Verb, grants_to_json};
 use claviger_domain::id::{ApplicationId, ClientId, TenantId};
+use claviger_domain::key_type::refuse_rights;
 use claviger_domain::lifetime::check_end;
 use claviger_domain::network::Networks;
 use claviger_domain::page::{Page, PageRequest};
@@ -42,6 +43,7 @@ impl App {
             Box::pin(async move {
                 let wanted = unit.rights_of(tenant, &new.rights).await?;
                 unit.caller.covers(&wanted, new.reach)?;
+                let rule = unit.check_key_type(tenant, &new.rights)?;
                 unit.check_application_limit(tenant).await?;
                 let id = ApplicationId::new(unit.now, unit.app.state.random.bytes()?);
                 let bounds = unit.bounds(tenant);
@@ -70,6 +72,9 @@ impl App {
                 let mut details = describe(&application);
                 details.insert("secret_id".into(), secret.secret.id.to_string().into());
                 unit.record("application.created", target(&application), details);
+                if let Some(rule) = rule {
+                    unit.tell_sunset(&application, rule);
+                }
                 unit.affects(Effect::Application(tenant, id));
                 Ok(CreatedApplication { application, secret })
             })
@@ -194,6 +199,7 @@ impl Unit {
         let compile = |grants: &Grants| GrantSet::compile(grants, &catalogue);
         match rights {
             Rights::Inline(grants) => Ok(compile(grants)),
+            Rights::Legacy(kind) => Ok(catalogue.legacy_grants(*kind)),
             Rights::Level(id) => match catalogue.level(*id) {
                 Some(level) => Ok(compile(&level.grants)),
                 None => match self.tx.find_access_level(tenant, *id).await? {
@@ -263,6 +269,9 @@ impl Unit {
 
 fn patched(before: &Application, patch: ApplicationPatch, unit: &Unit) -> Result<Application> {
     let mut after = before.clone();
+    if let (Some(kind), Some(_)) = (before.rights.legacy(), &patch.rights) {
+        return Err(refuse_rights(kind));
+    }
     if let Some(name) = patch.name {
         after.name = name.as_str().to_owned();
     }
@@ -288,6 +297,7 @@ fn describe(application: &Application) -> Map<String, Value> {
     let rights = match &application.rights {
         Rights::Level(id) => json!({ "access_level_id": id }),
         Rights::Inline(grants) => json!({ "grants": grants_to_json(grants) }),
+        Rights::Legacy(kind) => json!({ "key_type": kind.as_str() }),
     };
     let networks = application.allowed_networks.as_ref();
     let members = json!({

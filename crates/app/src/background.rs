@@ -80,7 +80,10 @@ impl App {
                 }
                 () = self.state.denials.arrived.notified() => self.log("writing denials", self.flush_denials().await),
                 _ = sign.tick() => self.log("signing the heads of the audit record", self.sign_heads().await),
-                _ = sweep.tick() => self.log("sweeping", self.sweep().await),
+                _ = sweep.tick() => {
+                    self.log("sweeping", self.sweep().await);
+                    self.log("destroying removed texts of secrets", self.finish_removals().await);
+                }
                 _ = stopping.changed() => break,
             }
         }

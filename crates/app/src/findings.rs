@@ -102,6 +102,7 @@ impl State {
         let level = match &application.rights {
             Rights::Level(id) => level_grants.or_else(|| self.catalogue.level(*id).map(|level| level.grants.clone())),
             Rights::Inline(grants) => Some(grants.clone()),
+            Rights::Legacy(kind) => Some(self.catalogue.legacy_grants(*kind).to_grants(&self.catalogue)),
         };
         // What has left the catalogue gives no right.
         let known = |grants: Grants| GrantSet::compile(&grants, &self.catalogue).to_grants(&self.catalogue);

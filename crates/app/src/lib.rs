@@ -13,10 +13,12 @@ pub mod credential_policy;
 pub mod findings;
 pub mod heads;
 pub mod jobs;
+pub mod key_types;
 pub mod leaks;
 pub mod lifetimes;
 pub mod live;
 mod metering;
+pub mod migration;
 pub mod notices;
 pub mod random;
 mod renewal;
@@ -28,9 +30,11 @@ pub mod shrink;
 pub mod simulations;
 mod state;
 pub mod tenants;
+pub mod text_keys;
 pub mod unit;
 pub mod usage;
 pub mod verify;
+pub mod visibility;
 
 use crate::caller::RequestLine;
 use crate::clock::Clock;
@@ -42,6 +46,7 @@ use crate::live::tree::Tree;
 use crate::random::Random;
 use crate::seal::RootKey;
 use crate::state::{Followed, State};
+use crate::text_keys::TextKeys;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::{Error, Result};
 use claviger_store::Store;
@@ -59,6 +64,8 @@ pub struct App {
     /// Held while what was counted is written, so that whoever asks for it to be written waits for what is under way.
     pub(crate) writing: tokio::sync::Mutex<()>,
     pub(crate) folding: tokio::sync::Mutex<()>,
+    /// Held while what a tenant has removed is destroyed.
+    pub(crate) removing: tokio::sync::Mutex<()>,
     pub(crate) heads: heads::HeadSigner,
 }
 
@@ -70,6 +77,8 @@ pub struct Parts {
     pub catalogue: Catalogue,
     /// The root key.
     pub root_key: RootKey,
+    /// The text keys.
+    pub text_keys: TextKeys,
     /// The clock.
     pub clock: Clock,
     /// Randomness.
@@ -89,6 +98,7 @@ impl App {
             clock: parts.clock,
             random: parts.random,
             root_key: parts.root_key,
+            text_keys: parts.text_keys,
             tree: Tree::default(),
             keyring: Keyring::default(),
             meter: Meter::default(),
@@ -109,9 +119,13 @@ impl App {
             refreshing: tokio::sync::Mutex::default(),
             writing: tokio::sync::Mutex::default(),
             folding: tokio::sync::Mutex::default(),
+            removing: tokio::sync::Mutex::default(),
             heads,
         });
         app.load_tree().await?;
+        if let Err(error) = app.finish_removals().await {
+            tracing::error!(%error, "removed texts of secrets could not be destroyed yet; it will be tried again");
+        }
         Ok(app)
     }
 
@@ -143,6 +157,7 @@ impl App {
             policies.extend(page);
         }
         self.state.tree.put_policies(policies);
+        self.state.tree.put_all_legacy(&self.state.store.load_legacy_rules().await?);
         if let Some(operator) = self.state.store.find_operator().await? {
             let _ = self.state.operator.set(operator.id);
         }

@@ -80,7 +80,9 @@ impl App {
                 let _lock = self.refreshing.lock().await;
                 if let Some(tenant) = state.store.find_tenant(id).await? {
                     let policy = state.store.find_credential_policy(id).await?;
+                    let legacy = state.store.find_legacy_rules(id).await?;
                     state.tree.put(&tenant);
+                    state.tree.put_legacy(id, legacy);
                     if let Some(policy) = policy {
                         state.tree.put_policy(id, policy);
                     }
@@ -147,6 +149,7 @@ impl State {
         let compile = |grants: &Grants| GrantSet::compile(grants, &self.catalogue);
         let held = match &application.rights {
             Rights::Inline(grants) => compile(grants),
+            Rights::Legacy(kind) => self.catalogue.legacy_grants(*kind),
             Rights::Level(id) => match (&credential.level_grants, self.catalogue.level(*id)) {
                 (Some(grants), _) => compile(grants),
                 (None, Some(built_in)) => compile(&built_in.grants),
@@ -159,6 +162,7 @@ impl State {
             rate_limit: application.rate_limit,
             reach: application.reach,
             enabled: application.enabled,
+            legacy: application.rights.legacy(),
         };
         let record = Record::of(credential, Arc::clone(&before.tenant), Arc::new(policy));
         record.go_on_from(before);

@@ -108,7 +108,8 @@ impl App {
 }
 
 impl Unit {
-    /// Makes a secret that ends by itself at `end`, if ever, and stores what recognises it.
+    /// Makes a secret that ends by itself at `end`, if ever, and stores what recognises it; where
+    /// the tenant retains texts, that too, sealed.
     pub(crate) async fn mint_secret(
         &mut self,
         tenant: TenantId,
@@ -119,6 +120,7 @@ impl Unit {
         stored.secret.expires_at = end;
         self.tx.insert_secret(tenant, &stored).await?;
         minted.secret = self.app.state.ended_secret(tenant, stored.secret);
+        self.retain_text(tenant, &minted).await?;
         Ok(minted)
     }
 }

@@ -113,6 +113,10 @@ impl App {
 
 /// What would go and what would stay.
 fn plan(look: Look, days: i64, now: Timestamp) -> Result<Shrunk> {
+    if let Some(kind) = look.application.rights.legacy() {
+        let detail = format!("the rights of a {} key are fixed; migrate the application first", kind.as_str());
+        return Err(Error::conflict("key_type_legacy", detail));
+    }
     let dropped = look.unused_grants(days, now);
     if !dropped.is_empty() && look.rights_since > days_ago(now, days) {
         let detail = format!(

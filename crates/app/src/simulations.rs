@@ -27,6 +27,7 @@ impl App {
         let catalogue = &self.state.catalogue;
         let grants = match &found.rights {
             Rights::Inline(grants) => GrantSet::compile(grants, catalogue),
+            Rights::Legacy(kind) => catalogue.legacy_grants(*kind),
             Rights::Level(id) => match catalogue.level(*id) {
                 Some(level) => GrantSet::compile(&level.grants, catalogue),
                 None => {
@@ -38,6 +39,7 @@ impl App {
         let index = catalogue.find(&question.right.permission).map(|permission| permission.index);
         let around = Circumstances {
             served: node.is_served(),
+            legacy: found.rights.legacy().and_then(|kind| node.legacy_rule(kind)),
             holds: Circumstances::holds(&grants, index, &question.right),
             secrets: self
                 .state

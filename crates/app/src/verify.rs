@@ -6,10 +6,11 @@ use crate::live::denials::Denial;
 use crate::live::meter::{Arrival, CountedRight};
 use crate::live::record::{LiveSecret, Record};
 use claviger_domain::address::Origin;
-use claviger_domain::advice::Advice;
+use claviger_domain::advice::{Advice, Sunset};
 use claviger_domain::catalogue::Permission;
 use claviger_domain::grants::{Right, Verb};
 use claviger_domain::id::{ApplicationId, ClientId, SecretId, TenantId};
+use claviger_domain::key_type::is_served;
 use claviger_domain::lifetime::ADVICE_SECONDS;
 use claviger_domain::rate::{Quota, RateLimit};
 use claviger_domain::secret::{self, SecretHash};
@@ -27,6 +28,9 @@ pub struct Presented<'a> {
     /// The secret.
     pub secret: &'a str,
 }
+
+/// Where it says what is to be done with a key of a legacy type.
+const MIGRATION_PAGE: &str = "/v1/problems/key_type_retired";
 
 /// Whom a protected service wants to let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,9 +101,11 @@ struct Accepted {
 }
 
 /// What an answer to the application says besides, if the secret it presented stops at `end`.
-fn advise(_record: &Record, end: Timestamp, now: Timestamp) -> Option<Box<Advice>> {
+fn advise(record: &Record, end: Timestamp, now: Timestamp) -> Option<Box<Advice>> {
     let expires_at = (end <= now.plus_seconds(ADVICE_SECONDS)).then_some(end);
-    Advice { expires_at, sunset: None }.filled().map(Box::new)
+    let rule = record.policy.legacy.and_then(|kind| record.tenant.legacy_rule(kind));
+    let sunset = rule.map(|rule| Sunset { deprecated_at: rule.since, at: rule.end(), link: MIGRATION_PAGE });
+    Advice { expires_at, sunset }.filled().map(Box::new)
 }
 
 /// How an application stands to what is wanted of it.
@@ -320,6 +326,9 @@ pub(crate) fn check(
     let end = record.end_of(secret);
     if end <= now {
         return Err(Refusal::Expired);
+    }
+    if record.policy.legacy.is_some_and(|kind| !is_served(record.tenant.legacy_rule(kind), now)) {
+        return Err(Refusal::KeyTypeRetired);
     }
     Ok(end)
 }

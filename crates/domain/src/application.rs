@@ -2,6 +2,7 @@
 
 use crate::grants::Grants;
 use crate::id::{AccessLevelId, ApplicationId, ClientId, SecretId, TenantId};
+use crate::key_type::{CUSTOM, LegacyType};
 use crate::name::Name;
 use crate::network::Network;
 use crate::rate::RateLimit;
@@ -16,6 +17,23 @@ pub enum Rights {
     Level(AccessLevelId),
     /// Written on the application itself.
     Inline(Grants),
+    /// From the legacy type of its key.
+    Legacy(LegacyType),
+}
+
+impl Rights {
+    /// The legacy type, if it is one.
+    pub fn legacy(&self) -> Option<LegacyType> {
+        match self {
+            Self::Legacy(kind) => Some(*kind),
+            Self::Level(_) | Self::Inline(_) => None,
+        }
+    }
+
+    /// The type of key, as the wire and the store have it.
+    pub fn key_type(&self) -> &'static str {
+        self.legacy().map_or(CUSTOM, LegacyType::as_str)
+    }
 }
 
 /// How far an application's rights reach.

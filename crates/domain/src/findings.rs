@@ -35,17 +35,20 @@ pub enum Kind {
     NoExpiry,
     /// Nobody answers for it.
     NoOwner,
+    /// Its rights come from the type of its key.
+    LegacyKeyType,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::ApplicationUnused,
         Self::SecretUnused,
         Self::PermissionUnused,
         Self::NetworkNeverSeen,
         Self::NoExpiry,
         Self::NoOwner,
+        Self::LegacyKeyType,
     ];
 
     /// The word on the wire.
@@ -57,6 +60,7 @@ impl Kind {
             Self::NetworkNeverSeen => "network_never_seen",
             Self::NoExpiry => "no_expiry",
             Self::NoOwner => "no_owner",
+            Self::LegacyKeyType => "legacy_key_type",
         }
     }
 
@@ -81,6 +85,8 @@ pub enum Remedy {
     End(Timestamp),
     /// Name its owner; whom, the caller has to fill in.
     NameOwner,
+    /// Migrate it to a level of the same rights.
+    Migrate,
 }
 
 /// One finding.
@@ -182,6 +188,7 @@ impl Look {
         }
         found.extend(self.no_expiry(now));
         found.extend(self.no_owner());
+        found.extend(self.legacy_key_type());
         found
     }
 
@@ -238,7 +245,8 @@ impl Look {
         let since = days_ago(now, days);
         let unused = self.unused_grants(days, now);
         let in_use = self.last_use().is_some_and(|last| last > since);
-        if unused.is_empty() || !in_use || self.rights_since > since {
+        let is_fixed = self.application.rights.legacy().is_some();
+        if unused.is_empty() || !in_use || is_fixed || self.rights_since > since {
             return None;
         }
         let subjects = spell(&unused);
@@ -289,6 +297,13 @@ impl Look {
         self.application.owner.is_none().then(|| {
             let detail = "nobody is named who answers for it".to_owned();
             self.finding(Kind::NoOwner, self.application.created_at, Remedy::NameOwner, detail)
+        })
+    }
+
+    fn legacy_key_type(&self) -> Option<Finding> {
+        self.application.rights.legacy().map(|kind| {
+            let detail = format!("its rights come from the legacy key type {}, which has a sunset", kind.as_str());
+            self.finding(Kind::LegacyKeyType, self.application.created_at, Remedy::Migrate, detail)
         })
     }
 }

@@ -15,6 +15,7 @@ pub mod findings;
 pub mod grants;
 pub mod id;
 pub mod idempotency;
+pub mod key_type;
 pub mod leak;
 pub mod lifetime;
 pub mod name;
@@ -28,5 +29,6 @@ pub mod simulation;
 pub mod tenant;
 pub mod time;
 pub mod usage;
+pub mod visibility;
 
 pub use error::{Error, FieldError, Refusal, Result};

@@ -33,6 +33,16 @@ impl PlainSecret {
         Self(text)
     }
 
+    /// A secret whose text was kept sealed, opened to be shown again.
+    pub fn opened(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, to be sealed for a tenant that retains it.
+    pub fn sealable(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     /// What is stored in order to recognise the secret.
     pub fn hash(&self) -> SecretHash {
         SecretHash::of(&self.0)

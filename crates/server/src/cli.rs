@@ -178,6 +178,14 @@ pub enum ApplicationsCommand {
         #[arg(long, value_name = "FILE")]
         secret_file: Option<PathBuf>,
     },
+    /// Turn applications of legacy key types into custom ones with an access level of the same rights; id and secret stay
+    Migrate {
+        /// The application's id [default: all of the tenant, and of those beneath it within reach]
+        id: Option<String>,
+        /// Do it; without this, only show what would be done
+        #[arg(long)]
+        apply: bool,
+    },
     /// Delete an application; its secrets are dead at once
     Delete {
         /// The application's id

@@ -14,6 +14,7 @@ use claviger_api::kit::Api;
 use claviger_app::clock::Clock;
 use claviger_app::random::Random;
 use claviger_app::setup::FirstStart;
+use claviger_app::text_keys::{self, TextKeys};
 use claviger_app::{App, Parts};
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::network::Network;
@@ -73,7 +74,8 @@ impl Server {
         for name in store.migrate().await.map_err(failed)? {
             tracing::info!(name, "migration applied");
         }
-        let app = App::open(Parts { store, catalogue, root_key, clock, random })
+        let text_keys = TextKeys::open(Some(config.data_dir.join(text_keys::FILE))).map_err(failed)?;
+        let app = App::open(Parts { store, catalogue, root_key, text_keys, clock, random })
             .await
             .map_err(|error| not_opened(error, made.as_deref()))?;
         let mut credentials = Credentials {

@@ -87,6 +87,18 @@ impl Tx {
         found.map(LevelRow::read).transpose()
     }
 
+    /// The level of that name.
+    pub async fn find_access_level_named(&mut self, tenant: TenantId, name_key: &str) -> Result<Option<AccessLevel>> {
+        let found: Option<LevelRow> = self
+            .optional(
+                "select tenant_id, id, name, description, grants, version, created_at, updated_at \
+                 from access_levels where tenant_id = $1 and name_key = $2",
+                args![tenant, name_key],
+            )
+            .await?;
+        found.map(LevelRow::read).transpose()
+    }
+
     /// Writes a level whose `version` is the new one; the stored one must be the one before.
     pub async fn update_access_level(&mut self, tenant: TenantId, level: &AccessLevel, name_key: &str) -> Result<()> {
         let updated = self

@@ -2,6 +2,7 @@
 
 use crate::engine::Store;
 use crate::sql::{Tx, args, id_of, row};
+use crate::visibility::Texts;
 use claviger_domain::Result;
 use claviger_domain::application::{LastUse, Secret};
 use claviger_domain::id::{ApplicationId, SecretId, TenantId};
@@ -128,7 +129,7 @@ impl Tx {
         Ok(end.filter(|end| *end > now))
     }
 
-    /// Removes one secret; whether there was one.
+    /// Removes one secret and its kept text; whether there was one.
     pub async fn delete_secret(
         &mut self,
         tenant: TenantId,
@@ -146,10 +147,11 @@ impl Tx {
             args![tenant, application, secret],
         )
         .await?;
+        self.delete_secret_texts(tenant, Texts::Secret(application, secret)).await?;
         Ok(deleted == 1)
     }
 
-    /// Removes all secrets of an application; their ids.
+    /// Removes all secrets of an application and their kept texts; their ids.
     pub async fn delete_secrets(&mut self, tenant: TenantId, application: ApplicationId) -> Result<Vec<SecretId>> {
         let deleted: Vec<(String,)> = self
             .all(
@@ -162,6 +164,7 @@ impl Tx {
             args![tenant, application],
         )
         .await?;
+        self.delete_secret_texts(tenant, Texts::Application(application)).await?;
         let mut ids = deleted.iter().map(|(id,)| id_of!(SecretId, id)).collect::<Result<Vec<_>>>()?;
         ids.sort_unstable();
         Ok(ids)

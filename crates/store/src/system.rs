@@ -5,7 +5,7 @@ use crate::credential_policies::PolicyRow;
 use crate::credentials::{Credential, CredentialRow, assemble};
 use crate::engine::Store;
 use crate::leaks::Place;
-use crate::sql::{Tx, args, hash_of, id_of, row};
+use crate::sql::{Tx, args, corrupt, hash_of, id_of, row};
 use crate::tenants::TenantRow;
 use claviger_domain::Result;
 use claviger_domain::credential_policy::StoredPolicy;
@@ -16,6 +16,7 @@ use claviger_domain::notice::KEPT_DAYS;
 use claviger_domain::secret::SecretHash;
 use claviger_domain::tenant::Tenant;
 use claviger_domain::time::Timestamp;
+use claviger_domain::visibility::{Stage, Visibility};
 
 /// Newest changes of each shard that are kept in the feed.
 const CHANGES_KEPT: i64 = 10_000;
@@ -31,6 +32,8 @@ pub struct SignedHead {
     pub number: i64,
     /// Hash of the chain.
     pub hash: [u8; 32],
+    /// What it states of the tenant's secrets; none where they have only ever been shown once.
+    pub visibility: Option<Visibility>,
     /// When it was signed.
     pub signed_at: Timestamp,
     /// With which key.
@@ -39,11 +42,29 @@ pub struct SignedHead {
     pub signature: Vec<u8>,
 }
 
+/// The head of an audit chain as it is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Whose chain.
+    pub tenant: TenantId,
+    /// Number of the last entry.
+    pub number: i64,
+    /// Hash of the chain.
+    pub hash: [u8; 32],
+    /// Whether the tenant retains its secrets; none where they have only ever been shown once.
+    pub visibility: Option<Visibility>,
+}
+
+fn read_visibility(word: &str) -> Result<Visibility> {
+    Visibility::parse(word).ok_or_else(|| corrupt("visibility of a signed head", word))
+}
+
 row! {
     struct SignedHeadRow {
         tenant_id: String,
         number: i64,
         hash: Vec<u8>,
+        visibility: Option<String>,
         signed_at: i64,
         key_id: String,
         signature: Vec<u8>,
@@ -56,6 +77,7 @@ impl SignedHeadRow {
             tenant: id_of!(TenantId, &self.tenant_id)?,
             number: self.number,
             hash: hash_of(&self.hash)?,
+            visibility: self.visibility.as_deref().map(read_visibility).transpose()?,
             signed_at: Timestamp::from_micros(self.signed_at),
             key_id: self.key_id,
             signature: self.signature,
@@ -125,7 +147,7 @@ impl Store {
             .all(
                 "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
-                 a.created_at, a.updated_at, l.grants as level_grants, s.id as secret_id, s.hash as secret_hash, \
+                 a.created_at, a.updated_at, a.key_type, l.grants as level_grants, s.id as secret_id, s.hash as secret_hash, \
                  s.expires_at as secret_expires_at \
                  from ( \
                      select * from applications where (id, tenant_id) > ($1, $2) order by id, tenant_id limit $3 \
@@ -211,14 +233,25 @@ impl Store {
         found.iter().map(|(id,)| id_of!(TenantId, id)).collect()
     }
 
-    /// The heads of all audit chains, as (tenant, number, hash).
-    pub async fn list_heads(&self) -> Result<Vec<(TenantId, i64, [u8; 32])>> {
-        let found: Vec<(String, i64, Vec<u8>)> =
-            self.all("select tenant_id, number, hash from audit_heads order by tenant_id", args![]).await?;
-        found
-            .into_iter()
-            .map(|(tenant, number, hash)| Ok((id_of!(TenantId, &tenant)?, number, hash_of(&hash)?)))
-            .collect()
+    /// The heads of all audit chains, each with what is to be stated of the tenant's secrets.
+    pub async fn list_heads(&self) -> Result<Vec<Head>> {
+        let found: Vec<(String, i64, Vec<u8>, Option<String>)> = self
+            .all(
+                "select h.tenant_id, h.number, h.hash, v.stage from audit_heads h \
+                 left join secret_visibility v on v.tenant_id = h.tenant_id order by h.tenant_id",
+                args![],
+            )
+            .await?;
+        let read = |(tenant, number, hash, stage): (String, i64, Vec<u8>, Option<String>)| {
+            let stage = stage.map(|stage| Stage::parse(&stage).ok_or_else(|| corrupt("secret visibility", &stage)));
+            Ok(Head {
+                tenant: id_of!(TenantId, &tenant)?,
+                number,
+                hash: hash_of(&hash)?,
+                visibility: stage.transpose()?.map(Stage::visibility),
+            })
+        };
+        found.into_iter().map(read).collect()
     }
 
     /// All tenants that have an audit chain or must have one: each tenant, and whoever there are entries, heads or
@@ -238,7 +271,7 @@ impl Store {
     pub async fn last_signed_head(&self, tenant: TenantId) -> Result<Option<SignedHead>> {
         let found: Option<SignedHeadRow> = self
             .optional(
-                "select tenant_id, number, hash, signed_at, key_id, signature from audit_signatures \
+                "select tenant_id, number, hash, visibility, signed_at, key_id, signature from audit_signatures \
                  where tenant_id = $1 order by number desc limit 1",
                 args![tenant],
             )
@@ -250,7 +283,7 @@ impl Store {
     pub async fn list_signed_heads(&self, tenant: TenantId) -> Result<Vec<SignedHead>> {
         let found: Vec<SignedHeadRow> = self
             .all(
-                "select tenant_id, number, hash, signed_at, key_id, signature from audit_signatures \
+                "select tenant_id, number, hash, visibility, signed_at, key_id, signature from audit_signatures \
                  where tenant_id = $1 order by number",
                 args![tenant],
             )
@@ -263,10 +296,19 @@ impl Tx {
     /// Stores signatures over heads. A head that is signed already keeps its signature.
     pub async fn insert_signed_heads(&mut self, heads: &[SignedHead]) -> Result<()> {
         let rows = heads.iter().map(|head| {
-            args![head.tenant, head.number, &head.hash, head.signed_at, &head.key_id, head.signature.as_slice()]
+            let visibility = head.visibility.map(Visibility::as_str);
+            args![
+                head.tenant,
+                head.number,
+                &head.hash,
+                visibility,
+                head.signed_at,
+                &head.key_id,
+                head.signature.as_slice()
+            ]
         });
         self.execute_many(
-            "insert into audit_signatures (tenant_id, number, hash, signed_at, key_id, signature) values {rows} \
+            "insert into audit_signatures (tenant_id, number, hash, visibility, signed_at, key_id, signature) values {rows} \
              on conflict (tenant_id, number) do nothing",
             rows.collect(),
         )

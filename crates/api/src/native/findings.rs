@@ -36,6 +36,8 @@ pub(crate) enum KindWord {
     NoExpiry,
     /// Nobody is named who answers for it.
     NoOwner,
+    /// Its rights come from the type of its key.
+    LegacyKeyType,
 }
 
 impl From<KindWord> for Kind {
@@ -47,6 +49,7 @@ impl From<KindWord> for Kind {
             KindWord::NetworkNeverSeen => Self::NetworkNeverSeen,
             KindWord::NoExpiry => Self::NoExpiry,
             KindWord::NoOwner => Self::NoOwner,
+            KindWord::LegacyKeyType => Self::LegacyKeyType,
         }
     }
 }
@@ -60,6 +63,7 @@ impl From<Kind> for KindWord {
             Kind::NetworkNeverSeen => Self::NetworkNeverSeen,
             Kind::NoExpiry => Self::NoExpiry,
             Kind::NoOwner => Self::NoOwner,
+            Kind::LegacyKeyType => Self::LegacyKeyType,
         }
     }
 }
@@ -146,6 +150,10 @@ impl FindingBody {
             }
             Remedy::End(at) => patch(value!({ "expires_at": at }), Vec::new()),
             Remedy::NameOwner => patch(value!({ "owner": null }), vec!["/owner"]),
+            Remedy::Migrate => {
+                let body = Some(value!({ "dry_run": false }));
+                RemedyBody { method: "POST", path: format!("{path}/migrate"), body, fill: Vec::new() }
+            }
         };
         Self {
             kind: found.kind.into(),

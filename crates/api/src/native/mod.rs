@@ -10,8 +10,10 @@ mod credential_policy;
 mod error;
 mod findings;
 mod grants;
+mod key_types;
 mod leaks;
 mod members;
+mod migration;
 mod notices;
 mod openapi;
 mod problems;
@@ -23,6 +25,7 @@ mod simulations;
 mod tenants;
 mod usage;
 mod verify;
+mod visibility;
 mod whoami;
 
 pub use error::Native;

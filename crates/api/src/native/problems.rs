@@ -31,6 +31,9 @@ const ENTRIES: &[Entry] = &[
     Entry("internal", "Internal error", "The server failed. Nothing was changed unless a later read shows otherwise. Report request_id; it finds the reason in the server's log."),
     Entry("invalid", "Invalid members", "errors names each member, parameter or header that cannot be accepted, says why, and what would be."),
     Entry("jobs_under_way", "Too many jobs are under way", "Wait for one of the tenant's jobs to end, then start the next."),
+    Entry("key_type_custom", "The application has been migrated", "It was of a legacy key type and is custom now. Read it again."),
+    Entry("key_type_legacy", "The key type decides the rights", "An application of a legacy key type cannot be given an access level or grants. Migrate it to custom first, with POST /v1/tenants/{tenant_id}/applications/{id}/migrate; its id and its secret stay."),
+    Entry("key_type_retired", "The key type has reached its end", "Keys of the types siem, api and live_response are legacy and stop on the day that Sunset names; on that day they are refused. Migrate the application: POST /v1/tenants/{tenant_id}/applications/{id}/migrate with {\"dry_run\": true} shows the access level that it would get, with {\"dry_run\": false} it gets it. Its client id and its secret stay, so no client has to be changed; notifications and everything else that the key could do, it can do afterwards. It takes a credential with applications:UPDATE, access-levels:CREATE and the rights of the type."),
     Entry("malformed_json", "The body is not acceptable JSON", "Send UTF-8 JSON with at most 32 levels in which no object names a member twice. detail names line and column."),
     Entry("media_type_unsupported", "The media type is not supported", "Send the body as application/json; a PATCH may also be application/merge-patch+json."),
     Entry("method_not_allowed", "The path does not take that method", "The Allow header lists the methods that it takes."),
@@ -45,9 +48,13 @@ const ENTRIES: &[Entry] = &[
     Entry("rights_too_young", "The rights were given lately", "What the application has not used yet it may still need. Give fewer days, or take rights away by hand."),
     Entry("root_key_mismatch", "The root key does not fit the store", "Start the server with the root key that the store was set up with."),
     Entry("secret_in_use", "The secret is in use", "Somebody has called with it within 24 hours; detail says who. Move that client to the other secret, or repeat with force=true."),
+    Entry("secret_not_retained", "The text of the secret was not kept", "It is older than the tenant's setting to retain texts. Rotate or regenerate the secret for a new one."),
+    Entry("secret_visibility_final", "The texts were removed for ever", "The tenant's texts of secrets were removed, and it shows secrets once; no call, right or setting turns that back. Rotate or regenerate a secret for a new one."),
+    Entry("secrets_shown_once", "The tenant shows a secret once", "The text of a secret stands in the answer that makes it and is kept nowhere. Rotate or regenerate it for a new one."),
     Entry("store_in_use", "The store is in use", "Another process has opened the store. Stop it first."),
     Entry("tenant_name_taken", "The name is taken", "Another tenant beneath the same parent has this name. Names are compared without regard to case, width and surrounding blanks."),
     Entry("tenant_suspended", "The tenant is suspended", "The credential is right, but its tenant or one above it is suspended. Whoever administers it from above can lift that."),
+    Entry("text_key_missing", "The key to the kept text is lost", "The server's file of text keys is gone, and the kept text cannot be opened without it. Put a copy of the file back, or rotate or regenerate the secret."),
     Entry("two_secrets_live", "Two secrets are live", "An application has two live secrets at most. Revoke the older one, or wait until its overlap is over."),
     Entry("unauthenticated", "No acceptable credential", "Send X-Auth-Token: SECRET/CLIENT_ID, or Authorization: Basic with client id and secret. Why a credential was refused stands in the audit record of its tenant."),
     Entry("unavailable", "Not available at the moment", "Send the same request again after Retry-After seconds."),
@@ -131,7 +138,7 @@ mod tests {
     fn every_code_has_a_page() {
         let mut codes = used();
         assert!(codes.len() > 15 && codes.contains("own_application"), "{codes:?}");
-        for refusal in [Refusal::Disabled, Refusal::Expired, Refusal::TenantSuspended] {
+        for refusal in [Refusal::Disabled, Refusal::Expired, Refusal::TenantSuspended, Refusal::KeyTypeRetired] {
             codes.insert(refusal.code().to_owned());
         }
         let missing: Vec<_> = codes.iter().filter(|code| find(code).is_none()).collect();

@@ -2,8 +2,8 @@
 
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
-    Native, access_levels, applications, audit, catalogue, credential_policy, findings, leaks, notices,
-    openapi as document, problems, rotation, secrets, simulations, tenants, usage, verify, whoami,
+    Native, access_levels, applications, audit, catalogue, credential_policy, findings, key_types, leaks, migration,
+    notices, openapi as document, problems, rotation, secrets, simulations, tenants, usage, verify, visibility, whoami,
 };
 use axum::Router;
 use utoipa::openapi::OpenApi;
@@ -35,6 +35,11 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(rotation::rotate_secret))
         .routes(routes!(simulations::simulate))
         .routes(routes!(secrets::revoke_secret, secrets::update_secret))
+        .routes(routes!(visibility::read_secret_visibility, visibility::update_secret_visibility))
+        .routes(routes!(visibility::read_secret_text))
+        .routes(routes!(key_types::read_legacy_key_types, key_types::update_legacy_key_types))
+        .routes(routes!(key_types::list_legacy_applications))
+        .routes(routes!(migration::migrate_application))
         .routes(routes!(usage::read_application_usage))
         .routes(routes!(usage::list_usage))
         .routes(routes!(leaks::report_leaks))

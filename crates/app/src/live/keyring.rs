@@ -13,6 +13,7 @@ use claviger_domain::application::{Reach, Rights};
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::grants::{GrantSet, Grants};
 use claviger_domain::id::{AccessLevelId, ApplicationId, ClientId, TenantId};
+use claviger_domain::key_type::LegacyType;
 use claviger_domain::network::Networks;
 use claviger_domain::rate::RateLimit;
 use claviger_store::Store;
@@ -57,6 +58,7 @@ struct PolicyKey {
     rate_limit: Option<RateLimit>,
     reach: Reach,
     enabled: bool,
+    legacy: Option<LegacyType>,
 }
 
 impl Default for Keyring {
@@ -222,6 +224,7 @@ impl Keyring {
         };
         let held = match &application.rights {
             Rights::Inline(grants) => Held::Inline(GrantSet::compile(grants, around.catalogue)),
+            Rights::Legacy(kind) => Held::Inline(around.catalogue.legacy_grants(*kind)),
             Rights::Level(id) => {
                 Held::Level(around.levels.cell(*id, credential.level_grants.as_ref().unwrap_or(&Grants::new())))
             }
@@ -232,6 +235,7 @@ impl Keyring {
             rate_limit: application.rate_limit,
             reach: application.reach,
             enabled: application.enabled,
+            legacy: application.rights.legacy(),
         });
         let id = application.id;
         let record = Record::of(credential, tenant, policy);
@@ -260,7 +264,8 @@ impl Keyring {
             Held::Inline(set) => (None, Some(set.clone())),
         };
         let (networks, rate_limit) = (policy.networks.clone(), policy.rate_limit);
-        let key = PolicyKey { level, inline, networks, rate_limit, reach: policy.reach, enabled: policy.enabled };
+        let (reach, enabled, legacy) = (policy.reach, policy.enabled, policy.legacy);
+        let key = PolicyKey { level, inline, networks, rate_limit, reach, enabled, legacy };
         let mut policies = self.policies.lock();
         if let Some(policy) = policies.get(&key).and_then(Weak::upgrade) {
             return policy;

@@ -6,6 +6,7 @@ use crate::live::tree::TenantNode;
 use claviger_domain::application::Reach;
 use claviger_domain::grants::{GrantSet, Verb};
 use claviger_domain::id::{ApplicationId, ClientId, SecretId};
+use claviger_domain::key_type::LegacyType;
 use claviger_domain::lifetime::earlier;
 use claviger_domain::network::Networks;
 use claviger_domain::rate::RateLimit;
@@ -54,6 +55,8 @@ pub struct Policy {
     pub reach: Reach,
     /// Whether they may call.
     pub enabled: bool,
+    /// The legacy type of their keys, if they are of one.
+    pub legacy: Option<LegacyType>,
 }
 
 /// One live secret.

@@ -3,9 +3,11 @@
 use arc_swap::ArcSwapOption;
 use claviger_domain::credential_policy::{EffectivePolicy, StoredPolicy};
 use claviger_domain::id::{OrgKey, TenantId};
+use claviger_domain::key_type::{LegacyRule, LegacyRules, LegacyType};
 use claviger_domain::lifetime::Bounds;
 use claviger_domain::tenant::{DEPTH_MAX, Kind, Status, Tenant};
 use papaya::HashMap;
+use std::collections::HashMap as StdMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -25,6 +27,8 @@ pub struct TenantNode {
     bounded: AtomicBool,
     bounds: ArcSwapOption<Bounds>,
     policy: ArcSwapOption<StoredPolicy>,
+    /// What is said here of legacy key types.
+    legacy: ArcSwapOption<LegacyRules>,
 }
 
 impl TenantNode {
@@ -80,6 +84,11 @@ impl TenantNode {
         }
     }
 
+    /// What holds for a legacy key type: what the nearest tenant says that says anything.
+    pub fn legacy_rule(&self, kind: LegacyType) -> Option<LegacyRule> {
+        self.chain().find_map(|node| node.legacy.load().as_deref().and_then(|rules| rules.get(kind)))
+    }
+
     /// The tenant and those above it, upwards.
     fn chain(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |node| node.parent.as_deref()).take(DEPTH_MAX + 1)
@@ -130,6 +139,7 @@ impl Tree {
             bounded: AtomicBool::new(false),
             bounds: ArcSwapOption::empty(),
             policy: ArcSwapOption::empty(),
+            legacy: ArcSwapOption::empty(),
         };
         node.rebound();
         self.nodes.pin().insert(tenant.id.as_u128(), Arc::new(node));
@@ -160,6 +170,21 @@ impl Tree {
     pub fn bounded(&self) -> Vec<TenantId> {
         let nodes = self.nodes.pin();
         nodes.values().filter(|node| node.bounded.load(Ordering::Acquire)).map(|node| node.id).collect()
+    }
+
+    /// Takes what is said of legacy key types at a tenant, for itself and everything beneath.
+    pub fn put_legacy(&self, tenant: TenantId, rules: LegacyRules) {
+        if let Some(node) = self.find(tenant) {
+            node.legacy.store((rules != LegacyRules::default()).then(|| Arc::new(rules)));
+        }
+    }
+
+    /// Takes what is said of them at every tenant; where nothing is, nothing is said any more.
+    pub fn put_all_legacy(&self, rules: &[(TenantId, LegacyRules)]) {
+        let said: StdMap<_, _> = rules.iter().copied().collect();
+        for node in self.nodes.pin().values() {
+            node.legacy.store(said.get(&node.id).map(|rules| Arc::new(*rules)));
+        }
     }
 
     /// Serves neither a tenant nor anything beneath it until it is taken again.

@@ -5,6 +5,7 @@ use claviger_app::caller::Caller;
 use claviger_app::clock::Clock;
 use claviger_app::random::Random;
 use claviger_app::seal::RootKey;
+use claviger_app::text_keys::TextKeys;
 use claviger_app::unit::Posted;
 use claviger_app::verify::Presented;
 use claviger_app::{App, Parts};
@@ -57,7 +58,8 @@ pub(crate) use on_both;
 pub(crate) async fn open(store: Store, key: u8) -> Result<Arc<App>> {
     let root_key = RootKey::new([key; 32]);
     let (clock, random) = (Clock::fixed(START), Random::seeded(u64::from(key)));
-    App::open(Parts { store, catalogue: Catalogue::built_in(), root_key, clock, random }).await
+    let text_keys = TextKeys::open(None)?;
+    App::open(Parts { store, catalogue: Catalogue::built_in(), root_key, text_keys, clock, random }).await
 }
 
 impl Fixture {

@@ -13,6 +13,7 @@ mod exports;
 mod findings;
 mod fixture;
 mod hold;
+mod key_types;
 mod keyring;
 mod lifetimes;
 mod record;

@@ -4,6 +4,7 @@
 use crate::Outcome;
 use claviger_app::clock::Clock;
 use claviger_app::random::Random;
+use claviger_app::text_keys::TextKeys;
 use claviger_app::{App, Parts};
 use claviger_domain::access_level::AccessLevel;
 use claviger_domain::application::{Application, Reach, Rights, Secret};
@@ -51,7 +52,8 @@ pub(crate) async fn open(directory: &Path) -> Outcome<Arc<App>> {
     store.migrate().await?;
     let root_key = root_key::find(&config, &random)?.key;
     let catalogue = Catalogue::load(&[])?;
-    Ok(App::open(Parts { store, catalogue, root_key, clock: Clock::system(), random }).await?)
+    let text_keys = TextKeys::open(None)?;
+    Ok(App::open(Parts { store, catalogue, root_key, text_keys, clock: Clock::system(), random }).await?)
 }
 
 /// Makes a data directory with so many applications; the operator's credential.

@@ -1,5 +1,7 @@
 //! `claviger applications …`: the applications of a running server, over HTTP.
 
+mod migrate;
+
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -39,11 +41,24 @@ pub async fn run(args: ApplicationsArgs, env: impl Fn(&str) -> Option<String>) -
         ApplicationsCommand::Regenerate { id, secret_file } => {
             mint(&client, &format!("{}/regenerate", one(&id)), None, secret_file.as_deref(), output).await
         }
+        ApplicationsCommand::Migrate { id, apply } => migrate::run(&client, &tenant, id, apply, output).await,
         ApplicationsCommand::Delete { id } => client.call(Method::DELETE, &one(&id), None).await.map(|_| ()),
     }
 }
 
 async fn list(client: &HttpClient, all: &str, output: Output) -> Result<(), Failure> {
+    let items = pages(client, all).await?;
+    if output == Output::Json {
+        return print(&pretty(&json!({ "items": items, "next_cursor": null })));
+    }
+    let columns = ["id", "client_id", "name", "enabled", "expires_at"];
+    let mut rows = vec![columns.map(|name| name.to_uppercase()).to_vec()];
+    rows.extend(items.iter().map(|item| columns.iter().map(|name| cell(item.get(*name))).collect()));
+    print(&table(&rows))
+}
+
+/// All items of a list.
+async fn pages(client: &HttpClient, all: &str) -> Result<Vec<Value>, Failure> {
     let mut items = Vec::new();
     let mut cursor = String::new();
     loop {
@@ -53,16 +68,9 @@ async fn list(client: &HttpClient, all: &str, output: Output) -> Result<(), Fail
         }
         match page.get("next_cursor").and_then(Value::as_str) {
             Some(next) => cursor = format!("&cursor={}", segment(next)),
-            None => break,
+            None => return Ok(items),
         }
     }
-    if output == Output::Json {
-        return print(&pretty(&json!({ "items": items, "next_cursor": null })));
-    }
-    let columns = ["id", "client_id", "name", "enabled", "expires_at"];
-    let mut rows = vec![columns.map(|name| name.to_uppercase()).to_vec()];
-    rows.extend(items.iter().map(|item| columns.iter().map(|name| cell(item.get(*name))).collect()));
-    print(&table(&rows))
 }
 
 /// The secret's own file. Opened before the secret is made: a secret that cannot be kept must not be made.

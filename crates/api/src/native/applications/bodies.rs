@@ -8,6 +8,7 @@ use claviger_domain::Result;
 use claviger_domain::application::{Application, ApplicationPatch, NewApplication, Reach, Rights, parse_expiry};
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId};
+use claviger_domain::key_type::LegacyType;
 use claviger_domain::name::{DESCRIPTION_MAX, Name, parse_owner, parse_text};
 use claviger_domain::network::parse_networks;
 use claviger_domain::time::Timestamp;
@@ -23,6 +24,43 @@ pub(crate) enum ReachWord {
     Own,
     /// Its own tenant and everything beneath.
     Beneath,
+}
+
+/// The type of an application's key.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = KeyType)]
+pub(crate) enum KeyTypeWord {
+    /// Its rights are an access level's or its own.
+    Custom,
+    /// Legacy: reads notifications.
+    Siem,
+    /// Legacy: everything but Live Response and notifications.
+    Api,
+    /// Legacy: what `api` may, and Live Response.
+    LiveResponse,
+}
+
+impl KeyTypeWord {
+    fn legacy(self) -> Option<LegacyType> {
+        match self {
+            Self::Custom => None,
+            Self::Siem => Some(LegacyType::Siem),
+            Self::Api => Some(LegacyType::Api),
+            Self::LiveResponse => Some(LegacyType::LiveResponse),
+        }
+    }
+}
+
+impl From<&Rights> for KeyTypeWord {
+    fn from(rights: &Rights) -> Self {
+        match rights.legacy() {
+            None => Self::Custom,
+            Some(LegacyType::Siem) => Self::Siem,
+            Some(LegacyType::Api) => Self::Api,
+            Some(LegacyType::LiveResponse) => Self::LiveResponse,
+        }
+    }
 }
 
 /// An application.
@@ -44,6 +82,8 @@ pub(crate) struct ApplicationBody {
     /// E-mail address of whoever answers for it.
     #[schema(required = true)]
     owner: Option<String>,
+    /// The type of its key. A legacy one decides its rights: then it has neither an access level nor grants.
+    key_type: KeyTypeWord,
     /// The access level it has its rights from; `null` where they are its own.
     #[schema(required = true, value_type = Option<Uuid>)]
     access_level_id: Option<AccessLevelId>,
@@ -96,7 +136,7 @@ pub(crate) struct CreatedBody {
     pub(crate) secret: MintedBody,
 }
 
-/// An application to be made. Either `access_level_id` or `grants`.
+/// An application to be made. Either `access_level_id` or `grants`, or a legacy `key_type`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewApplication)]
@@ -112,6 +152,10 @@ pub(crate) struct NewApplicationBody {
     #[serde(default)]
     #[schema(max_length = 254)]
     owner: Option<String>,
+    /// The type of its key; `custom` if not given. A legacy type, where an operator allows it, takes the place of
+    /// `access_level_id` and `grants`.
+    #[serde(default)]
+    key_type: Option<KeyTypeWord>,
     /// An access level of the tenant, or a built-in one.
     #[serde(default)]
     #[schema(value_type = Option<Uuid>)]
@@ -198,6 +242,7 @@ impl From<&Application> for ApplicationBody {
         let (access_level_id, grants) = match &application.rights {
             Rights::Level(id) => (Some(*id), None),
             Rights::Inline(grants) => (None, Some(GrantsBody::from(grants))),
+            Rights::Legacy(_) => (None, None),
         };
         let networks = application.allowed_networks.as_ref();
         Self {
@@ -207,6 +252,7 @@ impl From<&Application> for ApplicationBody {
             name: application.name.clone(),
             description: application.description.clone(),
             owner: application.owner.clone(),
+            key_type: KeyTypeWord::from(&application.rights),
             access_level_id,
             grants,
             reach: application.reach.into(),
@@ -247,10 +293,21 @@ impl NewApplicationBody {
         let name = fields.take(Name::parse("/name", &self.name));
         let description = fields.take(parse_text("/description", &self.description, DESCRIPTION_MAX));
         let owner = self.owner.and_then(|owner| fields.take(parse_owner("/owner", &owner)));
-        let rights = rights(&mut fields, self.access_level_id, self.grants.as_ref(), catalogue);
-        if rights.is_none() && self.access_level_id.is_none() && self.grants.is_none() {
-            fields.refuse("/grants", "neither access_level_id nor grants is given", "give one of the two");
-        }
+        let custom = rights(&mut fields, self.access_level_id, self.grants.as_ref(), catalogue);
+        let given = self.access_level_id.is_some() || self.grants.is_some();
+        let rights = match (self.key_type.and_then(KeyTypeWord::legacy), given) {
+            (None, true) => custom,
+            (Some(kind), false) => Some(Rights::Legacy(kind)),
+            (None, false) => {
+                fields.refuse("/grants", "neither access_level_id nor grants is given", "give one of the two");
+                None
+            }
+            (Some(_), true) => {
+                let fix = "leave access_level_id and grants out, or give \"key_type\": \"custom\"";
+                fields.refuse("/key_type", "a legacy type decides the rights of its keys", fix);
+                None
+            }
+        };
         let networks = self.allowed_networks;
         let allowed_networks =
             networks.and_then(|networks| fields.take(parse_networks("/allowed_networks", &networks)));

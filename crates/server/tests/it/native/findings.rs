@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 on_both![
     each_remedy_mends_its_finding,
+    legacy_keys_are_found_and_migrated,
     what_is_new_is_not_unused,
     pages_are_walked_and_narrowed,
     networks_are_seen_by_the_calls_out_of_them,
@@ -82,6 +83,27 @@ async fn each_remedy_mends_its_finding(f: Arc<Fixture>) {
     }
     assert_eq!(findings(&f, &org, "&days=28").await, Vec::<Value>::new());
     call(&client, "org.audits:READ").await;
+}
+
+async fn legacy_keys_are_found_and_migrated(f: Arc<Fixture>) {
+    let (org, _) = f.organization("Acme").await;
+    let rule = json!({"api": {"allowed": true, "sunset": "2037-01-01"}});
+    f.operator.put(&format!("/v1/tenants/{org}/legacy-key-types"), &rule).await.expect(200);
+    let body = json!({"name": "Old", "key_type": "api", "owner": "ops@example.com",
+        "expires_at": "2036-01-01T00:00:00Z"});
+    let (id, client) = f.application_with(&org, body).await;
+    f.app.clock().advance(DAY);
+    call(&client, "org.alerts:READ").await;
+    f.app.clock().advance(89 * DAY);
+    call(&client, "org.alerts:READ").await;
+    f.app.flush_usage().await.unwrap();
+    let found = findings(&f, &org, "").await;
+    assert_eq!(kinds(&found, &id), ["legacy_key_type"], "its rights are fixed, so none of them is called unused");
+    let shrink = format!("/v1/tenants/{org}/applications/{id}/shrink");
+    assert_eq!(f.operator.post(&shrink, &json!({})).await.code(409), "key_type_legacy");
+    assert_eq!(perform(&f, &found[0]["remedy"], &json!(null)).await.status, 200);
+    assert!(!kinds(&findings(&f, &org, "").await, &id).contains(&"legacy_key_type".to_owned()));
+    call(&client, "org.alerts:READ").await;
 }
 
 async fn what_is_new_is_not_unused(f: Arc<Fixture>) {

@@ -231,12 +231,12 @@ impl App {
         if state.refusing.load(Ordering::Acquire) {
             return Err(Error::Unavailable("the server cannot confirm what it knows; try again soon".into()));
         }
-        // Garbage is refused by its checksum, before anything is looked up.
         let well_formed = secret::is_well_formed(presented.secret);
         // Hashed before the look-up, so that an unknown client id takes as long as a known one.
         let hash = SecretHash::of(presented.secret);
         let found = state.keyring.with(presented.client_id, |record| {
-            let checked = match record.secret(&hash).filter(|_| well_formed) {
+            // No matter of form: imported secrets have any, and equal hashes mean equal texts.
+            let checked = match record.secret(&hash) {
                 Some(secret) => check(record, secret, call.origin, call.now).map(|()| secret.id),
                 None => Err(Refusal::WrongSecret),
             };
@@ -247,9 +247,13 @@ impl App {
         });
         match found {
             Some(found) => found.map(Some),
-            None if !well_formed => Err(self.stranger(Refusal::Malformed, call.origin)),
             None if state.keyring.is_unknown(presented.client_id, call.monotonic) => {
-                Err(self.stranger(Refusal::UnknownClient, call.origin))
+                let refusal = if well_formed { Refusal::UnknownClient } else { Refusal::Malformed };
+                Err(self.stranger(refusal, call.origin))
+            }
+            // Only while applications are being loaded: it may be an imported secret, or garbage that anybody can send.
+            None if !well_formed && !state.keyring.affords_look_up(call.monotonic) => {
+                Err(Error::Unavailable("the applications are still being read; try again soon".into()))
             }
             None => Ok(None),
         }

@@ -11,6 +11,7 @@ use claviger_domain::id::TenantId;
 use claviger_domain::page::{LIMIT_MAX, Page, PageRequest};
 use claviger_domain::tenant::Tenant;
 use claviger_domain::{Error, Result};
+use claviger_store::Store;
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -49,11 +50,11 @@ impl App {
         let tenants = self.tenants_to_export(caller, tenant, beneath, &mut room).await?;
         let mut exported = Vec::with_capacity(tenants.len());
         for (tenant, path) in tenants {
-            let (store, id) = (&self.state.store, tenant.id);
-            let levels = async |page: PageRequest| store.list_access_levels(id, &page).await;
-            let levels = pages(&mut room, levels, |one: &AccessLevel| one.id.to_string()).await?;
-            let applications = async |page: PageRequest| store.list_applications(id, &page).await;
-            let applications = pages(&mut room, applications, |one: &Application| one.id.to_string()).await?;
+            let id = tenant.id;
+            let read = |store: Store, page: PageRequest| async move { store.list_access_levels(id, &page).await };
+            let levels = self.pages(&mut room, read, |one: &AccessLevel| one.id.to_string()).await?;
+            let read = |store: Store, page: PageRequest| async move { store.list_applications(id, &page).await };
+            let applications = self.pages(&mut room, read, |one: &Application| one.id.to_string()).await?;
             exported.push(ExportedTenant { tenant, path, levels, applications });
         }
         let count = |of: fn(&ExportedTenant) -> usize| exported.iter().map(of).sum::<usize>();
@@ -83,14 +84,14 @@ impl App {
         beneath: bool,
         room: &mut usize,
     ) -> Result<Vec<(Tenant, Vec<String>)>> {
-        let store = &self.state.store;
         // Whoever reaches only their own tenant sees nothing beneath it.
         let found = match beneath && caller.record().policy.reach == Reach::Beneath {
             true => {
-                let tenants = async |page: PageRequest| store.list_tenants_beneath(root, &page).await;
-                pages(room, tenants, |one: &Tenant| one.id.to_string()).await?
+                let read =
+                    |store: Store, page: PageRequest| async move { store.list_tenants_beneath(root, &page).await };
+                self.pages(room, read, |one: &Tenant| one.id.to_string()).await?
             }
-            false => store.find_tenant(root).await?.into_iter().collect(),
+            false => self.state.store.find_tenant(root).await?.into_iter().collect(),
         };
         let names: HashMap<_, _> = found.iter().map(|one| (one.id, (one.name.clone(), one.parent_id))).collect();
         let path = |tenant: &Tenant| {
@@ -110,30 +111,31 @@ impl App {
         placed.sort_by_key(|(_, path)| path.len());
         Ok(placed)
     }
-}
 
-/// All items of a list, page by page, as long as there is room for them.
-async fn pages<T>(
-    room: &mut usize,
-    mut read: impl AsyncFnMut(PageRequest) -> Result<Vec<T>>,
-    position: impl Fn(&T) -> String,
-) -> Result<Vec<T>> {
-    let (mut items, mut after) = (Vec::new(), None);
-    loop {
-        let request = PageRequest { limit: LIMIT_MAX, after };
-        let page = Page::cut(read(request.clone()).await?, &request, &position);
-        let left = room.checked_sub(page.items.len()).ok_or_else(|| {
-            let detail = format!(
-                "the export would hold more than {EXPORT_MAX} objects; export the tenants one by one, or read the lists"
-            );
-            Error::conflict("export_too_large", detail)
-        })?;
-        *room = left;
-        let more = page.next.is_some();
-        after = page.items.last().map(&position).filter(|_| more);
-        items.extend(page.items);
-        if !more {
-            return Ok(items);
+    /// All items of a list, page by page, as long as there is room for them.
+    async fn pages<T, F: Future<Output = Result<Vec<T>>>>(
+        &self,
+        room: &mut usize,
+        read: impl Fn(Store, PageRequest) -> F,
+        position: impl Fn(&T) -> String,
+    ) -> Result<Vec<T>> {
+        let (mut items, mut after) = (Vec::new(), None);
+        loop {
+            let request = PageRequest { limit: LIMIT_MAX, after };
+            let page = Page::cut(read(self.state.store.clone(), request.clone()).await?, &request, &position);
+            let left = room.checked_sub(page.items.len()).ok_or_else(|| {
+                let detail = format!(
+                    "the export would hold more than {EXPORT_MAX} objects; export the tenants one by one, or read the lists"
+                );
+                Error::conflict("export_too_large", detail)
+            })?;
+            *room = left;
+            let more = page.next.is_some();
+            after = page.items.last().map(&position).filter(|_| more);
+            items.extend(page.items);
+            if !more {
+                return Ok(items);
+            }
         }
     }
 }

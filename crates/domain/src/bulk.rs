@@ -65,7 +65,16 @@ impl Filter {
     }
 }
 
-/// How many applications are revoked at once.
+/// Accepts the owner before a transfer at `pointer`: it must be given, and `null` is no owner.
+pub fn parse_from_owner(pointer: &str, owner: Option<Option<String>>) -> Result<Option<String>> {
+    match owner {
+        Some(Some(owner)) => parse_owner(pointer, &owner).map(Some),
+        Some(None) => Ok(None),
+        None => Err(Error::invalid(pointer, "the member is missing", "give the owner before, or null for none")),
+    }
+}
+
+/// How applications are revoked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Revocation {
     /// They are disabled, and can be enabled again.

@@ -22,6 +22,7 @@ pub use caller::{Authenticated, authenticate};
 pub(crate) use credential::DECODED_MAX;
 pub use face::{Asked, Face, Failure, answer_failure, fallback, framed, method_fallback, status};
 pub use fields::{Fields, given, not_null};
+pub use json::fit;
 pub use path::Path;
 pub use precondition::{Precondition, etag};
 pub use query::{Query, pairs};

@@ -2,8 +2,8 @@
 
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
-    Native, access_levels, applications, audit, catalogue, openapi as document, problems, rotation, secrets,
-    simulations, tenants, usage, verify, whoami,
+    Native, access_levels, applications, audit, bulk, catalogue, export, import, openapi as document, problems,
+    rotation, secrets, simulations, tenants, usage, verify, whoami,
 };
 use axum::Router;
 use utoipa::openapi::OpenApi;
@@ -30,6 +30,10 @@ fn framed_routes() -> OpenApiRouter<Api> {
             applications::update_application,
             applications::delete_application
         ))
+        .routes(routes!(import::import_applications))
+        .routes(routes!(bulk::revoke_applications))
+        .routes(routes!(bulk::transfer_applications))
+        .routes(routes!(export::export_tenant))
         .routes(routes!(secrets::list_secrets))
         .routes(routes!(secrets::regenerate_secret))
         .routes(routes!(rotation::rotate_secret))

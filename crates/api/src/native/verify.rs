@@ -277,14 +277,14 @@ mod tests {
     fn a_proxy_is_told_no_other_status_than_it_knows() {
         let (parts, _) = Request::new(Body::empty()).into_parts();
         for (plain, status) in [(false, 403), (true, 503)] {
-            let response = refusal(&parts, plain, &Error::Unavailable(String::new()));
+            let response = refusal((&parts).into(), plain, &Error::Unavailable(String::new()));
             assert_eq!(
                 (response.status().as_u16(), &response.headers()["x-claviger-reason"]),
                 (status, &HeaderValue::from_static("unavailable"))
             );
             assert_eq!(response.headers()["retry-after"], "1");
         }
-        let response = refusal(&parts, false, &Error::Unauthenticated(Refusal::Absent));
+        let response = refusal((&parts).into(), false, &Error::Unauthenticated(Refusal::Absent));
         assert_eq!(response.status(), 401);
         assert!(response.headers().contains_key("www-authenticate"));
     }

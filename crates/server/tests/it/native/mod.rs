@@ -3,7 +3,10 @@
 mod access_levels;
 mod applications;
 mod basics;
+mod bulk;
+mod export;
 mod idempotency;
+mod import;
 mod rotation;
 mod tenants;
 mod usage;

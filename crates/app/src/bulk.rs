@@ -39,7 +39,10 @@ impl App {
     ) -> Result<Posted<Changed>> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Update)?;
-        // Whether somebody has called decides what fits.
+        if filter.unused_days.is_some() {
+            // Whether somebody has called decides what fits, up to this moment.
+            self.flush_usage().await?;
+        }
         self.settle_usage(tenant).await;
         self.unit_once(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, once, move |unit| {
             Box::pin(async move {

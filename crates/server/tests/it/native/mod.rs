@@ -2,6 +2,7 @@
 
 mod access_levels;
 mod applications;
+mod apply;
 mod basics;
 mod bulk;
 mod export;

@@ -67,7 +67,7 @@ fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
             )
         }
         "revoke_applications" => Some(json!({"filter": {"ids": [application]}, "mode": "disable"})),
-        "transfer_applications" => Some(json!({"from_owner": null, "to_owner": "ops@example.com"})),
+        "transfer_applications" => Some(json!({"from_owner": "nobody@example.com", "to_owner": "ops@example.com"})),
         "simulate" => Some(json!({"application_id": application, "permission": "org.audits:READ"})),
         _ => None,
     }

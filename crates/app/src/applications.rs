@@ -9,6 +9,7 @@ use claviger_domain::audit::Target;
 use claviger_domain::error::Referrer;
 use claviger_domain::grants::{GrantSet, Grants, Verb, grants_to_json};
 use claviger_domain::id::{ApplicationId, ClientId, TenantId};
+use claviger_domain::lifetime::check_end;
 use claviger_domain::network::Networks;
 use claviger_domain::page::{Page, PageRequest};
 use claviger_domain::{Error, Result};
@@ -43,10 +44,14 @@ impl App {
                 unit.caller.covers(&wanted, new.reach)?;
                 unit.check_application_limit(tenant, 1).await?;
                 let id = ApplicationId::new(unit.now, unit.app.state.random.bytes()?);
-                let key = new.name.key();
+                let bounds = unit.bounds(tenant);
+                let ceiling = bounds.as_ref().and_then(|bounds| bounds.application_ceiling(id.made_at()));
+                let expires_at = check_end("/expires_at", new.expires_at, ceiling)?;
+                let (key, secret_end) = (new.name.key(), new.secret_expires_at);
+                let new = NewApplication { expires_at, ..new };
                 let application = new.into_application(tenant, id, ClientId::of(id), unit.now);
                 unit.tx.insert_application(tenant, &application, &key).await?;
-                let secret = unit.mint_secret(tenant, id).await?;
+                let secret = unit.mint_secret_until(tenant, id, "/secret_expires_at", secret_end).await?;
                 let mut details = describe(&application);
                 details.insert("secret_id".into(), secret.secret.id.to_string().into());
                 unit.record("application.created", target(&application), details);
@@ -61,7 +66,8 @@ impl App {
     pub async fn find_application(&self, caller: &Caller, tenant: TenantId, id: ApplicationId) -> Result<Application> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Read)?;
-        self.state.store.find_application(tenant, id).await?.ok_or(Error::NotFound("application"))
+        let found = self.state.store.find_application(tenant, id).await?.ok_or(Error::NotFound("application"))?;
+        Ok(self.state.ended(found))
     }
 
     /// An application with its live secrets and their last use. Needs `applications:READ`.
@@ -85,7 +91,8 @@ impl App {
     ) -> Result<Page<Application>> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Read)?;
-        let items = self.state.store.list_applications(tenant, page).await?;
+        let found = self.state.store.list_applications(tenant, page).await?;
+        let items = found.into_iter().map(|application| self.state.ended(application)).collect();
         Ok(Page::cut(items, page, |application| application.id.to_string()))
     }
 
@@ -104,7 +111,12 @@ impl App {
             Box::pin(async move {
                 let before = unit.application_within_rights(tenant, id, if_match).await?;
                 let name_key = patch.name.as_ref().map(claviger_domain::name::Name::key);
-                let after = patched(&before, patch.clone(), unit)?;
+                let mut after = patched(&before, patch.clone(), unit)?;
+                if let Some(given) = patch.expires_at {
+                    let bounds = unit.bounds(tenant);
+                    let ceiling = bounds.as_ref().and_then(|bounds| bounds.application_ceiling(id.made_at()));
+                    after.expires_at = check_end("/expires_at", given, ceiling)?;
+                }
                 let wanted = unit.rights_of(tenant, &after.rights).await?;
                 unit.caller.covers(&wanted, after.reach)?;
                 unit.refuse_own_lock_out(&before, &after, patch.confirm)?;
@@ -115,7 +127,7 @@ impl App {
                 unit.tx.update_application(tenant, &after, &name_key).await?;
                 unit.record("application.updated", target(&after), changed(&describe(&before), &describe(&after)));
                 unit.affects(Effect::Application(tenant, id));
-                Ok(after)
+                Ok(unit.app.state.ended(after))
             })
         })
         .await

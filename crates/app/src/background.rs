@@ -20,13 +20,21 @@ const HOLD_EACH: Duration = Duration::from_millis(250);
 /// How long calls are answered while the store is away.
 const UNCONFIRMED_MAX: Duration = Duration::from_secs(5);
 const SWEEP_EACH: Duration = Duration::from_secs(600);
+/// How soon after a start it is looked whether owners are to be told something, and how often then.
+const LIFETIMES_FIRST: Duration = Duration::from_secs(10);
+const LIFETIMES_EACH: Duration = Duration::from_secs(300);
 /// Denials that are written in one transaction.
 const TALLIES_AT_ONCE: usize = 256;
 
 impl App {
     /// Runs until `stopping` turns true, then writes what is left and returns.
     pub async fn run_background(self: Arc<Self>, stopping: watch::Receiver<bool>) {
-        tokio::join!(self.write_out(stopping.clone()), self.fold(stopping.clone()), self.keep_hold(stopping));
+        tokio::join!(
+            self.write_out(stopping.clone()),
+            self.fold(stopping.clone()),
+            self.look_after_lifetimes(stopping.clone()),
+            self.keep_hold(stopping)
+        );
         self.log("folding usage", self.fold_usage().await);
     }
 
@@ -94,6 +102,18 @@ impl App {
                 self.log("folding usage", self.fold_usage().await);
                 folded = Instant::now();
             }
+        }
+    }
+
+    /// Beside the writing, too. Owners are told with a day's precision; what ends does so without this.
+    async fn look_after_lifetimes(self: &Arc<Self>, mut stopping: watch::Receiver<bool>) {
+        let mut pause = LIFETIMES_FIRST;
+        while !*stopping.borrow() {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => self.log("telling owners", self.tell_lifetimes().await),
+                _ = stopping.changed() => return,
+            }
+            pause = LIFETIMES_EACH;
         }
     }
 

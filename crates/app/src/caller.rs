@@ -1,15 +1,17 @@
 //! The caller: who stands behind a request after verification, and what it may do.
 
 use crate::live::denials::Denial;
-use crate::live::record::Record;
+use crate::live::record::{NEVER, Record};
 use crate::live::tree::TenantNode;
 use crate::state::State;
 use claviger_domain::address::Origin;
+use claviger_domain::advice::Advice;
 use claviger_domain::application::Reach;
 use claviger_domain::audit::Actor;
 use claviger_domain::grants::{GrantSet, Right, Verb};
 use claviger_domain::id::{ClientId, SecretId, TenantId};
 use claviger_domain::rate::{Quota, RateLimit};
+use claviger_domain::time::Timestamp;
 use claviger_domain::usage::Outcome;
 use claviger_domain::{Error, Result};
 use std::fmt;
@@ -24,6 +26,7 @@ pub struct Caller {
     pub(crate) state: Arc<State>,
     pub(crate) origin: Origin,
     pub(crate) quota: Option<(RateLimit, Quota)>,
+    pub(crate) advice: Option<Advice>,
     pub(crate) request: Arc<RequestLine>,
 }
 
@@ -60,6 +63,17 @@ impl Caller {
     /// The application's rate limit and what is left of it; none if it has no limit.
     pub fn quota(&self) -> Option<(RateLimit, Quota)> {
         self.quota
+    }
+
+    /// What answers to it say besides what it asked, if anything.
+    pub fn advice(&self) -> Option<Advice> {
+        self.advice
+    }
+
+    /// When the secret it presented really stops; none if never.
+    pub fn credential_end(&self) -> Option<Timestamp> {
+        let end = self.record.secret_of(self.secret).map(|secret| self.record.end_of(secret));
+        end.filter(|end| *end != NEVER)
     }
 
     /// Everything it may do, as it is now.

@@ -6,6 +6,7 @@ use crate::caller::Caller;
 use crate::unit::Needs;
 use claviger_domain::access_level::AccessLevel;
 use claviger_domain::application::{Application, Reach};
+use claviger_domain::credential_policy::CredentialPolicy;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::TenantId;
 use claviger_domain::page::{LIMIT_MAX, Page, PageRequest};
@@ -27,6 +28,8 @@ pub struct ExportedTenant {
     pub tenant: Tenant,
     /// Names from the tenant that was asked for down to this one, without the first: empty for that one itself.
     pub path: Vec<String>,
+    /// Its own credential policy, if it has ever set one.
+    pub policy: Option<CredentialPolicy>,
     /// Its access levels.
     pub levels: Vec<AccessLevel>,
     /// Its applications.
@@ -35,7 +38,7 @@ pub struct ExportedTenant {
 
 impl App {
     /// Everything about a tenant but secrets; with `beneath` also about those beneath it that are within reach, parents
-    /// first. Needs `applications:READ`, `access-levels:READ` and `tenants:READ`.
+    /// first. Needs READ of `applications`, `access-levels`, `credential-policy` and `tenants`.
     pub async fn export(
         self: &Arc<Self>,
         caller: &Caller,
@@ -43,7 +46,7 @@ impl App {
         beneath: bool,
     ) -> Result<Vec<ExportedTenant>> {
         let tenant = caller.reach(tenant)?.id;
-        for permission in [PERMISSION, "access-levels", "tenants"] {
+        for permission in [PERMISSION, "access-levels", "credential-policy", "tenants"] {
             caller.allow(permission, Verb::Read)?;
         }
         let mut room = EXPORT_MAX;
@@ -55,7 +58,8 @@ impl App {
             let levels = self.pages(&mut room, read, |one: &AccessLevel| one.id.to_string()).await?;
             let read = |store: Store, page: PageRequest| async move { store.list_applications(id, &page).await };
             let applications = self.pages(&mut room, read, |one: &Application| one.id.to_string()).await?;
-            exported.push(ExportedTenant { tenant, path, levels, applications });
+            let policy = self.state.store.find_credential_policy(id).await?.map(|stored| stored.own);
+            exported.push(ExportedTenant { tenant, path, policy, levels, applications });
         }
         let count = |of: fn(&ExportedTenant) -> usize| exported.iter().map(of).sum::<usize>();
         let details = json!({

@@ -5,10 +5,11 @@ use crate::applications::describe;
 use crate::bulk::{Rights, tenant_target};
 use crate::caller::Caller;
 use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
-use claviger_domain::application::{Application, Secret};
+use claviger_domain::application::{Application, NewApplication, Secret};
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{ApplicationId, SecretId, TenantId};
 use claviger_domain::import::{Import, ImportedApplication};
+use claviger_domain::lifetime::check_end;
 use claviger_domain::{Error, FieldError, Result};
 use claviger_store::secrets::StoredSecret;
 use serde_json::{Map, Value};
@@ -50,7 +51,9 @@ impl App {
                     let wanted = rights.of(unit, tenant, &one.new.rights).await;
                     let wanted = wanted.map_err(|error| placed(error, &|member| import.pointer(index, member)))?;
                     unit.caller.covers(&wanted, one.new.reach)?;
-                    let (application, secrets) = unit.insert_imported(tenant, one).await?;
+                    let inserted = unit.insert_imported(tenant, one).await;
+                    let (application, secrets) =
+                        inserted.map_err(|error| placed(error, &|member| import.pointer(index, member)))?;
                     let mut members = describe(&application);
                     members.retain(|member, _| RECORDED.contains(&member.as_str()));
                     members.insert("id".into(), application.id.to_string().into());
@@ -100,16 +103,24 @@ impl Unit {
         imported: &ImportedApplication,
     ) -> Result<(Application, Vec<Secret>)> {
         let id = ApplicationId::new(self.now, self.app.state.random.bytes()?);
-        let application = imported.new.clone().into_application(tenant, id, imported.client_id.clone(), self.now);
+        let bounds = self.bounds(tenant);
+        let ceiling = bounds.as_ref().and_then(|bounds| bounds.application_ceiling(id.made_at()));
+        let expires_at = check_end("/expires_at", imported.new.expires_at, ceiling)?;
+        let new = NewApplication { expires_at, ..imported.new.clone() };
+        let application = new.into_application(tenant, id, imported.client_id.clone(), self.now);
         self.tx.insert_application(tenant, &application, &imported.new.name.key()).await?;
         let mut secrets = Vec::with_capacity(imported.secrets.len());
-        for one in &imported.secrets {
+        for (index, one) in imported.secrets.iter().enumerate() {
+            let secret_id = SecretId::new(self.now, self.app.state.random.bytes()?);
+            let ceiling = bounds.as_ref().and_then(|bounds| bounds.secret_ceiling(secret_id.made_at()));
+            check_end(&format!("/secrets/{index}/expires_at"), one.expires_at, ceiling)?;
             let secret = Secret {
-                id: SecretId::new(self.now, self.app.state.random.bytes()?),
+                id: secret_id,
                 application_id: id,
                 hint: one.hint.clone(),
                 created_at: self.now,
                 expires_at: one.expires_at,
+                ends_at: one.expires_at,
                 last_use: None,
             };
             // Of the mid-states nothing is known: they follow from the text, not from its hash.

@@ -10,12 +10,15 @@ pub mod background;
 pub mod bulk;
 pub mod caller;
 pub mod clock;
+pub mod credential_policy;
 pub mod export;
 pub mod heads;
 pub mod import;
 pub mod jobs;
+pub mod lifetimes;
 pub mod live;
 mod metering;
+pub mod notices;
 pub mod random;
 mod renewal;
 pub mod rotation;
@@ -132,6 +135,14 @@ impl App {
                 return Err(Error::Internal(format!("{before} tenants stand under no known tenant")));
             }
         }
+        let (mut after, mut policies) = (None, Vec::new());
+        loop {
+            let page = self.state.store.load_credential_policies(after, 5_000).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(*last);
+            policies.extend(page);
+        }
+        self.state.tree.put_policies(policies);
         if let Some(operator) = self.state.store.find_operator().await? {
             let _ = self.state.operator.set(operator.id);
         }

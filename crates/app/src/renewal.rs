@@ -86,7 +86,11 @@ impl App {
             Effect::Tenant(id) => {
                 let _lock = self.refreshing.lock().await;
                 if let Some(tenant) = state.store.find_tenant(id).await? {
+                    let policy = state.store.find_credential_policy(id).await?;
                     state.tree.put(&tenant);
+                    if let Some(policy) = policy {
+                        state.tree.put_policy(id, policy);
+                    }
                 }
             }
             Effect::Application(tenant, id) => state.keyring.refresh(state.surroundings(), tenant, id).await?,
@@ -121,7 +125,7 @@ impl Unit {
             None => Err(Refusal::UnknownClient),
             Some(record) => match record.secret_of(self.caller.secret) {
                 None => Err(Refusal::WrongSecret),
-                Some(secret) => verify::check(record, secret, self.caller.origin(), self.now),
+                Some(secret) => verify::check(record, secret, self.caller.origin(), self.now).map(|_| ()),
             },
         };
         if let Err(refusal) = checked {

@@ -39,13 +39,14 @@ impl App {
         let around = Circumstances {
             served: node.is_served(),
             holds: Circumstances::holds(&grants, index, &question.right),
-            secrets: store
-                .list_secrets(node.id, application)
-                .await?
+            secrets: self
+                .state
+                .ended_secrets(node.id, store.list_secrets(node.id, application).await?)
                 .into_iter()
-                .map(|secret| secret.expires_at)
+                .map(|secret| secret.ends_at)
                 .collect(),
         };
+        let found = self.state.ended(found);
         Ok(obstacles(&found, &around, question))
     }
 }

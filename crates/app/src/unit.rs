@@ -9,6 +9,7 @@ use claviger_domain::audit::{NewEntry, Target};
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId};
 use claviger_domain::idempotency::Once;
+use claviger_domain::notice::Telling;
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
 use claviger_store::Tx;
@@ -79,6 +80,7 @@ pub struct Unit {
     entry: Option<NewEntry>,
     effects: Vec<Effect>,
     rehearsal: bool,
+    pub(crate) tellings: Vec<Telling>,
 }
 
 impl Unit {
@@ -121,7 +123,10 @@ impl Unit {
             "details": entry.details,
         });
         let journal = JournalEntry { kind: entry.action.to_owned(), body };
-        self.tx.append_journal(self.tenant, self.now, &[journal]).await?;
+        let tellings = std::mem::take(&mut self.tellings);
+        let mut entries = self.app.state.store_tellings(&mut self.tx, self.tenant, tellings, self.now).await?;
+        entries.insert(0, journal);
+        self.tx.append_journal(self.tenant, self.now, &entries).await?;
         self.tx.append_audit(self.tenant, &entry).await?;
         let changes: Vec<_> = self.effects.iter().map(change).collect();
         if !changes.is_empty() {
@@ -132,7 +137,7 @@ impl Unit {
     }
 }
 
-fn change(effect: &Effect) -> Change {
+pub(crate) fn change(effect: &Effect) -> Change {
     let (kind, subject) = match effect {
         Effect::Tenant(id) => (ChangeKind::Tenant, id.to_string()),
         Effect::Application(_, id) => (ChangeKind::Application, id.to_string()),
@@ -171,8 +176,9 @@ impl App {
             let now = app.state.clock.now();
             let tx = app.state.store.begin().await?;
             let tenant = needs.tenant;
-            let (app_of_unit, effects) = (Arc::clone(&app), Vec::new());
-            let mut unit = Unit { app: app_of_unit, caller, now, tx, tenant, entry: None, effects, rehearsal: false };
+            let (app_of_unit, entry, effects, tellings) = (Arc::clone(&app), None, Vec::new(), Vec::new());
+            let rehearsal = false;
+            let mut unit = Unit { app: app_of_unit, caller, now, tx, tenant, entry, effects, rehearsal, tellings };
             let owner = (unit.caller.tenant().id, unit.caller.record().id);
             if let Some(once) = &once {
                 match unit.tx.claim_once(owner.0, owner.1, &once.once, now).await? {

@@ -6,9 +6,11 @@ use crate::live::denials::Denial;
 use crate::live::meter::{Arrival, CountedRight};
 use crate::live::record::{LiveSecret, Record};
 use claviger_domain::address::Origin;
+use claviger_domain::advice::Advice;
 use claviger_domain::catalogue::Permission;
 use claviger_domain::grants::{Right, Verb};
 use claviger_domain::id::{ApplicationId, ClientId, SecretId, TenantId};
+use claviger_domain::lifetime::ADVICE_SECONDS;
 use claviger_domain::rate::{Quota, RateLimit};
 use claviger_domain::secret::{self, SecretHash};
 use claviger_domain::time::Timestamp;
@@ -57,6 +59,8 @@ pub struct Admission {
     pub foreign: Option<ClientId>,
     /// Its rate limit and what is left of it; none if it has no limit.
     pub quota: Option<(RateLimit, Quota)>,
+    /// What the answer says besides, if anything.
+    pub advice: Option<Advice>,
 }
 
 /// Why somebody was not let in.
@@ -66,11 +70,13 @@ pub struct NotAdmitted {
     pub error: Error,
     /// What is left of the rate limit, where the credential was right.
     pub quota: Option<(RateLimit, Quota)>,
+    /// What the answer says besides, where the credential was right.
+    pub advice: Option<Advice>,
 }
 
 impl From<Error> for NotAdmitted {
     fn from(error: Error) -> Self {
-        Self { error, quota: None }
+        Self { error, quota: None, advice: None }
     }
 }
 
@@ -82,6 +88,19 @@ struct Call<'a> {
     now: Timestamp,
     /// For the rate limit, in nanoseconds.
     monotonic: u64,
+}
+
+/// A secret that was presented and works.
+#[derive(Clone, Copy)]
+struct Accepted {
+    id: SecretId,
+    advice: Option<Advice>,
+}
+
+/// What an answer to the application says besides, if the secret it presented stops at `end`.
+fn advise(_record: &Record, end: Timestamp, now: Timestamp) -> Option<Advice> {
+    let expires_at = (end <= now.plus_seconds(ADVICE_SECONDS)).then_some(end);
+    Advice { expires_at, sunset: None }.filled()
 }
 
 /// How an application stands to what is wanted of it.
@@ -121,10 +140,10 @@ impl App {
     /// Verifies a credential. The order of the checks is fixed: secret, address, enabled, tenants, expiry, rate limit.
     pub async fn authenticate(&self, presented: Presented<'_>, origin: Origin, user_agent: &str) -> Result<Caller> {
         let call = self.call(origin, user_agent);
-        let caller = |record: &Record, secret| {
+        let caller = |record: &Record, Accepted { id: secret, advice }: Accepted| {
             let quota = self.meter(record, secret, call, None)?;
             let (state, request) = (Arc::clone(&self.state), Arc::clone(&self.no_request));
-            Ok(Caller { record: record.share(), secret, state, origin, quota, request })
+            Ok(Caller { record: record.share(), secret, state, origin, quota, advice, request })
         };
         let mut found = self.recognise(presented, call, caller)?;
         if found.is_none() {
@@ -145,10 +164,10 @@ impl App {
         wanted: Wanted<'_>,
     ) -> Option<Result<Admission, NotAdmitted>> {
         let call = self.call(origin, user_agent);
-        let admitted = self.recognise(presented, call, |record, secret| {
+        let admitted = self.recognise(presented, call, |record, Accepted { id, advice }| {
             let standing = Standing::of(record, wanted);
-            let quota = self.meter(record, secret, call, standing.counted(wanted))?;
-            self.judge(standing, record, quota, call, wanted)
+            let quota = self.meter(record, id, call, standing.counted(wanted))?;
+            self.judge(standing, record, (quota, advice), call, wanted)
         });
         match admitted {
             Ok(admitted) => admitted,
@@ -169,21 +188,21 @@ impl App {
         if let Some((right, outcome)) = standing.counted(wanted) {
             self.state.meter.count(caller.record.cell(), right, outcome, call.now);
         }
-        self.judge(standing, &caller.record, caller.quota, call, wanted)
+        self.judge(standing, &caller.record, (caller.quota, caller.advice), call, wanted)
     }
 
     fn judge(
         &self,
         standing: Standing,
         record: &Record,
-        quota: Option<(RateLimit, Quota)>,
+        (quota, advice): (Option<(RateLimit, Quota)>, Option<Advice>),
         call: Call<'_>,
         Wanted { permission, verb, .. }: Wanted<'_>,
     ) -> Result<Admission, NotAdmitted> {
         let (reason, error) = match standing {
             Standing::Holds => {
                 let (tenant, application, foreign) = (record.tenant.id, record.id, record.foreign().cloned());
-                return Ok(Admission { tenant, application, foreign, quota });
+                return Ok(Admission { tenant, application, foreign, quota, advice });
             }
             Standing::Lacks => {
                 let missing = Right::new(&permission.name, verb);
@@ -195,7 +214,7 @@ impl App {
             }
         };
         self.deny_known(record, reason, call.origin, call.now);
-        Err(NotAdmitted { error, quota })
+        Err(NotAdmitted { error, quota, advice })
     }
 
     /// Reads the application of a client id from the store, unless it is known not to exist.
@@ -225,7 +244,7 @@ impl App {
         &self,
         presented: Presented<'_>,
         call: Call<'_>,
-        go_on: impl FnOnce(&Record, SecretId) -> T,
+        go_on: impl FnOnce(&Record, Accepted) -> T,
     ) -> Result<Option<T>> {
         let state = &self.state;
         if state.refusing.load(Ordering::Acquire) {
@@ -237,7 +256,8 @@ impl App {
         let found = state.keyring.with(presented.client_id, |record| {
             // No matter of form: imported secrets have any, and equal hashes mean equal texts.
             let checked = match record.secret(&hash) {
-                Some(secret) => check(record, secret, call.origin, call.now).map(|()| secret.id),
+                Some(secret) => check(record, secret, call.origin, call.now)
+                    .map(|end| Accepted { id: secret.id, advice: advise(record, end, call.now) }),
                 None => Err(Refusal::WrongSecret),
             };
             checked.map(|secret| go_on(record, secret)).map_err(|refusal| {
@@ -284,7 +304,13 @@ impl App {
     }
 }
 
-pub(crate) fn check(record: &Record, secret: &LiveSecret, origin: Origin, now: Timestamp) -> Result<(), Refusal> {
+/// Whether a secret works from there now; until when.
+pub(crate) fn check(
+    record: &Record,
+    secret: &LiveSecret,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<Timestamp, Refusal> {
     if let Some(networks) = &record.policy.networks
         && !origin.address().is_some_and(|address| networks.contains(address))
     {
@@ -296,8 +322,9 @@ pub(crate) fn check(record: &Record, secret: &LiveSecret, origin: Origin, now: T
     if !record.tenant.is_served() {
         return Err(Refusal::TenantSuspended);
     }
-    if secret.end <= now {
+    let end = record.end_of(secret);
+    if end <= now {
         return Err(Refusal::Expired);
     }
-    Ok(())
+    Ok(end)
 }

@@ -65,6 +65,8 @@ pub struct Application {
     pub allowed_networks: Option<Vec<Network>>,
     /// When it stops.
     pub expires_at: Option<Timestamp>,
+    /// When it really stops, ceilings considered. What the store has read knows its own end only.
+    pub ends_at: Option<Timestamp>,
     /// Whether it may call at all.
     pub enabled: bool,
     /// Rate limit; absent is none.
@@ -94,6 +96,8 @@ pub struct NewApplication {
     pub allowed_networks: Option<Vec<Network>>,
     /// When it stops.
     pub expires_at: Option<Timestamp>,
+    /// When its first secret stops.
+    pub secret_expires_at: Option<Timestamp>,
     /// Whether it may call from the start.
     pub enabled: bool,
     /// Rate limit.
@@ -120,6 +124,7 @@ impl NewApplication {
             reach: self.reach,
             allowed_networks: self.allowed_networks,
             expires_at: self.expires_at,
+            ends_at: self.expires_at,
             enabled: self.enabled,
             rate_limit: self.rate_limit,
             version: 1,
@@ -167,6 +172,9 @@ pub struct Secret {
     pub created_at: Timestamp,
     /// When it stops.
     pub expires_at: Option<Timestamp>,
+    /// When it really stops, ceilings and rotation considered, its application left out of account. What the store has read
+    /// knows its own end only.
+    pub ends_at: Option<Timestamp>,
     /// When it was used last, and by whom.
     pub last_use: Option<LastUse>,
 }

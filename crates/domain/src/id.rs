@@ -36,6 +36,11 @@ macro_rules! id {
                 self.0.as_u128()
             }
 
+            /// When it was made, in milliseconds: a UUIDv7 begins with its time.
+            pub fn made_at(self) -> Timestamp {
+                Timestamp::from_millis(i64::try_from(self.as_u128() >> 80).unwrap_or(i64::MAX))
+            }
+
             /// The id of these 128 bits.
             pub const fn from_u128(bits: u128) -> Self {
                 Self(Uuid::from_u128(bits))
@@ -75,6 +80,10 @@ id!(
 id!(
     /// A background job whose result can be fetched.
     JobId
+);
+id!(
+    /// Something that the owner of an application is told.
+    NoticeId
 );
 
 /// Most characters of a client id.
@@ -190,6 +199,7 @@ mod tests {
         let early = TenantId::new(Timestamp::from_micros(1_000_000), [255; 10]);
         let late = TenantId::new(Timestamp::from_micros(2_000_000), [0; 10]);
         assert!(early < late);
+        assert_eq!(late.made_at(), Timestamp::from_micros(2_000_000));
         assert_eq!(TenantId::parse(&early.to_string()), Some(early));
         assert_eq!(TenantId::parse("not an id"), None);
     }

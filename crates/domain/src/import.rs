@@ -147,6 +147,7 @@ mod tests {
             reach: Reach::Own,
             allowed_networks: None,
             expires_at: None,
+            secret_expires_at: None,
             enabled: true,
             rate_limit: None,
         };

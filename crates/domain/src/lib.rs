@@ -5,17 +5,21 @@
 
 pub mod access_level;
 pub mod address;
+pub mod advice;
 pub mod application;
 pub mod audit;
 pub mod bulk;
 pub mod catalogue;
+pub mod credential_policy;
 pub mod error;
 pub mod grants;
 pub mod id;
 pub mod idempotency;
 pub mod import;
+pub mod lifetime;
 pub mod name;
 pub mod network;
+pub mod notice;
 pub mod page;
 pub mod rate;
 pub mod rotation;

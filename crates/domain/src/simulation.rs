@@ -65,7 +65,7 @@ pub fn obstacles(application: &Application, around: &Circumstances, question: &Q
     if !around.served {
         add("tenant_suspended", "its tenant, or one above, is suspended; reactivate that".into());
     }
-    if let Some(end) = application.expires_at.filter(|end| *end <= at) {
+    if let Some(end) = application.ends_at.filter(|end| *end <= at) {
         add("credential_expired", format!("it ends at {end}; give it a later end"));
     }
     if !around.holds {

@@ -56,6 +56,7 @@ impl ApplicationRow {
             reach: Reach::parse(&self.reach).ok_or_else(|| corrupt("reach", &self.reach))?,
             allowed_networks: self.allowed_networks.as_deref().map(read_networks).transpose()?,
             expires_at: self.expires_at.map(Timestamp::from_micros),
+            ends_at: self.expires_at.map(Timestamp::from_micros),
             enabled: self.enabled,
             rate_limit: rate_limit.transpose().map_err(|_| corrupt("rate limit of the application", &self.id))?,
             version: self.version,
@@ -179,7 +180,7 @@ impl Tx {
         Err(not_updated("application", stored))
     }
 
-    /// Removes an application with its client id, secrets, usage and cursors; whether there was one.
+    /// Removes an application with its client id, secrets, usage, cursors and notices; whether there was one.
     pub async fn delete_application(&mut self, tenant: TenantId, id: ApplicationId) -> Result<bool> {
         // Waits for units that add a secret just now, and lets none begin; SQLite has one writer.
         let lock = match self.engine() {
@@ -195,6 +196,7 @@ impl Tx {
             "delete from secret_uses where tenant_id = $1 and application_id = $2",
             "delete from usage_hours where tenant_id = $1 and application_id = $2",
             "delete from queue_cursors where tenant_id = $1 and application_id = $2",
+            "delete from notices where tenant_id = $1 and application_id = $2",
         ] {
             self.execute(sql, args![tenant, id]).await?;
         }

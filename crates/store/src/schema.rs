@@ -14,8 +14,24 @@ macro_rules! migration {
     };
 }
 
+macro_rules! with_text {
+    ($version:literal, $name:literal) => {
+        (
+            $version,
+            $name,
+            [
+                include_str!(concat!("../migrations/shared/", $version, "_", $name, ".sql")),
+                concat!(
+                    include_str!(concat!("../migrations/shared/", $version, "_", $name, ".sql")),
+                    include_str!("../migrations/postgres/0007_bytewise_text.sql")
+                ),
+            ],
+        )
+    };
+}
+
 /// (version, name, text). A version stands in one folder only.
-const SHARED: [(&str, &str, &str); 7] = [
+const SHARED: &[(&str, &str, &str)] = &[
     migration!("shared", "0002", "tenants"),
     migration!("shared", "0003", "applications"),
     migration!("shared", "0004", "audit"),
@@ -26,6 +42,8 @@ const SHARED: [(&str, &str, &str); 7] = [
 ];
 const POSTGRES: [(&str, &str, &str); 2] =
     [migration!("postgres", "0001", "types"), migration!("postgres", "0007", "bytewise_text")];
+/// Shared migrations that add text columns: on PostgreSQL each goes on to make text compare byte by byte.
+const WITH_TEXT: &[(&str, &str, [&str; 2])] = &[with_text!("0010", "lifetime")];
 
 /// How a stored schema compares with the one this program knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,9 +61,16 @@ fn migrations(engine: Engine) -> Vec<Migration> {
         Engine::Sqlite => &[],
         Engine::Postgres => &POSTGRES,
     };
-    let mut migrations: Vec<_> = SHARED
-        .iter()
-        .chain(own)
+    let with_text = WITH_TEXT.iter().map(|(version, name, [sqlite, postgres])| {
+        let text = match engine {
+            Engine::Sqlite => sqlite,
+            Engine::Postgres => postgres,
+        };
+        (version, name, text)
+    });
+    let rest = SHARED.iter().chain(own).map(|(version, name, text)| (version, name, text));
+    let mut migrations: Vec<_> = rest
+        .chain(with_text)
         .filter_map(|(version, name, text)| {
             let version = version.parse().ok()?;
             Some(Migration::new(version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false))

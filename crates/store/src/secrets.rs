@@ -47,6 +47,7 @@ impl SecretRow {
             hint: self.hint,
             created_at: Timestamp::from_micros(self.created_at),
             expires_at: self.expires_at.map(Timestamp::from_micros),
+            ends_at: self.expires_at.map(Timestamp::from_micros),
             last_use,
         })
     }
@@ -75,7 +76,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Sets when a secret stops.
+    /// Lets a secret stop because another takes its place; whatever comes after it does not inherit that end.
     pub async fn end_secret(
         &mut self,
         tenant: TenantId,
@@ -84,11 +85,47 @@ impl Tx {
         end: Timestamp,
     ) -> Result<()> {
         self.execute(
-            "update secrets set expires_at = $4 where tenant_id = $1 and application_id = $2 and id = $3",
+            "update secrets set expires_at = $4, replaced = true where tenant_id = $1 and application_id = $2 and id = $3",
             args![tenant, application, secret, end],
         )
         .await?;
         Ok(())
+    }
+
+    /// Sets or clears the end that a secret has by itself; whether there is one.
+    pub async fn update_secret_end(
+        &mut self,
+        tenant: TenantId,
+        application: ApplicationId,
+        secret: SecretId,
+        end: Option<Timestamp>,
+    ) -> Result<bool> {
+        let updated = self
+            .execute(
+                "update secrets set expires_at = $4, replaced = false \
+                 where tenant_id = $1 and application_id = $2 and id = $3",
+                args![tenant, application, secret, end],
+            )
+            .await?;
+        Ok(updated == 1)
+    }
+
+    /// The end that was given to the newest secret of an application, if that is one still ahead and not an overlap's.
+    pub async fn find_inherited_end(
+        &mut self,
+        tenant: TenantId,
+        application: ApplicationId,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>> {
+        let found: Option<(Option<i64>, bool)> = self
+            .optional(
+                "select expires_at, replaced from secrets where tenant_id = $1 and application_id = $2 \
+                 order by id desc limit 1",
+                args![tenant, application],
+            )
+            .await?;
+        let end = found.filter(|(_, replaced)| !replaced).and_then(|(end, _)| end).map(Timestamp::from_micros);
+        Ok(end.filter(|end| *end > now))
     }
 
     /// Removes one secret; whether there was one.

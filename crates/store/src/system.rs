@@ -1,13 +1,17 @@
 //! What crosses tenants: loading at start, finding a tenant from what a client presents, signing heads, sweeping. All of
 //! it stands in this file, so that a reviewer sees it; no verb called for a request lists across tenants.
 
+use crate::credential_policies::PolicyRow;
 use crate::credentials::{Credential, CredentialRow, assemble};
 use crate::engine::Store;
 use crate::sql::{Tx, args, hash_of, id_of, row};
 use crate::tenants::TenantRow;
 use claviger_domain::Result;
+use claviger_domain::credential_policy::StoredPolicy;
 use claviger_domain::id::{ApplicationId, TenantId};
 use claviger_domain::idempotency::LIFETIME_SECONDS;
+use claviger_domain::lifetime::DAY;
+use claviger_domain::notice::KEPT_DAYS;
 use claviger_domain::tenant::Tenant;
 use claviger_domain::time::Timestamp;
 
@@ -133,6 +137,37 @@ impl Store {
         found.map(|(id,)| id_of!(TenantId, &id)).transpose()
     }
 
+    /// The credential policies of tenants after an id, by id.
+    pub async fn load_credential_policies(
+        &self,
+        after: Option<TenantId>,
+        limit: i64,
+    ) -> Result<Vec<(TenantId, StoredPolicy)>> {
+        let found: Vec<PolicyRow> = self
+            .all(
+                "select tenant_id, max_application_lifetime_seconds, max_secret_lifetime_seconds, rotate_every_days, \
+                 rotation_overlap_seconds, rotation_since, unused_after_days, on_leak, version, updated_at \
+                 from credential_policies where tenant_id > $1 order by tenant_id limit $2",
+                args![after.map_or_else(String::new, |id| id.to_string()), limit],
+            )
+            .await?;
+        found.into_iter().map(PolicyRow::read).collect()
+    }
+
+    /// The tenants that have an application or a secret whose own end lies within these times, by id.
+    pub async fn list_tenants_with_ends(&self, after: Timestamp, until: Timestamp) -> Result<Vec<TenantId>> {
+        let found: Vec<(String,)> = self
+            .all(
+                "select tenant_id from secrets where expires_at > $1 and expires_at <= $2 \
+                 union \
+                 select tenant_id from applications where expires_at > $1 and expires_at <= $2 \
+                 order by 1",
+                args![after, until],
+            )
+            .await?;
+        found.iter().map(|(id,)| id_of!(TenantId, id)).collect()
+    }
+
     /// The heads of all audit chains, as (tenant, number, hash).
     pub async fn list_heads(&self) -> Result<Vec<(TenantId, i64, [u8; 32])>> {
         let found: Vec<(String, i64, Vec<u8>)> =
@@ -233,7 +268,7 @@ impl Tx {
     }
 
     /// Removes what nobody can ask for any more: idempotency keys past their lifetime, changes that every node has
-    /// long followed, jobs that ended a week ago.
+    /// long followed, jobs that ended a week ago, notices older than a year.
     pub async fn sweep(&mut self, now: Timestamp) -> Result<()> {
         self.execute("delete from idempotency where created_at <= $1", args![now.plus_seconds(-LIFETIME_SECONDS)])
             .await?;
@@ -245,6 +280,7 @@ impl Tx {
         )
         .await?;
         self.execute("delete from jobs where finished_at < $1", args![now.plus_seconds(-JOB_SECONDS)]).await?;
+        self.execute("delete from notices where created_at < $1", args![now.plus_seconds(-KEPT_DAYS * DAY)]).await?;
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! How a refusal reaches the wire: a handler fails with a domain error, and the frame around a face's routes lets the face
 //! say it in its own words, with the headers that all faces share.
 
+use crate::kit::advice::{AdviceSlot, advise};
 use crate::kit::rate_headers::RateHeaders;
 use crate::kit::{RequestId, path};
 use axum::Router;
@@ -74,12 +75,17 @@ async fn frame<F: Face>(mut request: Request, next: Next) -> Response {
     let uri = request.uri().clone();
     let slot = QuotaSlot::default();
     request.extensions_mut().insert(slot.clone());
+    let advice = AdviceSlot::default();
+    request.extensions_mut().insert(advice.clone());
     let mut response = next.run(request).await;
     if let Some(Failed(error)) = response.extensions_mut().remove::<Failed>() {
         response = answer_failure::<F>(&error, &Asked { id, path: uri.path() });
     }
     if let Some((limit, quota)) = slot.0.get() {
         RateHeaders::of(*limit, quota.remaining, quota.reset_seconds).add_to(response.headers_mut());
+    }
+    if let Some(advice) = advice.get() {
+        advise(response.headers_mut(), &advice);
     }
     response.headers_mut().entry(CACHE_CONTROL).or_insert(NO_STORE);
     response

@@ -3,6 +3,7 @@
 use crate::kit::{Api, Authenticated, Path, Query};
 use crate::native::answer::{Answer, json};
 use crate::native::applications::ReachWord;
+use crate::native::credential_policy::OnLeakWord;
 use crate::native::grants::GrantsBody;
 use crate::native::openapi::Reading;
 use crate::native::rate_limit::RateLimitBody;
@@ -30,11 +31,13 @@ pub(crate) struct ExportQuery {
 
 /// A tenant's things by name. Tenants are named by the names that lead to them from the tenant that was exported, which
 /// itself is the empty list.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = Export)]
 pub(crate) struct ExportBody {
     /// Tenants beneath, parents before children.
     tenants: Vec<TenantEntry>,
+    /// Credential policies that tenants have set.
+    credential_policies: Vec<PolicyEntry>,
     /// Access levels; those that come with the server are not among them.
     access_levels: Vec<LevelEntry>,
     /// Applications.
@@ -55,6 +58,32 @@ pub(crate) struct TenantEntry {
     status: StatusWord,
     /// Applications it may have.
     application_limit: i64,
+}
+
+/// What a tenant's own credential policy says; `null` is nothing.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExportedCredentialPolicy)]
+pub(crate) struct PolicyEntry {
+    /// Its tenant.
+    tenant: Vec<String>,
+    /// Seconds after its making at which an application stops.
+    #[schema(required = true)]
+    max_application_lifetime_seconds: Option<i64>,
+    /// Seconds after its making at which a secret stops.
+    #[schema(required = true)]
+    max_secret_lifetime_seconds: Option<i64>,
+    /// Days after its making at which a secret is due for rotation.
+    #[schema(required = true)]
+    rotate_every_days: Option<i64>,
+    /// Seconds for which a secret that is due goes on working.
+    #[schema(required = true)]
+    rotation_overlap_seconds: Option<i64>,
+    /// Days without a call after which something counts as unused.
+    #[schema(required = true)]
+    unused_after_days: Option<i64>,
+    /// What happens to a leaked secret.
+    #[schema(required = true)]
+    on_leak: Option<OnLeakWord>,
 }
 
 /// An access level.
@@ -111,8 +140,8 @@ pub(crate) struct ApplicationEntry {
 
 impl ExportBody {
     fn of(exported: &[ExportedTenant], catalogue: &Catalogue) -> Self {
-        let mut body = Self { tenants: Vec::new(), access_levels: Vec::new(), applications: Vec::new() };
-        for ExportedTenant { tenant, path, levels, applications } in exported {
+        let mut body = Self::default();
+        for ExportedTenant { tenant, path, policy, levels, applications } in exported {
             if let [parent @ .., name] = &path[..] {
                 body.tenants.push(TenantEntry {
                     parent: parent.to_vec(),
@@ -122,6 +151,15 @@ impl ExportBody {
                     application_limit: tenant.application_limit,
                 });
             }
+            body.credential_policies.extend(policy.as_ref().map(|policy| PolicyEntry {
+                tenant: path.clone(),
+                max_application_lifetime_seconds: policy.max_application_lifetime_seconds,
+                max_secret_lifetime_seconds: policy.max_secret_lifetime_seconds,
+                rotate_every_days: policy.rotate_every_days,
+                rotation_overlap_seconds: policy.rotation_overlap_seconds,
+                unused_after_days: policy.unused_after_days,
+                on_leak: policy.on_leak.map(Into::into),
+            }));
             let mut names: HashMap<AccessLevelId, &str> =
                 catalogue.levels().iter().map(|level| (level.id, level.name.as_str())).collect();
             for level in levels {

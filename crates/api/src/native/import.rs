@@ -161,6 +161,9 @@ fn application(item: Value, catalogue: &Catalogue, now: Timestamp) -> Result<Imp
         }
     }
     let mut fields = Fields::new();
+    if rest.get("secret_expires_at").is_some() {
+        fields.refuse("/secret_expires_at", "no secret is made", "give expires_at with each of the secrets");
+    }
     let new = fields.take(fit::<NewApplicationBody>(rest).and_then(|body| body.parse(catalogue, now)));
     let own = fields.take(fit::<OwnMembers>(Value::Object(own)));
     let (client_id, secrets) = own.map(|own| secrets(&mut fields, own, now)).unzip();

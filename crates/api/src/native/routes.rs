@@ -2,8 +2,8 @@
 
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
-    Native, access_levels, applications, audit, bulk, catalogue, export, import, openapi as document, problems,
-    rotation, secrets, simulations, tenants, usage, verify, whoami,
+    Native, access_levels, applications, audit, bulk, catalogue, credential_policy, export, import, notices,
+    openapi as document, problems, rotation, secrets, simulations, tenants, usage, verify, whoami,
 };
 use axum::Router;
 use utoipa::openapi::OpenApi;
@@ -38,9 +38,12 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(secrets::regenerate_secret))
         .routes(routes!(rotation::rotate_secret))
         .routes(routes!(simulations::simulate))
-        .routes(routes!(secrets::revoke_secret))
+        .routes(routes!(secrets::revoke_secret, secrets::update_secret))
         .routes(routes!(usage::read_application_usage))
         .routes(routes!(usage::list_usage))
+        .routes(routes!(credential_policy::read_credential_policy, credential_policy::put_credential_policy))
+        .routes(routes!(notices::list_notices))
+        .routes(routes!(notices::dismiss_notice))
         .routes(routes!(audit::list_audit))
         .routes(routes!(catalogue::read_catalogue))
         .routes(routes!(whoami::whoami))

@@ -3,7 +3,9 @@
 //! Nothing here is framed, boxed or formatted on the way to an admission: the query is read where it lies, and the ids of
 //! the answer share one buffer. The body of a question is never read. The edge asks [`answer`] before any router does.
 
-use crate::kit::{Api, Asked, DECODED_MAX, Face, Head, Presentation, RateHeaders, answer_failure, authenticate, pairs};
+use crate::kit::{
+    Api, Asked, DECODED_MAX, Face, Head, Presentation, RateHeaders, advise, answer_failure, authenticate, pairs,
+};
 use crate::native::error::respond;
 use crate::native::openapi::Verifying;
 use axum::body::Body;
@@ -102,7 +104,7 @@ async fn look_up_and_answer(api: Api, parts: Parts) -> Response {
     let caller = authenticate(&api, &parts).await;
     let refused = match (caller, question) {
         (Err(error), _) => error.into(),
-        (Ok(caller), Err(error)) => NotAdmitted { error, quota: caller.quota() },
+        (Ok(caller), Err(error)) => NotAdmitted { error, quota: caller.quota(), advice: caller.advice() },
         (Ok(caller), Ok(question)) => match api.app.admit_caller(&caller, question.wanted) {
             Ok(admission) => return admit(&admission),
             Err(refused) => refused,
@@ -111,7 +113,7 @@ async fn look_up_and_answer(api: Api, parts: Parts) -> Response {
     refuse((&parts).into(), plain, &refused)
 }
 
-fn refuse(head: Head<'_>, plain: bool, NotAdmitted { error, quota }: &NotAdmitted) -> Response {
+fn refuse(head: Head<'_>, plain: bool, NotAdmitted { error, quota, advice }: &NotAdmitted) -> Response {
     let mut response = match error {
         // A proxy passes on what a client sent, and knows no answer for it but 401.
         Error::Malformed { code: "credential_ambiguous", .. } => {
@@ -121,6 +123,9 @@ fn refuse(head: Head<'_>, plain: bool, NotAdmitted { error, quota }: &NotAdmitte
     };
     if let Some((limit, quota)) = quota {
         RateHeaders::of(*limit, quota.remaining, quota.reset_seconds).add_to(response.headers_mut());
+    }
+    if let Some(advice) = advice {
+        advise(response.headers_mut(), advice);
     }
     response
 }
@@ -168,7 +173,7 @@ fn malformed(detail: &str) -> Error {
     Error::Malformed { code: "verify_malformed", detail: format!("the question cannot be answered: {detail}") }
 }
 
-fn admit(Admission { tenant, application, foreign, quota }: &Admission) -> Response {
+fn admit(Admission { tenant, application, foreign, quota, advice }: &Admission) -> Response {
     let mut text = BytesMut::with_capacity(2 * Hyphenated::LENGTH);
     push_id(&mut text, tenant.as_u128());
     push_id(&mut text, application.as_u128());
@@ -189,6 +194,9 @@ fn admit(Admission { tenant, application, foreign, quota }: &Admission) -> Respo
     headers.insert(CACHE_CONTROL, NO_STORE);
     if let Some((limit, quota)) = quota {
         RateHeaders::of(*limit, quota.remaining, quota.reset_seconds).add_to(&mut headers);
+    }
+    if let Some(advice) = advice {
+        advise(&mut headers, advice);
     }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;

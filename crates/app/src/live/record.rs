@@ -6,6 +6,7 @@ use crate::live::tree::TenantNode;
 use claviger_domain::application::Reach;
 use claviger_domain::grants::{GrantSet, Verb};
 use claviger_domain::id::{ApplicationId, ClientId, SecretId};
+use claviger_domain::lifetime::earlier;
 use claviger_domain::network::Networks;
 use claviger_domain::rate::RateLimit;
 use claviger_domain::secret::SecretHash;
@@ -62,11 +63,12 @@ pub struct LiveSecret {
     pub id: SecretId,
     /// What recognises it.
     pub hash: SecretHash,
-    /// When it stops, or its application does.
+    /// When it stops by itself, or its application does; [`Record::end_of`] asks policies, too.
     pub end: Timestamp,
 }
 
-const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
+/// The end of what does not end.
+pub const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
 
 impl LiveSecret {
     /// Stands where there is none: nobody knows a text of that hash.
@@ -158,6 +160,15 @@ impl Record {
     /// The live secret of that id.
     pub fn secret_of(&self, id: SecretId) -> Option<&LiveSecret> {
         std::iter::once(&self.first).chain(self.second()).find(|secret| secret.id == id)
+    }
+
+    /// When a secret really stops: by itself, with its application, or by what its tenant's policies allow at most.
+    pub fn end_of(&self, secret: &LiveSecret) -> Timestamp {
+        let bound = self.tenant.with_bounds(|bounds| {
+            let application = bounds.application_ceiling(self.id.made_at());
+            earlier(application, bounds.secret_end(secret.id.made_at()))
+        });
+        bound.flatten().map_or(secret.end, |bound| bound.min(secret.end))
     }
 
     fn second(&self) -> Option<&LiveSecret> {

@@ -1,6 +1,9 @@
 //! The tree of tenants in memory. A node knows its parent, so that one change of a status reaches everything beneath.
 
+use arc_swap::ArcSwapOption;
+use claviger_domain::credential_policy::{EffectivePolicy, StoredPolicy};
 use claviger_domain::id::{OrgKey, TenantId};
+use claviger_domain::lifetime::Bounds;
 use claviger_domain::tenant::{DEPTH_MAX, Kind, Status, Tenant};
 use papaya::HashMap;
 use std::sync::Arc;
@@ -18,6 +21,10 @@ pub struct TenantNode {
     /// The tenant above.
     pub parent: Option<Arc<TenantNode>>,
     suspended: AtomicBool,
+    /// Whether `bounds` holds anything: what the hot path asks.
+    bounded: AtomicBool,
+    bounds: ArcSwapOption<Bounds>,
+    policy: ArcSwapOption<StoredPolicy>,
 }
 
 impl TenantNode {
@@ -29,6 +36,48 @@ impl TenantNode {
     /// Whether the tenant is `root` or stands beneath it.
     pub fn is_within(&self, root: TenantId) -> bool {
         self.chain().any(|node| node.id == root)
+    }
+
+    /// What the policies of the tenant and of those above it allow its credentials at most; none if nothing is bounded.
+    pub fn bounds(&self) -> Option<Arc<Bounds>> {
+        if self.bounded.load(Ordering::Acquire) { self.bounds.load_full() } else { None }
+    }
+
+    /// Asks the same where it lies.
+    pub fn with_bounds<T>(&self, ask: impl FnOnce(&Bounds) -> T) -> Option<T> {
+        if !self.bounded.load(Ordering::Acquire) {
+            return None;
+        }
+        self.bounds.load().as_deref().map(ask)
+    }
+
+    /// What holds for its credentials.
+    pub fn effective_policy(&self) -> EffectivePolicy {
+        let chain: Vec<_> = self.chain().filter_map(|node| node.policy.load_full()).collect();
+        EffectivePolicy::of(chain.iter().map(AsRef::as_ref))
+    }
+
+    /// The bounds there would be if `tenant` said `policy`.
+    pub fn bounds_with(&self, tenant: TenantId, policy: &StoredPolicy) -> Option<Bounds> {
+        let said: Vec<_> = self
+            .chain()
+            .filter_map(|node| if node.id == tenant { Some(Arc::new(policy.clone())) } else { node.policy.load_full() })
+            .collect();
+        Bounds::of(said.iter().map(AsRef::as_ref))
+    }
+
+    fn rebound(&self) {
+        let said: Vec<_> = self.chain().filter_map(|node| node.policy.load_full()).collect();
+        let bounds = Bounds::of(said.iter().map(AsRef::as_ref)).map(Arc::new);
+        let bounded = bounds.is_some();
+        // Whoever sees that there are bounds finds them.
+        if bounded {
+            self.bounds.store(bounds);
+            self.bounded.store(true, Ordering::Release);
+        } else {
+            self.bounded.store(false, Ordering::Release);
+            self.bounds.store(None);
+        }
     }
 
     /// The tenant and those above it, upwards.
@@ -78,10 +127,39 @@ impl Tree {
             org_key: tenant.org_key.clone(),
             parent,
             suspended: AtomicBool::new(suspended),
+            bounded: AtomicBool::new(false),
+            bounds: ArcSwapOption::empty(),
+            policy: ArcSwapOption::empty(),
         };
+        node.rebound();
         self.nodes.pin().insert(tenant.id.as_u128(), Arc::new(node));
         self.org_keys.pin().insert(tenant.org_key.as_str().to_owned(), tenant.id);
         true
+    }
+
+    /// Takes the policy of a tenant as it is stored, for itself and everything beneath. To be called by one at a time, and
+    /// not while tenants are taken.
+    pub fn put_policy(&self, tenant: TenantId, policy: StoredPolicy) {
+        let Some(node) = self.find(tenant) else { return };
+        node.policy.store(Some(Arc::new(policy)));
+        let nodes = self.nodes.pin();
+        nodes.values().filter(|node| node.is_within(tenant)).for_each(|node| node.rebound());
+    }
+
+    /// Takes the policies of many tenants, as [`Tree::put_policy`] takes one.
+    pub fn put_policies(&self, policies: Vec<(TenantId, StoredPolicy)>) {
+        for (tenant, policy) in policies {
+            if let Some(node) = self.find(tenant) {
+                node.policy.store(Some(Arc::new(policy)));
+            }
+        }
+        self.nodes.pin().values().for_each(|node| node.rebound());
+    }
+
+    /// The tenants whose credentials are bounded.
+    pub fn bounded(&self) -> Vec<TenantId> {
+        let nodes = self.nodes.pin();
+        nodes.values().filter(|node| node.bounded.load(Ordering::Acquire)).map(|node| node.id).collect()
     }
 
     /// Serves neither a tenant nor anything beneath it until it is taken again.

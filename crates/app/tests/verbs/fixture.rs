@@ -108,6 +108,7 @@ pub(crate) fn new(name: &str, rights: &[(&str, &[&str])]) -> NewApplication {
         reach: Reach::Own,
         allowed_networks: None,
         expires_at: None,
+        secret_expires_at: None,
         enabled: true,
         rate_limit: None,
     }

@@ -9,6 +9,7 @@
 )]
 
 mod attacks;
+mod coming;
 mod exports;
 mod fixture;
 mod hold;

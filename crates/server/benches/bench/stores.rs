@@ -96,6 +96,7 @@ fn application(
         reach: Reach::Own,
         allowed_networks: Some(networks.to_vec()),
         expires_at: None,
+        ends_at: None,
         enabled: true,
         // More than any run can use up.
         rate_limit: Some(RateLimit { requests: 10_000_000, window_seconds: 60 }),
@@ -110,6 +111,7 @@ fn application(
         hint: text.hint(),
         created_at: made(index),
         expires_at: None,
+        ends_at: None,
         last_use: None,
     };
     // As long as sealed mid-states are; verifying a presented secret never opens them.

@@ -58,6 +58,9 @@ pub(crate) struct ApplicationBody {
     /// When it stops; `null` is never.
     #[schema(required = true, value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
+    /// When it really stops, the tenant's ceilings considered; `null` is never.
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
+    effective_expires_at: Option<Timestamp>,
     /// Whether it may call at all.
     enabled: bool,
     /// Rate limit; `null` is none.
@@ -123,10 +126,14 @@ pub(crate) struct NewApplicationBody {
     #[serde(default)]
     #[schema(max_items = 256)]
     allowed_networks: Option<Vec<String>>,
-    /// When it stops.
+    /// When it stops; where the tenant has a ceiling, at the latest and if left out as far ahead as that.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
+    /// When its first secret stops.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    secret_expires_at: Option<Timestamp>,
     /// Whether it may call from the start; it may if not given.
     #[serde(default)]
     enabled: Option<bool>,
@@ -169,7 +176,7 @@ pub(crate) struct ApplicationPatchBody {
     #[serde(default, deserialize_with = "crate::kit::given")]
     #[schema(value_type = Option<Vec<String>>, max_items = 256)]
     allowed_networks: Option<Option<Vec<String>>>,
-    /// New end; `null` is none.
+    /// New end; `null` is none, or the tenant's ceiling.
     #[serde(default, deserialize_with = "crate::kit::given")]
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Option<Timestamp>>,
@@ -205,6 +212,7 @@ impl From<&Application> for ApplicationBody {
             reach: application.reach.into(),
             allowed_networks: networks.map(|list| list.iter().map(ToString::to_string).collect()),
             expires_at: application.expires_at,
+            effective_expires_at: application.ends_at,
             enabled: application.enabled,
             rate_limit: application.rate_limit.map(Into::into),
             version: application.version,
@@ -247,6 +255,8 @@ impl NewApplicationBody {
         let allowed_networks =
             networks.and_then(|networks| fields.take(parse_networks("/allowed_networks", &networks)));
         let expires_at = self.expires_at.and_then(|at| fields.take(parse_expiry("/expires_at", at, now)));
+        let secret_expires_at =
+            self.secret_expires_at.and_then(|at| fields.take(parse_expiry("/secret_expires_at", at, now)));
         let rate_limit = self.rate_limit.and_then(|limit| fields.take(limit.parse("/rate_limit")));
         let built = name.zip(description).zip(rights).map(|((name, description), rights)| NewApplication {
             name,
@@ -256,6 +266,7 @@ impl NewApplicationBody {
             reach: self.reach.map_or(Reach::Own, Into::into),
             allowed_networks,
             expires_at,
+            secret_expires_at,
             enabled: self.enabled.unwrap_or(true),
             rate_limit,
         });

@@ -1,6 +1,6 @@
 //! `claviger apply` against a server: what a file says becomes so, once, and what is exported can be applied again.
 
-use crate::fixture::{Fixture, on_both};
+use crate::fixture::{Fixture, on_both, send};
 use claviger_server::cli::{ApplyArgs, ClientArgs};
 use claviger_server::commands::apply;
 use serde_json::{Value, json};
@@ -20,6 +20,8 @@ const FILE: &str = "
 tenants:
 - {name: Customer, kind: organization, application_limit: 3}
 - {name: Branch, parent: Customer, kind: instance}
+credential_policies:
+- {tenant: Customer, max_secret_lifetime_seconds: 31536000, on_leak: quarantine}
 ---
 access_levels:
 - tenant: Customer
@@ -104,6 +106,12 @@ async fn a_file_becomes_so_once(f: Arc<Fixture>) {
     assert_eq!(siem.verify("org.audits:READ").await.status, 204);
     let customer = tool.tenant("Customer").await;
     assert_eq!(f.operator.get(&customer).await.expect(200)["application_limit"], 3);
+    let policy = format!("{customer}/credential-policy");
+    let policy = f.operator.get(&policy).await.expect(200);
+    assert_eq!(
+        (&policy["on_leak"], &policy["max_secret_lifetime_seconds"]),
+        (&json!("quarantine"), &json!(31_536_000))
+    );
     let application = &tool.list(&format!("{customer}/applications")).await[0];
     assert_eq!(application["allowed_networks"], json!(["127.0.0.1/32", "2001:db8::/32"]));
     assert_eq!(application["version"], 1);
@@ -130,8 +138,13 @@ async fn changes_by_hand_are_drift(f: Arc<Fixture>) {
     let level = format!("{customer}/access-levels/{}", level["id"].as_str().unwrap());
     f.operator.patch(&level, &json!({"grants": {}})).await.expect(200);
     f.operator.patch(&customer, &json!({"application_limit": 9})).await.expect(200);
+    let policy = format!("{customer}/credential-policy");
+    let by_hand = f.operator.request(reqwest::Method::PUT, &policy).json(&json!({"rotate_every_days": 90}));
+    send(by_hand).await.expect(200);
     assert!(tool.check(FILE).await);
     tool.apply(FILE).await;
+    let policy = f.operator.get(&policy).await.expect(200);
+    assert_eq!((&policy["on_leak"], &policy["rotate_every_days"]), (&json!("quarantine"), &json!(90)));
     assert!(!tool.check(FILE).await);
     let restored = f.operator.get(&path).await.expect(200);
     assert_eq!((&restored["owner"], &restored["grants"]), (&json!("ops@example.com"), &Value::Null));

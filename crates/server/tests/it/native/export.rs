@@ -1,7 +1,7 @@
 //! Export: everything but secrets, and the record tells of it.
 
-use crate::fixture::{Fixture, on_both};
-use serde_json::json;
+use crate::fixture::{Fixture, on_both, send};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 on_both![everything_but_secrets_is_exported, tenants_beneath_come_with_their_paths, only_what_is_within_reach];
@@ -15,11 +15,14 @@ async fn everything_but_secrets_is_exported(f: Arc<Fixture>) {
         "expires_at": "2099-01-01T00:00:00Z", "rate_limit": 5, "reach": "own"
     });
     let (_, client) = f.application_with(&org, body).await;
+    let policy = json!({"rotate_every_days": 90, "on_leak": "quarantine"});
+    let put = f.operator.request(reqwest::Method::PUT, &format!("/v1/tenants/{org}/credential-policy")).json(&policy);
+    send(put).await.expect(200);
     let view_all = f.operator.get(&format!("/v1/tenants/{org}/access-levels")).await.expect(200);
     let built_in = json!({"name": "Viewer", "access_level_id": view_all["items"][0]["id"], "enabled": false});
     f.application_with(&org, built_in).await;
     let answer = f.operator.get(&format!("/v1/tenants/{org}/export")).await;
-    assert!(!answer.text.contains(&client.secret) && !answer.text.contains("secret"), "{}", answer.text);
+    assert!(!answer.text.contains(&client.secret) && !answer.text.contains("clv_a_"), "{}", answer.text);
     let exported = answer.expect(200);
     assert_eq!((&exported["tenants"], exported["access_levels"].as_array().unwrap().len()), (&json!([]), 1));
     let siem = json!({
@@ -30,6 +33,9 @@ async fn everything_but_secrets_is_exported(f: Arc<Fixture>) {
     });
     assert_eq!(exported["applications"][0], siem);
     assert_eq!(exported["applications"][1]["access_level"], "View All");
+    let policy = &exported["credential_policies"][0];
+    assert_eq!((&policy["rotate_every_days"], &policy["on_leak"]), (&json!(90), &json!("quarantine")));
+    assert_eq!((&policy["tenant"], &policy["unused_after_days"]), (&json!([]), &Value::Null));
     let record = f.audit(&org).await;
     assert_eq!(record[0]["action"], "tenant.exported");
     assert_eq!(record[0]["details"], json!({"beneath": false, "tenants": 1, "access_levels": 1, "applications": 2}));
@@ -61,7 +67,7 @@ async fn only_what_is_within_reach(f: Arc<Fixture>) {
     let (org, _) = f.organization("Acme").await;
     let below = json!({"name": "Below", "kind": "instance", "parent_id": org});
     f.operator.post("/v1/tenants", &below).await.expect(201);
-    let reads = json!({"applications": ["READ"], "access-levels": ["READ"], "tenants": ["READ"]});
+    let reads = json!({"applications": ["READ"], "access-levels": ["READ"], "credential-policy": ["READ"], "tenants": ["READ"]});
     let (_, own) = f.application(&org, "Own", reads.clone()).await;
     let exported = own.get(&format!("/v1/tenants/{org}/export?beneath=true")).await.expect(200);
     assert_eq!(exported["tenants"], json!([]), "its reach ends at its own tenant");

@@ -13,6 +13,7 @@ on_both![
     a_dry_run_makes_nothing,
     a_repetition_makes_no_second_one,
     nobody_imports_above_their_own_rights,
+    ceilings_hold_for_what_is_imported,
     strangers_with_foreign_secrets_stay_strangers,
 ];
 
@@ -156,6 +157,23 @@ async fn nobody_imports_above_their_own_rights(f: Arc<Fixture>) {
     assert_eq!(maker.post(&import, &beneath).await.code(403), "forbidden");
     beneath["reach"] = json!("own");
     assert_eq!(maker.post(&import, &beneath).await.status, 201);
+}
+
+async fn ceilings_hold_for_what_is_imported(f: Arc<Fixture>) {
+    let (path, import) = start(&f).await;
+    let policy = format!("{}/credential-policy", path.rsplit_once('/').unwrap().0);
+    let ceiling = json!({"max_secret_lifetime_seconds": 3_600});
+    send(f.operator.request(Method::PUT, &policy).json(&ceiling)).await.expect(200);
+    let mut wanted = body("SIEM", "BOUND", "secret");
+    wanted["secrets"][0]["expires_at"] = json!(crate::fixture::START.plus_seconds(4_000).to_string());
+    let refused = f.operator.post(&import, &json!([wanted])).await.expect(422);
+    assert_eq!(refused["errors"][0]["pointer"], "/0/secrets/0/expires_at", "{refused}");
+    f.operator.post(&import, &body("SIEM", "BOUND", "secret")).await.expect(201);
+    let client = f.client("BOUND", "secret");
+    f.app.clock().advance(3_599);
+    assert_eq!(basic(&client).await, 204);
+    f.app.clock().advance(2);
+    assert_eq!(basic(&client).await, 401);
 }
 
 async fn strangers_with_foreign_secrets_stay_strangers(f: Arc<Fixture>) {

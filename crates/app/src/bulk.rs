@@ -118,7 +118,8 @@ impl Unit {
         let mut rights = Rights::default();
         for Match { application, .. } in &found {
             let held = rights.of(self, tenant, &application.rights).await?;
-            self.caller.covers(&held, application.reach)?;
+            let covered = self.caller.covers(&held, application.reach);
+            covered.map_err(|error| naming(&application.name, error))?;
         }
         resolve.check(found.len())?;
         Ok(found)
@@ -161,6 +162,14 @@ impl Rights {
         let held = unit.rights_of(tenant, rights).await?;
         self.0.insert(*id, held.clone());
         Ok(held)
+    }
+}
+
+/// The same refusal, naming the one of many applications that it is about.
+pub(crate) fn naming(name: &str, error: Error) -> Error {
+    match error {
+        Error::Forbidden { missing, detail } => Error::Forbidden { missing, detail: format!("{name}: {detail}") },
+        other => other,
     }
 }
 

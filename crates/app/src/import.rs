@@ -2,7 +2,7 @@
 
 use crate::App;
 use crate::applications::describe;
-use crate::bulk::{Rights, tenant_target};
+use crate::bulk::{Rights, naming, tenant_target};
 use crate::caller::Caller;
 use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
 use claviger_domain::application::{Application, NewApplication, Secret};
@@ -50,7 +50,8 @@ impl App {
                 for (index, one) in import.applications.iter().enumerate() {
                     let wanted = rights.of(unit, tenant, &one.new.rights).await;
                     let wanted = wanted.map_err(|error| placed(error, &|member| import.pointer(index, member)))?;
-                    unit.caller.covers(&wanted, one.new.reach)?;
+                    let covered = unit.caller.covers(&wanted, one.new.reach);
+                    covered.map_err(|error| naming(one.new.name.as_str(), error))?;
                     let inserted = unit.insert_imported(tenant, one).await;
                     let (application, secrets) =
                         inserted.map_err(|error| placed(error, &|member| import.pointer(index, member)))?;

@@ -152,6 +152,7 @@ async fn nobody_imports_above_their_own_rights(f: Arc<Fixture>) {
     let (_, maker) = f.application(org, "Maker", json!({"applications": ["CREATE"]})).await;
     let refused = maker.post(&import, &body("SIEM", "ABOVE", "secret")).await.expect(403);
     assert_eq!(refused["missing_permission"], "org.audits:READ");
+    assert!(refused["detail"].as_str().unwrap().starts_with("SIEM: "), "{refused}");
     let mut beneath = body("SIEM", "ABOVE", "secret");
     (beneath["grants"], beneath["reach"]) = (json!({}), json!("beneath"));
     assert_eq!(maker.post(&import, &beneath).await.code(403), "forbidden");

@@ -26,7 +26,7 @@ pub struct Caller {
     pub(crate) state: Arc<State>,
     pub(crate) origin: Origin,
     pub(crate) quota: Option<(RateLimit, Quota)>,
-    pub(crate) advice: Option<Advice>,
+    pub(crate) advice: Option<Box<Advice>>,
     pub(crate) request: Arc<RequestLine>,
 }
 
@@ -67,7 +67,7 @@ impl Caller {
 
     /// What answers to it say besides what it asked, if anything.
     pub fn advice(&self) -> Option<Advice> {
-        self.advice
+        self.advice.as_deref().copied()
     }
 
     /// When the secret it presented really stops; none if never.

@@ -60,7 +60,7 @@ pub struct Admission {
     /// Its rate limit and what is left of it; none if it has no limit.
     pub quota: Option<(RateLimit, Quota)>,
     /// What the answer says besides, if anything.
-    pub advice: Option<Advice>,
+    pub advice: Option<Box<Advice>>,
 }
 
 /// Why somebody was not let in.
@@ -71,7 +71,7 @@ pub struct NotAdmitted {
     /// What is left of the rate limit, where the credential was right.
     pub quota: Option<(RateLimit, Quota)>,
     /// What the answer says besides, where the credential was right.
-    pub advice: Option<Advice>,
+    pub advice: Option<Box<Advice>>,
 }
 
 impl From<Error> for NotAdmitted {
@@ -90,17 +90,16 @@ struct Call<'a> {
     monotonic: u64,
 }
 
-/// A secret that was presented and works.
-#[derive(Clone, Copy)]
+/// A secret that was presented and works. Few have an advice, so that it has no room of its own.
 struct Accepted {
     id: SecretId,
-    advice: Option<Advice>,
+    advice: Option<Box<Advice>>,
 }
 
 /// What an answer to the application says besides, if the secret it presented stops at `end`.
-fn advise(_record: &Record, end: Timestamp, now: Timestamp) -> Option<Advice> {
+fn advise(_record: &Record, end: Timestamp, now: Timestamp) -> Option<Box<Advice>> {
     let expires_at = (end <= now.plus_seconds(ADVICE_SECONDS)).then_some(end);
-    Advice { expires_at, sunset: None }.filled()
+    Advice { expires_at, sunset: None }.filled().map(Box::new)
 }
 
 /// How an application stands to what is wanted of it.
@@ -188,14 +187,14 @@ impl App {
         if let Some((right, outcome)) = standing.counted(wanted) {
             self.state.meter.count(caller.record.cell(), right, outcome, call.now);
         }
-        self.judge(standing, &caller.record, (caller.quota, caller.advice), call, wanted)
+        self.judge(standing, &caller.record, (caller.quota, caller.advice.clone()), call, wanted)
     }
 
     fn judge(
         &self,
         standing: Standing,
         record: &Record,
-        (quota, advice): (Option<(RateLimit, Quota)>, Option<Advice>),
+        (quota, advice): (Option<(RateLimit, Quota)>, Option<Box<Advice>>),
         call: Call<'_>,
         Wanted { permission, verb, .. }: Wanted<'_>,
     ) -> Result<Admission, NotAdmitted> {

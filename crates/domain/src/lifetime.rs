@@ -183,14 +183,15 @@ fn warnings(application: &Application, newest: &Secret, bounds: Option<&Bounds>,
     let before = |end: Timestamp, other: Option<Timestamp>| other.is_none_or(|other| end < other);
     if let Some(end) = of_secret
         && before(end, of_application)
-        && due.is_none_or(|due| end <= due.retires_at)
+        && due.is_none_or(|due| end < due.retires_at)
         && let Some(days) = step(made, end, now)
     {
         let detail = format!("the secret {} stops at {end}; rotate it", newest.hint);
         found.push(Telling::of_secret(NoticeKind::SecretExpiring, application, newest.id, detail).due(end, days));
     }
     if let Some(due) = due
-        && before(due.retires_at, earlier(of_application, of_secret))
+        && before(due.retires_at, of_application)
+        && of_secret.is_none_or(|end| due.retires_at <= end)
         && let Some(days) = if due.at <= now { Some(0) } else { step(made, due.at, now) }
     {
         let detail = format!(

@@ -24,7 +24,7 @@ const ENTRIES: &[Entry] = &[
     Entry("client_id_taken", "The client id is taken", "Another application of this server has this client id."),
     Entry("count_differs", "Another number of applications", "Since the dry run something has changed, so that more or fewer applications fit than expected_count says. Repeat the dry run, look at its items, and give its count."),
     Entry("credential_ambiguous", "More than one credential", "Send X-Auth-Token or Authorization, not both, and once."),
-    Entry("credential_expired", "The credential has expired", "The application or the secret has reached its expires_at. An administrator of its tenant can set a later one or regenerate the secret."),
+    Entry("credential_expired", "The credential has expired", "The application or the secret has reached its end: an expires_at, or the lifetime that a credential policy allows. An administrator of its tenant can set a later end or rotate the secret; effective_expires_at says when that was."),
     Entry("export_too_large", "The export would be too large", "Export the tenants one by one, without beneath, or read the lists page by page."),
     Entry("forbidden", "Not allowed", "The credential is good but may not do this; detail says why. No single permission would change it."),
     Entry("headers_too_large", "The headers are too large", "Send fewer or shorter headers."),

@@ -104,7 +104,7 @@ async fn look_up_and_answer(api: Api, parts: Parts) -> Response {
     let caller = authenticate(&api, &parts).await;
     let refused = match (caller, question) {
         (Err(error), _) => error.into(),
-        (Ok(caller), Err(error)) => NotAdmitted { error, quota: caller.quota(), advice: caller.advice() },
+        (Ok(caller), Err(error)) => NotAdmitted { error, quota: caller.quota(), advice: caller.advice().map(Box::new) },
         (Ok(caller), Ok(question)) => match api.app.admit_caller(&caller, question.wanted) {
             Ok(admission) => return admit(&admission),
             Err(refused) => refused,

@@ -14,5 +14,6 @@ mod exports;
 mod fixture;
 mod hold;
 mod keyring;
+mod lifetimes;
 mod record;
 mod rights;

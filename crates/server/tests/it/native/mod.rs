@@ -8,6 +8,7 @@ mod bulk;
 mod export;
 mod idempotency;
 mod import;
+mod lifetimes;
 mod rotation;
 mod tenants;
 mod usage;

@@ -44,31 +44,16 @@ impl App {
                 let wanted = unit.rights_of(tenant, &new.rights).await?;
                 unit.caller.covers(&wanted, new.reach)?;
                 let rule = unit.check_key_type(tenant, &new.rights)?;
-                unit.check_application_limit(tenant).await?;
+                unit.check_application_limit(tenant, 1).await?;
                 let id = ApplicationId::new(unit.now, unit.app.state.random.bytes()?);
                 let bounds = unit.bounds(tenant);
                 let ceiling = bounds.as_ref().and_then(|bounds| bounds.application_ceiling(id.made_at()));
                 let expires_at = check_end("/expires_at", new.expires_at, ceiling)?;
-                let application = Application {
-                    id,
-                    tenant_id: tenant,
-                    client_id: ClientId::of(id),
-                    name: new.name.as_str().to_owned(),
-                    description: new.description,
-                    owner: new.owner,
-                    rights: new.rights,
-                    reach: new.reach,
-                    allowed_networks: new.allowed_networks,
-                    expires_at,
-                    ends_at: expires_at,
-                    enabled: new.enabled,
-                    rate_limit: new.rate_limit,
-                    version: 1,
-                    created_at: unit.now,
-                    updated_at: unit.now,
-                };
-                unit.tx.insert_application(tenant, &application, &new.name.key()).await?;
-                let secret = unit.mint_secret_until(tenant, id, "/secret_expires_at", new.secret_expires_at).await?;
+                let (key, secret_end) = (new.name.key(), new.secret_expires_at);
+                let new = NewApplication { expires_at, ..new };
+                let application = new.into_application(tenant, id, ClientId::of(id), unit.now);
+                unit.tx.insert_application(tenant, &application, &key).await?;
+                let secret = unit.mint_secret_until(tenant, id, "/secret_expires_at", secret_end).await?;
                 let mut details = describe(&application);
                 details.insert("secret_id".into(), secret.secret.id.to_string().into());
                 unit.record("application.created", target(&application), details);
@@ -229,10 +214,11 @@ impl Unit {
         Ok(application)
     }
 
-    async fn check_application_limit(&mut self, tenant: TenantId) -> Result<()> {
+    /// Refuses so many more applications where the tenant may not have them.
+    pub(crate) async fn check_application_limit(&mut self, tenant: TenantId, more: usize) -> Result<()> {
         let limit = self.tx.find_tenant(tenant).await?.ok_or(Error::NotFound("tenant"))?.application_limit;
         let count = self.tx.count_applications(tenant).await?;
-        if count < limit {
+        if count.saturating_add(i64::try_from(more).unwrap_or(i64::MAX)) <= limit {
             return Ok(());
         }
         let detail = format!(
@@ -293,7 +279,7 @@ pub(crate) fn target(application: &Application) -> Target {
 }
 
 /// The members of an application that its audit entries may hold.
-fn describe(application: &Application) -> Map<String, Value> {
+pub(crate) fn describe(application: &Application) -> Map<String, Value> {
     let rights = match &application.rights {
         Rights::Level(id) => json!({ "access_level_id": id }),
         Rights::Inline(grants) => json!({ "grants": grants_to_json(grants) }),

@@ -10,12 +10,15 @@ use claviger_domain::grants::{GrantSet, Grants, Right};
 use claviger_domain::network::Networks;
 use claviger_domain::{Error, Refusal, Result};
 use claviger_store::credentials::Credential;
+use futures_util::StreamExt as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// After which rest something that could not be read is read again.
 const READ_AGAIN: Duration = Duration::from_millis(250);
+/// Effects that are read back at the same time.
+const EFFECTS_AT_ONCE: usize = 16;
 /// How long one confirmation of the hold may take.
 const HOLD_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -23,23 +26,27 @@ impl App {
     /// Makes memory what the store says about what has changed. What cannot be read right now is refused until it can be:
     /// the change is durable, and may have been made to revoke something.
     pub(crate) async fn apply(self: &Arc<Self>, effects: &[Effect]) {
-        for effect in effects {
-            if let Err(error) = self.refresh(*effect).await {
-                tracing::error!(%error, ?effect, "a change could not be read back; what it is about is refused until it is");
-                self.doubt(*effect);
-                let (app, effect) = (Arc::downgrade(self), *effect);
-                tokio::spawn(async move {
-                    loop {
-                        tokio::time::sleep(READ_AGAIN).await;
-                        let Some(app) = app.upgrade() else { return };
-                        match app.refresh(effect).await {
-                            Ok(()) => return,
-                            Err(_) => app.doubt(effect),
-                        }
-                    }
-                });
+        // Those of one kind do not depend on each other; a bulk change has thousands.
+        let alike = effects.iter().all(|effect| matches!(effect, Effect::Application(..)));
+        let at_once = if alike { EFFECTS_AT_ONCE } else { 1 };
+        futures_util::stream::iter(effects).for_each_concurrent(at_once, |effect| self.follow(*effect)).await;
+    }
+
+    async fn follow(self: &Arc<Self>, effect: Effect) {
+        let Err(error) = self.refresh(effect).await else { return };
+        tracing::error!(%error, ?effect, "a change could not be read back; what it is about is refused until it is");
+        self.doubt(effect);
+        let app = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(READ_AGAIN).await;
+                let Some(app) = app.upgrade() else { return };
+                match app.refresh(effect).await {
+                    Ok(()) => return,
+                    Err(_) => app.doubt(effect),
+                }
             }
-        }
+        });
     }
 
     /// Makes sure of the hold on the store. Where it was lost and taken again, another server may have changed the store in

@@ -79,6 +79,7 @@ pub struct Unit {
     tenant: TenantId,
     entry: Option<NewEntry>,
     effects: Vec<Effect>,
+    rehearsal: bool,
     pub(crate) tellings: Vec<Telling>,
 }
 
@@ -105,6 +106,11 @@ impl Unit {
     /// Says what must be in memory before the verb returns.
     pub fn affects(&mut self, effect: Effect) {
         self.effects.push(effect);
+    }
+
+    /// Says that nothing is to stay of what it does: somebody only asks what would come of it.
+    pub(crate) fn only_rehearses(&mut self) {
+        self.rehearsal = true;
     }
 
     async fn finish(mut self) -> Result<Vec<Effect>> {
@@ -171,7 +177,8 @@ impl App {
             let tx = app.state.store.begin().await?;
             let tenant = needs.tenant;
             let (app_of_unit, entry, effects, tellings) = (Arc::clone(&app), None, Vec::new(), Vec::new());
-            let mut unit = Unit { app: app_of_unit, caller, now, tx, tenant, entry, effects, tellings };
+            let rehearsal = false;
+            let mut unit = Unit { app: app_of_unit, caller, now, tx, tenant, entry, effects, rehearsal, tellings };
             let owner = (unit.caller.tenant().id, unit.caller.record().id);
             if let Some(once) = &once {
                 match unit.tx.claim_once(owner.0, owner.1, &once.once, now).await? {
@@ -190,6 +197,9 @@ impl App {
             unit.now = app.state.clock.now();
             unit.renew_caller(needs).await?;
             let done = work(&mut unit).await?;
+            if unit.rehearsal {
+                return Ok(Posted::Done(done));
+            }
             if let Some(once) = &once {
                 let kept = (once.keep)(&done);
                 let answer = StoredAnswer { status: i64::from(kept.status), body: kept.body };

@@ -258,6 +258,7 @@ impl App {
         // Hashed before the look-up, so that an unknown client id takes as long as a known one.
         let hash = SecretHash::of(presented.secret);
         let found = state.keyring.with(presented.client_id, |record| {
+            // No matter of form: imported secrets have any, and equal hashes mean equal texts.
             let checked = match record.secret(&hash) {
                 Some(secret) => check(record, secret, call.origin, call.now)
                     .map(|end| Accepted { id: secret.id, advice: advise(record, end, call.now) }),
@@ -270,10 +271,14 @@ impl App {
         });
         match found {
             Some(found) => found.map(Some),
-            // Garbage is known by its checksum: nobody makes the store look for it.
-            None if !secret::is_well_formed(presented.secret) => Err(self.stranger(Refusal::Malformed, call.origin)),
             None if state.keyring.is_unknown(presented.client_id, call.monotonic) => {
-                Err(self.stranger(Refusal::UnknownClient, call.origin))
+                let is_ours = secret::is_well_formed(presented.secret);
+                let refusal = if is_ours { Refusal::UnknownClient } else { Refusal::Malformed };
+                Err(self.stranger(refusal, call.origin))
+            }
+            // Only while applications are being loaded: it may be an imported secret, or garbage that anybody can send.
+            None if !secret::is_well_formed(presented.secret) && !state.keyring.affords_look_up(call.monotonic) => {
+                Err(Error::Unavailable("the applications are still being read; try again soon".into()))
             }
             None => Ok(None),
         }

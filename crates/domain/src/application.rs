@@ -122,6 +122,36 @@ pub struct NewApplication {
     pub rate_limit: Option<RateLimit>,
 }
 
+impl NewApplication {
+    /// The application that this makes.
+    pub fn into_application(
+        self,
+        tenant_id: TenantId,
+        id: ApplicationId,
+        client_id: ClientId,
+        now: Timestamp,
+    ) -> Application {
+        Application {
+            id,
+            tenant_id,
+            client_id,
+            name: self.name.as_str().to_owned(),
+            description: self.description,
+            owner: self.owner,
+            rights: self.rights,
+            reach: self.reach,
+            allowed_networks: self.allowed_networks,
+            expires_at: self.expires_at,
+            ends_at: self.expires_at,
+            enabled: self.enabled,
+            rate_limit: self.rate_limit,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
 /// A change of an application. The outer `Option` says whether the member was given, the inner one whether it was `null`.
 #[derive(Clone, Debug, Default)]
 pub struct ApplicationPatch {

@@ -198,6 +198,14 @@ impl SecretHash {
         bytes.try_into().ok().map(Self)
     }
 
+    /// The hash that 64 hexadecimal digits spell.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let digits: Vec<u8> =
+            text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
+        let bytes: Vec<u8> = digits.as_chunks::<2>().0.iter().map(|[high, low]| high * 16 + low).collect();
+        if digits.len() == 64 { Self::stored(&bytes) } else { None }
+    }
+
     /// The 32 bytes to store.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -36,6 +36,8 @@ pub enum Command {
     Secrets(SecretsCommand),
     /// Manage applications of a running server, over HTTP.
     Applications(ApplicationsArgs),
+    /// Bring a running server to what a file says, over HTTP: shows the plan, and does it with --yes
+    Apply(ApplyArgs),
 }
 
 /// Which configuration file.
@@ -146,6 +148,30 @@ pub struct ClientArgs {
     /// How to print
     #[arg(short, long, global = true, value_enum, default_value_t = Output::Table)]
     pub output: Output,
+}
+
+/// What to apply, and how far to go.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ApplyArgs {
+    /// The connection. The tenant is the one that the file's paths begin at.
+    #[command(flatten)]
+    pub client: ClientArgs,
+    /// A file of tenants, credential policies, access levels and applications (YAML or JSON), - for standard input; may be
+    /// repeated
+    #[arg(short = 'f', long = "file", value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Do what the plan says
+    #[arg(long)]
+    pub yes: bool,
+    /// Only ask: exit 1 when changes are pending, 0 when there are none
+    #[arg(long, conflicts_with = "yes")]
+    pub check: bool,
+    /// Delete the applications and access levels that the file's tenants have and its lists do not
+    #[arg(long)]
+    pub prune: bool,
+    /// Write the secrets of new applications to a new file of mode 0600, one JSON object a line, instead of printing them
+    #[arg(long, value_name = "FILE")]
+    pub secrets_file: Option<PathBuf>,
 }
 
 /// Forms of output.

@@ -10,6 +10,7 @@
 pub mod access_levels;
 pub mod applications;
 pub mod audit;
+pub mod bulk;
 pub mod changes;
 pub mod credential_policies;
 pub mod credentials;

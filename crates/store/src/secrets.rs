@@ -18,7 +18,7 @@ pub struct StoredSecret {
     pub secret: Secret,
     /// SHA-256 of its text.
     pub hash: SecretHash,
-    /// The HMAC mid-states, sealed.
+    /// The HMAC mid-states, sealed; empty for an imported secret, whose text was never here.
     pub sealed_mac: Vec<u8>,
 }
 

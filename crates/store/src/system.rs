@@ -316,6 +316,13 @@ impl Tx {
         Ok(())
     }
 
+    /// Whether an application of any tenant has this client id.
+    pub async fn is_client_id_taken(&mut self, client_id: &str) -> Result<bool> {
+        let found: Option<(String,)> =
+            self.optional("select client_id from client_ids where client_id = $1", args![client_id]).await?;
+        Ok(found.is_some())
+    }
+
     /// A setting of the store.
     pub async fn find_setting(&mut self, name: &str) -> Result<Option<Vec<u8>>> {
         let found: Option<(Vec<u8>,)> =

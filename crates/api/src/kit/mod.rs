@@ -24,6 +24,7 @@ pub(crate) use caller::Presentation;
 pub use caller::{Authenticated, authenticate};
 pub use face::{Asked, Face, Failure, answer_failure, fallback, framed, method_fallback, status};
 pub use fields::{Fields, given, not_null};
+pub use json::fit;
 pub(crate) use memo::Memo;
 pub use path::Path;
 pub use precondition::{Precondition, etag};

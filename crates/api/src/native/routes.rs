@@ -2,8 +2,9 @@
 
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
-    Native, access_levels, applications, audit, catalogue, credential_policy, findings, key_types, leaks, migration,
-    notices, openapi as document, problems, rotation, secrets, simulations, tenants, usage, verify, visibility, whoami,
+    Native, access_levels, applications, audit, bulk, catalogue, credential_policy, export, findings, import,
+    key_types, leaks, migration, notices, openapi as document, problems, rotation, secrets, simulations, tenants,
+    usage, verify, visibility, whoami,
 };
 use axum::Router;
 use utoipa::openapi::OpenApi;
@@ -30,6 +31,10 @@ fn framed_routes() -> OpenApiRouter<Api> {
             applications::update_application,
             applications::delete_application
         ))
+        .routes(routes!(import::import_applications))
+        .routes(routes!(bulk::revoke_applications))
+        .routes(routes!(bulk::transfer_applications))
+        .routes(routes!(export::export_tenant))
         .routes(routes!(secrets::list_secrets))
         .routes(routes!(secrets::regenerate_secret))
         .routes(routes!(rotation::rotate_secret))

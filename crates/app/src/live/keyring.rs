@@ -29,6 +29,8 @@ const LOCKS: usize = 64;
 const UNKNOWN_FOR: u64 = 100_000_000;
 /// Most unknown client ids that are remembered.
 const UNKNOWN_MAX: usize = 65_536;
+/// Look-ups for secrets that are not of our form, which cost whoever sends them nothing.
+const FOREIGN_LOOK_UPS: RateLimit = RateLimit { requests: 1_000, window_seconds: 1 };
 /// Rows that are read at a time when everything is loaded.
 const LOAD_PAGE: i64 = 5_000;
 
@@ -39,6 +41,8 @@ pub struct Keyring {
     /// Client id key by application, for those whose client id is not their own id.
     foreign: HashMap<u128, u128>,
     unknown: HashMap<u128, u64>,
+    /// How far the look-ups for secrets that are not of our form have been used up.
+    foreign_look_ups: Mutex<u64>,
     policies: Mutex<StdMap<PolicyKey, Weak<Policy>>>,
     locks: [tokio::sync::Mutex<()>; LOCKS],
     /// Applications that changed while everything is being loaded; none when it is not.
@@ -67,6 +71,7 @@ impl Default for Keyring {
             records: HashMap::default(),
             foreign: HashMap::new(),
             unknown: HashMap::new(),
+            foreign_look_ups: Mutex::new(0),
             policies: Mutex::default(),
             locks: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             touched: ArcSwapOption::empty(),
@@ -104,6 +109,11 @@ impl Keyring {
             || self.unknown.pin().get(&ClientId::key(client_id)).is_some_and(|until| *until > monotonic)
     }
 
+    /// Whether a client id may be looked up for the sake of a secret that is not of our form.
+    pub fn affords_look_up(&self, monotonic: u64) -> bool {
+        FOREIGN_LOOK_UPS.take(&mut self.foreign_look_ups.lock(), monotonic).allowed
+    }
+
     /// How many applications are loaded.
     pub fn len(&self) -> usize {
         self.records.len()
@@ -117,12 +127,13 @@ impl Keyring {
     /// Looks a client id up in the store and loads its application. Any number of callers cause one look-up.
     pub async fn load(&self, around: Surroundings<'_>, client_id: &str, monotonic: u64) -> Result<()> {
         let key = ClientId::key(client_id);
+        let stored = ClientId::canonical(client_id);
         let (tenant, application) = {
             let _lock = self.lock(key).lock().await;
             if self.with(client_id, |_| ()).is_some() || self.is_unknown(client_id, monotonic) {
                 return Ok(());
             }
-            match around.store.find_client(client_id).await? {
+            match around.store.find_client(&stored).await? {
                 None => {
                     self.remember_unknown(key, monotonic);
                     return Ok(());

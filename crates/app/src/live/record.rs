@@ -150,7 +150,7 @@ impl Record {
 
     /// Whether `presented`, whose key is this record's, is its client id: the look-up goes by 128 bits, this by the text.
     pub fn answers_to(&self, presented: &str) -> bool {
-        self.foreign().is_none_or(|client_id| client_id.as_str() == presented)
+        self.foreign().is_none_or(|client_id| client_id.as_str() == ClientId::canonical(presented))
     }
 
     /// The live secret with that hash. Both are compared in any case.

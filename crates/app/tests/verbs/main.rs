@@ -9,6 +9,7 @@
 )]
 
 mod attacks;
+mod coming;
 mod exports;
 mod findings;
 mod fixture;

@@ -120,9 +120,14 @@ fn application(
     (application, StoredSecret { secret, hash: text.hash(), sealed_mac: vec![0; 97] })
 }
 
+/// The id of a tenant, counted from 0; the first [`PER_TENANT`] applications are the first one's.
+pub(crate) fn tenant_id(number: usize) -> TenantId {
+    TenantId::new(made(number), bits(number, 4))
+}
+
 fn tenant(number: usize, operator: TenantId) -> Tenant {
     Tenant {
-        id: TenantId::new(made(number), bits(number, 4)),
+        id: tenant_id(number),
         org_key: OrgKey::stored(format!("B{number:07}")),
         name: format!("tenant {number}"),
         kind: Kind::Organization,
@@ -164,7 +169,8 @@ pub(crate) fn networks(number: usize) -> Outcome<Vec<Network>> {
     texts.iter().map(|text| Ok(Network::parse("", text)?)).collect()
 }
 
-fn application_id(index: usize) -> ApplicationId {
+/// The id of an application.
+pub(crate) fn application_id(index: usize) -> ApplicationId {
     ApplicationId::new(made(index), bits(index, 1))
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::http_client::HttpClient;
+use super::http_client::{HttpClient, segment};
 use super::{Failure, print};
 use crate::cli::{ApplicationsArgs, ApplicationsCommand, CreateArgs, Output};
 
@@ -47,7 +47,7 @@ pub async fn run(args: ApplicationsArgs, env: impl Fn(&str) -> Option<String>) -
 }
 
 async fn list(client: &HttpClient, all: &str, output: Output) -> Result<(), Failure> {
-    let items = pages(client, all).await?;
+    let items = client.list(all).await?;
     if output == Output::Json {
         return print(&pretty(&json!({ "items": items, "next_cursor": null })));
     }
@@ -55,22 +55,6 @@ async fn list(client: &HttpClient, all: &str, output: Output) -> Result<(), Fail
     let mut rows = vec![columns.map(|name| name.to_uppercase()).to_vec()];
     rows.extend(items.iter().map(|item| columns.iter().map(|name| cell(item.get(*name))).collect()));
     print(&table(&rows))
-}
-
-/// All items of a list.
-async fn pages(client: &HttpClient, all: &str) -> Result<Vec<Value>, Failure> {
-    let mut items = Vec::new();
-    let mut cursor = String::new();
-    loop {
-        let mut page = client.call(Method::GET, &format!("{all}?limit=1000{cursor}"), None).await?;
-        if let Some(Value::Array(more)) = page.get_mut("items").map(Value::take) {
-            items.extend(more);
-        }
-        match page.get("next_cursor").and_then(Value::as_str) {
-            Some(next) => cursor = format!("&cursor={}", segment(next)),
-            None => return Ok(items),
-        }
-    }
 }
 
 /// The secret's own file. Opened before the secret is made: a secret that cannot be kept must not be made.
@@ -213,18 +197,6 @@ fn table(rows: &[Vec<String>]) -> String {
         let line: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         out.push_str(line.join("  ").trim_end());
         out.push('\n');
-    }
-    out
-}
-
-/// A path segment or query value: everything but unreserved characters is escaped.
-fn segment(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            other => out.push_str(&format!("%{other:02X}")),
-        }
     }
     out
 }

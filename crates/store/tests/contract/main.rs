@@ -27,6 +27,7 @@ macro_rules! facts {
 mod access_levels;
 mod applications;
 mod audit;
+mod bulk;
 mod changes;
 mod credential_policies;
 mod credentials;

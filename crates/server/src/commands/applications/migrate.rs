@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{cell, pages, pretty, segment, table, text};
+use super::{cell, pretty, segment, table, text};
 use crate::cli::Output;
 use crate::commands::http_client::HttpClient;
 use crate::commands::{Failure, print};
@@ -20,7 +20,7 @@ pub(super) async fn run(
     let wanted = match id {
         Some(id) => vec![(tenant.to_owned(), id)],
         None => {
-            let found = pages(client, &format!("{of_tenant}/legacy-key-types/report")).await?;
+            let found = client.list(&format!("{of_tenant}/legacy-key-types/report")).await?;
             found
                 .iter()
                 .map(|one| (text(one, "tenant_id").to_owned(), text(one, "application_id").to_owned()))

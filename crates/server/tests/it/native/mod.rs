@@ -2,9 +2,13 @@
 
 mod access_levels;
 mod applications;
+mod apply;
 mod basics;
+mod bulk;
+mod export;
 mod findings;
 mod idempotency;
+mod import;
 mod key_types;
 mod leaks;
 mod lifetimes;

@@ -45,7 +45,8 @@ fn matrix() -> BTreeMap<String, Vec<String>> {
     for row in table["row"].as_array().unwrap() {
         let text = |name: &str| row.get(name).and_then(toml::Value::as_str).map(str::to_owned);
         if row.get("public").is_none() {
-            let rights = ["permission", "also"].into_iter().filter_map(text).collect();
+            let rights = ["permission", "also"].into_iter().filter_map(text);
+            let rights = rights.flat_map(|rights| rights.split(' ').map(str::to_owned).collect::<Vec<_>>()).collect();
             rows.insert(text("operation").unwrap(), rights);
         }
     }
@@ -68,6 +69,14 @@ fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
         "report_leaks" => Some(json!({"texts": ["nothing"], "source": "test"})),
         "update_secret" => Some(json!({"expires_at": null})),
         "update_secret_visibility" => Some(json!({"visibility": "show_once", "confirm": true})),
+        "import_applications" => {
+            let secret = json!({"sha256": "1".repeat(64)});
+            Some(
+                json!({"name": "Imported", "grants": {}, "client_id": org.to_uppercase().replace('-', "_"), "secrets": [secret]}),
+            )
+        }
+        "revoke_applications" => Some(json!({"filter": {"ids": [application]}, "mode": "disable"})),
+        "transfer_applications" => Some(json!({"from_owner": "nobody@example.com", "to_owner": "ops@example.com"})),
         "simulate" => Some(json!({"application_id": application, "permission": "org.audits:READ"})),
         _ => None,
     }

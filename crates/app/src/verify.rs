@@ -255,12 +255,16 @@ impl App {
         if state.refusing.load(Ordering::Acquire) {
             return Err(Error::Unavailable("the server cannot confirm what it knows; try again soon".into()));
         }
-        // Hashed before the look-up, so that an unknown client id takes as long as a known one.
-        let hash = SecretHash::of(presented.secret);
+        // Whoever is unknown has hashed as well, and so takes as long as who is known.
         let found = state.keyring.with(presented.client_id, |record| {
+            // What the call will read is on its way through memory while the secret is hashed.
+            record.cell_if_any().inspect(|cell| cell.fetch());
+            let admitted = check_place(record, call.origin);
+            let hash = SecretHash::of(presented.secret);
             // No matter of form: imported secrets have any, and equal hashes mean equal texts.
             let checked = match record.secret(&hash) {
-                Some(secret) => check(record, secret, call.origin, call.now)
+                Some(secret) => admitted
+                    .and_then(|()| check_end(record, secret, call.now))
                     .map(|end| Accepted { id: secret.id, advice: advise(record, end, call.now) }),
                 None => Err(Refusal::WrongSecret),
             };
@@ -269,6 +273,9 @@ impl App {
                 Error::Unauthenticated(refusal)
             })
         });
+        if found.is_none() {
+            std::hint::black_box(SecretHash::of(presented.secret));
+        }
         match found {
             Some(found) => found.map(Some),
             None if state.keyring.is_unknown(presented.client_id, call.monotonic) => {
@@ -317,6 +324,11 @@ pub(crate) fn check(
     origin: Origin,
     now: Timestamp,
 ) -> Result<Timestamp, Refusal> {
+    check_place(record, origin).and_then(|()| check_end(record, secret, now))
+}
+
+/// Whether any secret of the application works from there.
+fn check_place(record: &Record, origin: Origin) -> Result<(), Refusal> {
     if let Some(networks) = &record.policy.networks
         && !origin.address().is_some_and(|address| networks.contains(address))
     {
@@ -328,6 +340,11 @@ pub(crate) fn check(
     if !record.tenant.is_served() {
         return Err(Refusal::TenantSuspended);
     }
+    Ok(())
+}
+
+/// Whether a secret works now, wherever it is presented; until when.
+fn check_end(record: &Record, secret: &LiveSecret, now: Timestamp) -> Result<Timestamp, Refusal> {
     let end = record.end_of(secret);
     if end <= now {
         return Err(Refusal::Expired);

@@ -81,7 +81,9 @@ struct Use {
     user_agent: Box<str>,
     /// The narrowest allowed network that holds the address, where there is a list.
     network: Option<Network>,
-    /// Whether that has been looked up in the list as it is now.
+    /// The hour for which it was logged last: when a network was seen need not be known better.
+    logged: Option<Hour>,
+    /// Whether the network has been looked up in the list as it is now.
     placed: bool,
 }
 
@@ -110,6 +112,11 @@ impl Cell {
     /// Counters at zero.
     pub fn new(tenant_id: TenantId, application_id: ApplicationId) -> Self {
         Self { state: Mutex::default(), tenant_id, application_id }
+    }
+
+    /// Begins to read them; others may go on writing.
+    pub fn fetch(&self) {
+        std::hint::black_box(self.state.is_locked());
     }
 
     /// Looks networks up anew at the next call: the list is another one.
@@ -177,7 +184,9 @@ impl Meter {
             for used in state.uses().filter(|used| used.dirty) {
                 used.dirty = false;
                 of.used(used.secret, used.at, used.address, &used.user_agent);
-                if let Some(network) = used.network {
+                let hour = Some(Hour::of(used.at));
+                if let Some(network) = used.network.filter(|_| used.logged != hour) {
+                    used.logged = hour;
                     of.seen(&network.to_string(), used.at);
                 }
             }
@@ -222,6 +231,7 @@ impl State {
                     note(seen, used.network, used.at);
                     seen.retain(|(known, _)| Some(*known) != network);
                     used.network = network;
+                    used.logged = None;
                 }
                 used.address = address;
                 used.placed = true;
@@ -235,7 +245,17 @@ impl State {
             return;
         }
         let network = arrival.network();
-        let new = Use { at, dirty: true, agent, secret, address, user_agent: text.into(), network, placed: true };
+        let new = Use {
+            at,
+            dirty: true,
+            agent,
+            secret,
+            address,
+            user_agent: text.into(),
+            network,
+            logged: None,
+            placed: true,
+        };
         if self.used.is_none() {
             self.used = Some(new);
         } else if let Some(newer) = self.more_used.replace(Box::new(new)) {
@@ -291,106 +311,4 @@ fn cut(text: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use claviger_store::usage_log::Counted;
-
-    fn arrival(now: i64) -> Arrival<'static> {
-        Arrival {
-            secret: SecretId::from_u128(1),
-            now: Timestamp::from_micros(now),
-            address: Some(IpAddr::from([192, 0, 2, 1])),
-            user_agent: "curl/8",
-            networks: None,
-        }
-    }
-
-    #[test]
-    fn calls_are_counted_once_and_flushed_once() {
-        let catalogue = Catalogue::built_in();
-        let meter = Meter::default();
-        let cell = Arc::new(Cell::new(TenantId::from_u128(1), ApplicationId::from_u128(2)));
-        let audits = u32::try_from(catalogue.find("org.audits").unwrap().index).unwrap();
-        let right = Some((audits, Verb::Read));
-        assert_eq!(meter.arrive(&cell, &arrival(1), None, 0, None), None);
-        meter.count(&cell, right, Outcome::Allowed, Timestamp::from_micros(1));
-        for now in 2..=3 {
-            assert_eq!(meter.arrive(&cell, &arrival(now), None, 0, Some((right, Outcome::Allowed))), None);
-        }
-        let Counted { usage, uses, .. } = meter.take(&catalogue).read().unwrap();
-        assert_eq!((usage.len(), uses.len()), (1, 1));
-        assert_eq!((usage[0].count, usage[0].right.as_str()), (3, "org.audits:READ"));
-        assert_eq!(uses[0].last_use.at, Timestamp::from_micros(3));
-        assert!(meter.take(&catalogue).is_empty());
-        meter.count(&cell, None, Outcome::Allowed, Timestamp::from_micros(4));
-        assert_eq!(meter.take(&catalogue).read().unwrap().usage[0].right, "");
-    }
-
-    #[test]
-    fn hours_are_kept_apart_and_limits_are_counted() {
-        let catalogue = Catalogue::built_in();
-        let meter = Meter::default();
-        let cell = Arc::new(Cell::new(TenantId::from_u128(1), ApplicationId::from_u128(2)));
-        let limit = Some(RateLimit { requests: 1, window_seconds: 60 });
-        let asks = Some((None, Outcome::Denied));
-        assert!(meter.arrive(&cell, &arrival(1), limit, 1, None).unwrap().allowed);
-        assert!(!meter.arrive(&cell, &arrival(2), limit, 2, asks).unwrap().allowed);
-        assert!(!meter.arrive(&cell, &arrival(3_600_000_000), limit, 3, asks).unwrap().allowed);
-        let Counted { usage, .. } = meter.take(&catalogue).read().unwrap();
-        assert!(usage.iter().all(|usage| usage.outcome == Outcome::Limited && usage.count == 1));
-        assert_eq!(usage.len(), 2);
-    }
-
-    #[test]
-    fn the_two_newest_secrets_and_the_newest_user_agent_are_remembered() {
-        let (catalogue, meter) = (Catalogue::built_in(), Meter::default());
-        let cell = Arc::new(Cell::new(TenantId::from_u128(1), ApplicationId::from_u128(2)));
-        for (secret, user_agent) in [(1, "one"), (2, "two"), (3, "three"), (2, "curl/8.1"), (2, "curl/8.2")] {
-            let arrival = Arrival { secret: SecretId::from_u128(secret), user_agent, ..arrival(1) };
-            meter.arrive(&cell, &arrival, None, 0, None);
-        }
-        let Counted { uses, .. } = meter.take(&catalogue).read().unwrap();
-        let uses: Vec<_> =
-            uses.iter().map(|used| (used.secret_id.as_u128(), used.last_use.user_agent.as_str())).collect();
-        assert_eq!(uses, [(2, "curl/8.2"), (3, "three")]);
-    }
-
-    #[test]
-    fn each_allowed_network_is_seen_once_a_flush() {
-        let (catalogue, meter) = (Catalogue::built_in(), Meter::default());
-        let cell = Arc::new(Cell::new(TenantId::from_u128(1), ApplicationId::from_u128(2)));
-        let compile = |texts: &[&str]| {
-            let networks: Vec<_> = texts.iter().map(|text| Network::parse("", text).unwrap()).collect();
-            Networks::compile(&networks)
-        };
-        let call = |now, last: u8, networks: &Networks| {
-            let address = Some(IpAddr::from([192, 0, last, 1]));
-            meter.arrive(&cell, &Arrival { address, networks: Some(networks), ..arrival(now) }, None, 0, None);
-        };
-        let seen = || {
-            let networks = meter.take(&catalogue).read().unwrap().networks;
-            let mut seen: Vec<_> = networks.into_iter().map(|one| (one.network, one.at.micros())).collect();
-            seen.sort();
-            seen
-        };
-        let expect = |pairs: &[(&str, i64)]| -> Vec<_> { pairs.iter().map(|(n, at)| ((*n).to_owned(), *at)).collect() };
-        let networks = compile(&["192.0.2.0/24", "192.0.3.0/24"]);
-        for (now, last) in [(1, 2), (2, 3), (3, 2), (4, 3)] {
-            call(now, last, &networks);
-        }
-        assert_eq!(seen(), expect(&[("192.0.2.0/24", 3), ("192.0.3.0/24", 4)]));
-        call(5, 3, &networks);
-        assert_eq!(seen(), expect(&[("192.0.3.0/24", 5)]), "also where the address stays the same");
-        let narrower = compile(&["192.0.3.1"]);
-        cell.forget_networks();
-        call(6, 3, &narrower);
-        assert_eq!(seen(), expect(&[("192.0.3.0/24", 5), ("192.0.3.1/32", 6)]));
-    }
-
-    #[test]
-    fn user_agents_are_told_apart() {
-        let texts = ["", "a", "b", "ab", "ba", "curl/8.1", "curl/8.2", "curl/8.11", "curl/8.1\0", "\0", "\0\0"];
-        let prints: std::collections::HashSet<_> = texts.iter().map(|text| fingerprint(text)).collect();
-        assert_eq!(prints.len(), texts.len());
-    }
-}
+mod tests;

@@ -42,21 +42,22 @@ impl Held {
     }
 }
 
-/// What many applications have in common: kept once for all that agree.
+/// What many applications have in common: kept once for all that agree. What each call asks stands at the front.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Policy {
-    /// Grants.
-    pub held: Held,
-    /// Networks: absent is any, empty is none.
-    pub networks: Option<Networks>,
-    /// Rate limit.
-    pub rate_limit: Option<RateLimit>,
-    /// Reach.
-    pub reach: Reach,
     /// Whether they may call.
     pub enabled: bool,
     /// The legacy type of their keys, if they are of one.
     pub legacy: Option<LegacyType>,
+    /// Reach.
+    pub reach: Reach,
+    /// Networks: absent is any, empty is none.
+    pub networks: Option<Networks>,
+    /// Grants.
+    pub held: Held,
+    /// Rate limit.
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// One live secret.
@@ -181,6 +182,11 @@ impl Record {
     /// The counters, made at its first call.
     pub fn cell(&self) -> &Arc<Cell> {
         self.cell.get_or_init(|| Arc::new(Cell::new(self.tenant.id, self.id)))
+    }
+
+    /// The counters, if it was ever called.
+    pub fn cell_if_any(&self) -> Option<&Cell> {
+        self.cell.get().map(AsRef::as_ref)
     }
 
     /// The same, to be kept by a caller.

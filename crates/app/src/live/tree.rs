@@ -11,20 +11,21 @@ use std::collections::HashMap as StdMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A tenant as the hot path sees it.
+/// A tenant as the hot path sees it. What each call asks stands at the front.
 #[derive(Debug)]
+#[repr(C)]
 pub struct TenantNode {
-    /// Id.
-    pub id: TenantId,
-    /// Kind.
-    pub kind: Kind,
-    /// Short key, as some clients have it in paths.
-    pub org_key: OrgKey,
     /// The tenant above.
     pub parent: Option<Arc<TenantNode>>,
     suspended: AtomicBool,
     /// Whether `bounds` holds anything: what the hot path asks.
     bounded: AtomicBool,
+    /// Kind.
+    pub kind: Kind,
+    /// Id.
+    pub id: TenantId,
+    /// Short key, as some clients have it in paths.
+    pub org_key: OrgKey,
     bounds: ArcSwapOption<Bounds>,
     policy: ArcSwapOption<StoredPolicy>,
     /// What is said here of legacy key types.

@@ -252,7 +252,7 @@ impl Unit {
     }
 
     /// A level of a tenant stands in one list with the built-in ones, and must not pass for one of them.
-    fn refuse_built_in_name(&self, name: &Name) -> Result<()> {
+    pub(crate) fn refuse_built_in_name(&self, name: &Name) -> Result<()> {
         for level in self.app.state.catalogue.levels() {
             if Name::parse("/name", &level.name)?.key() == name.key() {
                 let detail =

@@ -15,13 +15,20 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 const FLUSH_EACH: Duration = Duration::from_secs(1);
 const SIGN_EACH: Duration = Duration::from_secs(60);
 const SWEEP_EACH: Duration = Duration::from_secs(600);
+/// How soon after a start it is looked whether owners are to be told something, and how often then.
+const LIFETIMES_FIRST: Duration = Duration::from_secs(10);
+const LIFETIMES_EACH: Duration = Duration::from_secs(300);
 /// Denials that are written in one transaction.
 const TALLIES_AT_ONCE: usize = 256;
 
 impl App {
     /// Runs until `stopping` turns true, then writes what is left and returns.
     pub async fn run_background(self: Arc<Self>, stopping: watch::Receiver<bool>) {
-        tokio::join!(self.write_out(stopping.clone()), self.fold(stopping));
+        tokio::join!(
+            self.write_out(stopping.clone()),
+            self.fold(stopping.clone()),
+            self.look_after_lifetimes(stopping)
+        );
         self.log("folding usage", self.fold_usage().await);
         self.leave().await;
     }
@@ -46,6 +53,7 @@ impl App {
                 },
                 _ = sweep.tick() => if self.is_in_charge() {
                     self.log("sweeping", self.sweep().await);
+                    self.log("destroying removed texts of secrets", self.finish_removals().await);
                 },
                 _ = stopping.changed() => break,
             }
@@ -70,6 +78,20 @@ impl App {
                 self.log("folding usage", self.fold_usage().await);
                 folded = Instant::now();
             }
+        }
+    }
+
+    /// Beside the writing, too. Owners are told with a day's precision; what ends does so without this.
+    async fn look_after_lifetimes(self: &Arc<Self>, mut stopping: watch::Receiver<bool>) {
+        let mut pause = LIFETIMES_FIRST;
+        while !*stopping.borrow() {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => if self.is_in_charge() {
+                    self.log("telling owners", self.tell_lifetimes().await);
+                },
+                _ = stopping.changed() => return,
+            }
+            pause = LIFETIMES_EACH;
         }
     }
 

@@ -1,20 +1,22 @@
 //! The caller: who stands behind a request after verification, and what it may do.
 
 use crate::live::denials::Denial;
-use crate::live::record::Record;
+use crate::live::record::{NEVER, Record};
 use crate::live::tree::TenantNode;
-use crate::nodes::Acknowledged;
+use crate::nodes::AcknowledgedSlot;
 use crate::state::State;
 use claviger_domain::address::Origin;
+use claviger_domain::advice::Advice;
 use claviger_domain::application::Reach;
 use claviger_domain::audit::Actor;
 use claviger_domain::grants::{GrantSet, Right, Verb};
 use claviger_domain::id::{ClientId, SecretId, TenantId};
 use claviger_domain::rate::{Quota, RateLimit};
+use claviger_domain::time::Timestamp;
 use claviger_domain::usage::Outcome;
 use claviger_domain::{Error, Result};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// A verified application.
 #[derive(Clone)]
@@ -25,6 +27,7 @@ pub struct Caller {
     pub(crate) state: Arc<State>,
     pub(crate) origin: Origin,
     pub(crate) quota: Option<(RateLimit, Quota)>,
+    pub(crate) advice: Option<Box<Advice>>,
     pub(crate) request: Arc<RequestLine>,
 }
 
@@ -36,7 +39,7 @@ pub struct RequestLine {
     /// Method and path, without the query.
     pub line: String,
     /// Which nodes have followed what it changed, once that is known.
-    pub acknowledged: Arc<OnceLock<Acknowledged>>,
+    pub acknowledged: Arc<AcknowledgedSlot>,
 }
 
 impl Caller {
@@ -63,6 +66,17 @@ impl Caller {
     /// The application's rate limit and what is left of it; none if it has no limit.
     pub fn quota(&self) -> Option<(RateLimit, Quota)> {
         self.quota
+    }
+
+    /// What answers to it say besides what it asked, if anything.
+    pub fn advice(&self) -> Option<Advice> {
+        self.advice.as_deref().copied()
+    }
+
+    /// When the secret it presented really stops; none if never.
+    pub fn credential_end(&self) -> Option<Timestamp> {
+        let end = self.record.secret_of(self.secret).map(|secret| self.record.end_of(secret));
+        end.filter(|end| *end != NEVER)
     }
 
     /// Everything it may do, as it is now.
@@ -120,6 +134,13 @@ impl Caller {
             self.deny("tenant_out_of_reach".into());
             Error::NotFound("tenant")
         })
+    }
+
+    /// Whether it reaches a tenant; notes no denial, for it has not asked.
+    pub(crate) fn reaches(&self, tenant: TenantId) -> bool {
+        let own = self.tenant();
+        let beneath = || self.state.tree.find(tenant).is_some_and(|node| node.is_within(own.id));
+        own.id == tenant || (self.record.policy.reach == Reach::Beneath && beneath())
     }
 
     /// Refuses `wanted` where it holds more than the caller does.

@@ -7,13 +7,23 @@ pub mod access_levels;
 pub mod applications;
 pub mod audit;
 pub mod background;
+pub mod bulk;
 pub mod caller;
 pub mod clock;
+pub mod credential_policy;
+pub mod export;
+pub mod findings;
 pub mod heads;
+pub mod import;
 pub mod jobs;
+pub mod key_types;
+pub mod leaks;
+pub mod lifetimes;
 pub mod live;
 mod metering;
+pub mod migration;
 pub mod nodes;
+pub mod notices;
 pub mod random;
 mod renewal;
 pub mod restore;
@@ -22,12 +32,15 @@ pub mod rotation;
 pub mod seal;
 pub mod secrets;
 pub mod setup;
+pub mod shrink;
 pub mod simulations;
 mod state;
 pub mod tenants;
+pub mod text_keys;
 pub mod unit;
 pub mod usage;
 pub mod verify;
+pub mod visibility;
 
 use crate::caller::RequestLine;
 use crate::clock::Clock;
@@ -41,6 +54,7 @@ use crate::random::Random;
 use crate::revocations::Revocations;
 use crate::seal::RootKey;
 use crate::state::State;
+use crate::text_keys::TextKeys;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::{Error, Result};
 use claviger_store::Store;
@@ -54,6 +68,8 @@ pub struct App {
     /// Held while what was counted is written, so that whoever asks for it to be written waits for what is under way.
     pub(crate) writing: tokio::sync::Mutex<()>,
     pub(crate) folding: tokio::sync::Mutex<()>,
+    /// Held while what a tenant has removed is destroyed.
+    pub(crate) removing: tokio::sync::Mutex<()>,
     pub(crate) heads: heads::HeadSigner,
 }
 
@@ -65,6 +81,8 @@ pub struct Parts {
     pub catalogue: Catalogue,
     /// The root key.
     pub root_key: RootKey,
+    /// The text keys.
+    pub text_keys: TextKeys,
     /// The clock.
     pub clock: Clock,
     /// Randomness.
@@ -103,6 +121,7 @@ impl App {
             clock: parts.clock,
             random: parts.random,
             root_key: parts.root_key,
+            text_keys: parts.text_keys,
             tree: Tree::default(),
             keyring: Keyring::default(),
             meter: Meter::default(),
@@ -123,10 +142,16 @@ impl App {
             refreshing: tokio::sync::Mutex::default(),
             writing: tokio::sync::Mutex::default(),
             folding: tokio::sync::Mutex::default(),
+            removing: tokio::sync::Mutex::default(),
             heads,
         });
         app.load_tree().await?;
+        app.refuse_beside_retaining().await?;
         app.join().await?;
+        // Whoever is in charge: the key may be this node's alone, and what is done twice is done once.
+        if let Err(error) = app.finish_removals().await {
+            tracing::error!(%error, "removed texts of secrets could not be destroyed yet; it will be tried again");
+        }
         Ok(app)
     }
 
@@ -150,6 +175,15 @@ impl App {
                 return Err(Error::Internal(format!("{before} tenants stand under no known tenant")));
             }
         }
+        let (mut after, mut policies) = (None, Vec::new());
+        loop {
+            let page = self.state.store.load_credential_policies(after, 5_000).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(*last);
+            policies.extend(page);
+        }
+        self.state.tree.put_policies(policies);
+        self.state.tree.put_all_legacy(&self.state.store.load_legacy_rules().await?);
         if let Some(operator) = self.state.store.find_operator().await? {
             let _ = self.state.operator.set(operator.id);
         }

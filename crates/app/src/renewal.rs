@@ -9,35 +9,55 @@ use claviger_domain::application::Rights;
 use claviger_domain::grants::{GrantSet, Grants, Right};
 use claviger_domain::id::TenantId;
 use claviger_domain::network::Networks;
+use claviger_domain::tenant::Tenant;
 use claviger_domain::{Error, Refusal, Result};
 use claviger_store::credentials::Credential;
+use futures_util::StreamExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// After which rest something that could not be read is read again.
 const READ_AGAIN: Duration = Duration::from_millis(250);
+/// Effects that are read back at the same time.
+const EFFECTS_AT_ONCE: usize = 16;
 
 impl App {
     /// Makes memory what the store says about what has changed. What cannot be read right now is refused until it can be:
     /// the change is durable, and may have been made to revoke something.
-    pub(crate) async fn apply(self: &Arc<Self>, effects: &[Effect]) {
-        for effect in effects {
-            if let Err(error) = self.refresh(*effect).await {
-                tracing::error!(%error, ?effect, "a change could not be read back; what it is about is refused until it is");
-                self.doubt(*effect);
-                let (app, effect) = (Arc::downgrade(self), *effect);
-                tokio::spawn(async move {
-                    loop {
-                        tokio::time::sleep(READ_AGAIN).await;
-                        let Some(app) = app.upgrade() else { return };
-                        match app.refresh(effect).await {
-                            Ok(()) => return,
-                            Err(_) => app.doubt(effect),
-                        }
-                    }
-                });
-            }
+    async fn apply(self: &Arc<Self>, effects: &[Effect]) {
+        // Those of one kind do not depend on each other; a bulk change has thousands.
+        let alike = effects.iter().all(|effect| matches!(effect, Effect::Application(..)));
+        let at_once = if alike { EFFECTS_AT_ONCE } else { 1 };
+        futures_util::stream::iter(effects).for_each_concurrent(at_once, |effect| self.apply_one(*effect)).await;
+    }
+
+    /// Makes memory what a durable change of this node has made of the store, and keeps what it has narrowed. The change is
+    /// known everywhere once it is acknowledged, besides.
+    pub(crate) async fn settle(self: &Arc<Self>, tenant: TenantId, effects: &[Effect], revision: i64) {
+        if effects.is_empty() {
+            return;
         }
+        let before = effects.iter().map(|effect| self.standing(*effect)).collect();
+        self.apply(effects).await;
+        self.note(Self::numbered(tenant, revision, effects, before)).await;
+        self.state.nodes.has_applied(tenant, revision, i64::try_from(effects.len()).unwrap_or(i64::MAX));
+    }
+
+    async fn apply_one(self: &Arc<Self>, effect: Effect) {
+        let Err(error) = self.refresh(effect).await else { return };
+        tracing::error!(%error, ?effect, "a change could not be read back; what it is about is refused until it is");
+        self.doubt(effect);
+        let app = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(READ_AGAIN).await;
+                let Some(app) = app.upgrade() else { return };
+                match app.refresh(effect).await {
+                    Ok(()) => return,
+                    Err(_) => app.doubt(effect),
+                }
+            }
+        });
     }
 
     /// Makes memory what the store says about something that another node has changed.
@@ -57,7 +77,20 @@ impl App {
             missing.push(tenant);
         }
         for tenant in missing.iter().rev() {
-            self.state.tree.put(tenant);
+            self.take_tenant(tenant).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a tenant as it is stored, with what it says about credentials.
+    async fn take_tenant(&self, tenant: &Tenant) -> Result<()> {
+        let state = &self.state;
+        let policy = state.store.find_credential_policy(tenant.id).await?;
+        let legacy = state.store.find_legacy_rules(tenant.id).await?;
+        state.tree.put(tenant);
+        state.tree.put_legacy(tenant.id, legacy);
+        if let Some(policy) = policy {
+            state.tree.put_policy(tenant.id, policy);
         }
         Ok(())
     }
@@ -71,7 +104,7 @@ impl App {
                     if let Some(parent) = tenant.parent_id {
                         self.know_tenant(parent).await?;
                     }
-                    state.tree.put(&tenant);
+                    self.take_tenant(&tenant).await?;
                 }
             }
             Effect::Application(tenant, id) => {
@@ -112,7 +145,7 @@ impl Unit {
             None => Err(Refusal::UnknownClient),
             Some(record) => match record.secret_of(self.caller.secret) {
                 None => Err(Refusal::WrongSecret),
-                Some(secret) => verify::check(record, secret, self.caller.origin(), self.now),
+                Some(secret) => verify::check(record, secret, self.caller.origin(), self.now).map(|_| ()),
             },
         };
         if let Err(refusal) = checked {
@@ -141,6 +174,7 @@ impl State {
         let compile = |grants: &Grants| GrantSet::compile(grants, &self.catalogue);
         let held = match &application.rights {
             Rights::Inline(grants) => compile(grants),
+            Rights::Legacy(kind) => self.catalogue.legacy_grants(*kind),
             Rights::Level(id) => match (&credential.level_grants, self.catalogue.level(*id)) {
                 (Some(grants), _) => compile(grants),
                 (None, Some(built_in)) => compile(&built_in.grants),
@@ -153,6 +187,7 @@ impl State {
             rate_limit: application.rate_limit,
             reach: application.reach,
             enabled: application.enabled,
+            legacy: application.rights.legacy(),
         };
         let record = Record::of(credential, Arc::clone(&before.tenant), Arc::new(policy));
         record.go_on_from(before);

@@ -5,13 +5,13 @@
 
 use crate::clock::Clock;
 use crate::random::Random;
-use crate::revocations::{Book, Fact, Header, Line};
+use crate::revocations::{Book, Fact, Header, Limits, Line, Rule, legacy_rules};
 use crate::setup::store_id;
 use claviger_domain::audit::{Actor, NewEntry, Target};
 use claviger_domain::grants::grants_from_json;
 use claviger_domain::id::{AccessLevelId, ApplicationId, SecretId, TenantId};
 use claviger_domain::name::Name;
-use claviger_domain::tenant::Status;
+use claviger_domain::tenant::{Status, Tenant};
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
 use claviger_store::{Store, Tx};
@@ -32,7 +32,7 @@ pub struct Reapplied {
     pub applications: u64,
     /// Access levels that were given the grants they had.
     pub access_levels: u64,
-    /// Tenants that were suspended.
+    /// Tenants that were suspended, or given the limits for credentials that they had.
     pub tenants: u64,
 }
 
@@ -136,18 +136,48 @@ async fn reapply(tx: &mut Tx, line: &Line, base: i64, now: Timestamp, done: &mut
             reapply_application(tx, (*tenant, *id), may_call, secrets, now, done).await
         }
         Fact::AccessLevel { tenant, id, grants } => reapply_level(tx, (*tenant, *id), grants, now, done).await,
-        Fact::Tenant { id, suspended } => match tx.find_tenant(*id).await? {
-            Some(mut tenant) if *suspended && tenant.status != Status::Suspended => {
-                tenant.status = Status::Suspended;
-                tenant.version += 1;
-                tenant.updated_at = now;
-                let key = Name::parse("/name", &tenant.name)?.key();
-                done.tenants += 1;
-                tx.update_tenant(&tenant, &key).await
+        Fact::Tenant { id, suspended, limits, legacy } => {
+            let Some(tenant) = tx.find_tenant(*id).await? else { return Ok(()) };
+            let limited = reapply_limits(tx, *id, *limits, legacy.as_deref(), now).await?;
+            let suspend = *suspended && tenant.status != Status::Suspended;
+            if suspend {
+                suspend_again(tx, tenant, now).await?;
             }
-            _ => Ok(()),
-        },
+            done.tenants += u64::from(limited || suspend);
+            Ok(())
+        }
     }
+}
+
+async fn suspend_again(tx: &mut Tx, mut tenant: Tenant, now: Timestamp) -> Result<()> {
+    tenant.status = Status::Suspended;
+    tenant.version += 1;
+    tenant.updated_at = now;
+    let key = Name::parse("/name", &tenant.name)?.key();
+    tx.update_tenant(&tenant, &key).await
+}
+
+/// Lets a tenant say once more what it said about its credentials; whether it had to.
+async fn reapply_limits(
+    tx: &mut Tx,
+    id: TenantId,
+    limits: Option<Limits>,
+    legacy: Option<&[Rule]>,
+    now: Timestamp,
+) -> Result<bool> {
+    let mut changed = false;
+    let policy = tx.find_credential_policy(id).await?.unwrap_or_default();
+    if let Some(limits) = limits.filter(|limits| *limits != Limits::of(&policy)) {
+        tx.put_credential_policy(id, &limits.put_into(policy), now).await?;
+        changed = true;
+    }
+    if let Some(legacy) = legacy.map(legacy_rules)
+        && legacy != tx.find_legacy_rules(id).await?
+    {
+        tx.put_legacy_rules(id, &legacy).await?;
+        changed = true;
+    }
+    Ok(changed)
 }
 
 async fn reapply_application(

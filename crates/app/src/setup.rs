@@ -97,6 +97,7 @@ impl App {
             reach: Reach::Beneath,
             allowed_networks: None,
             expires_at: None,
+            ends_at: None,
             enabled: true,
             rate_limit: None,
             version: 1,

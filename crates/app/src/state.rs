@@ -11,6 +11,7 @@ use crate::nodes::Nodes;
 use crate::random::Random;
 use crate::revocations::Revocations;
 use crate::seal::RootKey;
+use crate::text_keys::TextKeys;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::id::TenantId;
 use claviger_store::Store;
@@ -25,6 +26,7 @@ pub struct State {
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) root_key: RootKey,
+    pub(crate) text_keys: TextKeys,
     pub(crate) tree: Tree,
     pub(crate) levels: Levels,
     pub(crate) keyring: Keyring,

@@ -9,6 +9,7 @@ use claviger_domain::audit::{NewEntry, Target};
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId};
 use claviger_domain::idempotency::Once;
+use claviger_domain::notice::Telling;
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
 use claviger_store::Tx;
@@ -78,6 +79,8 @@ pub struct Unit {
     tenant: TenantId,
     entry: Option<NewEntry>,
     effects: Vec<Effect>,
+    rehearsal: bool,
+    pub(crate) tellings: Vec<Telling>,
 }
 
 impl Unit {
@@ -105,6 +108,11 @@ impl Unit {
         self.effects.push(effect);
     }
 
+    /// Says that nothing is to stay of what it does: somebody only asks what would come of it.
+    pub(crate) fn only_rehearses(&mut self) {
+        self.rehearsal = true;
+    }
+
     /// What it has changed, and the revision after the last change.
     async fn finish(mut self) -> Result<(Vec<Effect>, i64)> {
         let Some(entry) = self.entry.take() else {
@@ -116,7 +124,10 @@ impl Unit {
             "details": entry.details,
         });
         let journal = JournalEntry { kind: entry.action.to_owned(), body };
-        self.tx.append_journal(self.tenant, self.now, &[journal]).await?;
+        let tellings = std::mem::take(&mut self.tellings);
+        let mut entries = self.app.state.store_tellings(&mut self.tx, self.tenant, tellings, self.now).await?;
+        entries.insert(0, journal);
+        self.tx.append_journal(self.tenant, self.now, &entries).await?;
         self.tx.append_audit(self.tenant, &entry).await?;
         let changes: Vec<_> = self.effects.iter().map(change).collect();
         let mut revision = 0;
@@ -128,7 +139,7 @@ impl Unit {
     }
 }
 
-fn change(effect: &Effect) -> Change {
+pub(crate) fn change(effect: &Effect) -> Change {
     let (kind, subject) = match effect {
         Effect::Tenant(id) => (ChangeKind::Tenant, id.to_string()),
         Effect::Application(_, id) => (ChangeKind::Application, id.to_string()),
@@ -167,7 +178,9 @@ impl App {
             let now = app.state.clock.now();
             let tx = app.state.store.begin().await?;
             let tenant = needs.tenant;
-            let mut unit = Unit { app: Arc::clone(&app), caller, now, tx, tenant, entry: None, effects: Vec::new() };
+            let (app_of_unit, entry, effects, tellings) = (Arc::clone(&app), None, Vec::new(), Vec::new());
+            let rehearsal = false;
+            let mut unit = Unit { app: app_of_unit, caller, now, tx, tenant, entry, effects, rehearsal, tellings };
             let owner = (unit.caller.tenant().id, unit.caller.record().id);
             if let Some(once) = &once {
                 match unit.tx.claim_once(owner.0, owner.1, &once.once, now).await? {
@@ -178,7 +191,8 @@ impl App {
                         let request = Arc::clone(&unit.caller.request);
                         unit.tx.commit().await?;
                         // Whoever repeats it may do so because the first answer has not come yet.
-                        let _once = request.acknowledged.set(app.acknowledged().await?);
+                        let acknowledged = app.acknowledged().await?;
+                        *request.acknowledged.lock() = Some(acknowledged);
                         return Ok(Posted::Replayed(kept(answer)));
                     }
                     Claim::Mismatch => return Err(key_reused()),
@@ -189,6 +203,9 @@ impl App {
             unit.now = app.state.clock.now();
             unit.renew_caller(needs).await?;
             let done = work(&mut unit).await?;
+            if unit.rehearsal {
+                return Ok(Posted::Done(done));
+            }
             if let Some(once) = &once {
                 let kept = (once.keep)(&done);
                 let answer = StoredAnswer { status: i64::from(kept.status), body: kept.body };
@@ -196,13 +213,11 @@ impl App {
             }
             let (acted_upon, request) = (unit.tenant, Arc::clone(&unit.caller.request));
             let (effects, revision) = unit.finish().await?;
-            let before = effects.iter().map(|effect| app.standing(*effect)).collect();
-            app.apply(&effects).await;
             if !effects.is_empty() {
-                app.note(App::places(acted_upon, revision, &effects, before)).await;
-                app.state.nodes.has_applied(acted_upon, revision, i64::try_from(effects.len()).unwrap_or(i64::MAX));
+                app.settle(acted_upon, &effects, revision).await;
+                // The last word of several units of a request is about all of them.
                 let acknowledged = app.acknowledged().await?;
-                let _once = request.acknowledged.set(acknowledged);
+                *request.acknowledged.lock() = Some(acknowledged);
             }
             Ok(Posted::Done(done))
         });

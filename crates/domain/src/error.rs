@@ -38,12 +38,14 @@ pub enum Refusal {
     Expired,
     /// The secret is right, its tenant or a tenant above it is suspended.
     TenantSuspended,
+    /// The secret is right, the legacy type of its key has reached its sunset.
+    KeyTypeRetired,
 }
 
 impl Refusal {
     /// Whether the caller has shown a right secret from a right address, and may therefore be told the reason.
     pub fn is_owner(self) -> bool {
-        matches!(self, Self::Disabled | Self::Expired | Self::TenantSuspended)
+        matches!(self, Self::Disabled | Self::Expired | Self::TenantSuspended | Self::KeyTypeRetired)
     }
 
     /// The stable code, as in problem documents and audit entries.
@@ -57,6 +59,7 @@ impl Refusal {
             Self::Disabled => "application_disabled",
             Self::Expired => "credential_expired",
             Self::TenantSuspended => "tenant_suspended",
+            Self::KeyTypeRetired => "key_type_retired",
         }
     }
 }

@@ -5,15 +5,24 @@
 
 pub mod access_level;
 pub mod address;
+pub mod advice;
 pub mod application;
 pub mod audit;
+pub mod bulk;
 pub mod catalogue;
+pub mod credential_policy;
 pub mod error;
+pub mod findings;
 pub mod grants;
 pub mod id;
 pub mod idempotency;
+pub mod import;
+pub mod key_type;
+pub mod leak;
+pub mod lifetime;
 pub mod name;
 pub mod network;
+pub mod notice;
 pub mod page;
 pub mod rate;
 pub mod rotation;
@@ -22,5 +31,6 @@ pub mod simulation;
 pub mod tenant;
 pub mod time;
 pub mod usage;
+pub mod visibility;
 
 pub use error::{Error, FieldError, Refusal, Result};

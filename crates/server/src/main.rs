@@ -2,7 +2,9 @@
 
 use clap::Parser as _;
 use claviger_server::cli::{AuditCommand, Cli, Command, RestoreCommand, SecretsCommand};
-use claviger_server::commands::{Failure, applications, check_config, demo, nodes, print, secrets, serve, store};
+use claviger_server::commands::{
+    Failure, applications, apply, check_config, demo, nodes, print, secrets, serve, store,
+};
 use claviger_server::config::environment;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -36,6 +38,11 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Command::Secrets(SecretsCommand::Check) => {
             if secrets::check(std::io::stdin().lock())? {
+                return Ok(ExitCode::from(1));
+            }
+        }
+        Command::Apply(args) => {
+            if apply::run(args, |name| std::env::var(name).ok()).await? {
                 return Ok(ExitCode::from(1));
             }
         }

@@ -15,6 +15,7 @@ use claviger_app::clock::Clock;
 use claviger_app::nodes::Identity;
 use claviger_app::random::Random;
 use claviger_app::setup::FirstStart;
+use claviger_app::text_keys::{self, TextKeys};
 use claviger_app::{App, Parts};
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::network::Network;
@@ -77,8 +78,9 @@ impl Server {
         for name in store.migrate().await.map_err(failed)? {
             tracing::info!(name, "migration applied");
         }
+        let text_keys = TextKeys::open(Some(config.data_dir.join(text_keys::FILE))).map_err(failed)?;
         let identity = identity(&config, tls.as_deref(), listening, &random)?;
-        let app = App::open_as(Parts { store, catalogue, root_key, clock, random }, identity)
+        let app = App::open_as(Parts { store, catalogue, root_key, text_keys, clock, random }, identity)
             .await
             .map_err(|error| not_opened(error, made.as_deref()))?;
         let mut credentials = Credentials {

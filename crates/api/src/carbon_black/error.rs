@@ -107,6 +107,10 @@ fn message(error: &Error, asked: &Asked<'_>) -> String {
         Error::Unauthenticated(Refusal::Disabled) => "the API key is disabled".into(),
         Error::Unauthenticated(Refusal::Expired) => "the API key has expired".into(),
         Error::Unauthenticated(Refusal::TenantSuspended) => "the organization is suspended".into(),
+        Error::Unauthenticated(Refusal::KeyTypeRetired) => {
+            "keys of this type have stopped working; an administrator can migrate the API key to a custom access level"
+                .into()
+        }
         Error::Unauthenticated(_) => {
             "the API key is missing or not valid; send X-Auth-Token: <secret key>/<API ID>".into()
         }

@@ -1,5 +1,6 @@
 //! Who calls: the credential of a request's headers, verified.
 
+use crate::kit::advice::AdviceSlot;
 use crate::kit::credential::{self, Unreadable};
 use crate::kit::face::{AcknowledgedSlot, QuotaSlot};
 use crate::kit::{Api, Failure, Head, RequestId, origin};
@@ -62,6 +63,9 @@ impl FromRequestParts<Api> for Authenticated {
         let caller = authenticate(api, parts).await?;
         if let (Some(quota), Some(slot)) = (caller.quota(), parts.extensions.get::<QuotaSlot>()) {
             slot.put(quota);
+        }
+        if let (Some(advice), Some(slot)) = (caller.advice(), parts.extensions.get::<AdviceSlot>()) {
+            slot.put(advice);
         }
         let id = parts.extensions.get::<RequestId>().copied().unwrap_or_default().to_string();
         let line = format!("{} {}", parts.method, parts.uri.path());

@@ -1,13 +1,14 @@
 //! How a refusal reaches the wire: a handler fails with a domain error, and the frame around a face's routes lets the face
 //! say it in its own words, with the headers that all faces share.
 
+use crate::kit::advice::{AdviceSlot, advise};
 use crate::kit::rate_headers::RateHeaders;
 use crate::kit::{RequestId, path};
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use claviger_app::nodes::Acknowledged;
+use claviger_app::nodes::{self, Acknowledged};
 use claviger_domain::Error;
 use claviger_domain::rate::{Quota, RateLimit};
 use http::header::{CACHE_CONTROL, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -67,7 +68,7 @@ impl QuotaSlot {
 
 /// Where the extractor of the caller leaves the place in which the verb says which nodes have followed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct AcknowledgedSlot(pub(crate) Arc<OnceLock<Acknowledged>>);
+pub(crate) struct AcknowledgedSlot(pub(crate) Arc<nodes::AcknowledgedSlot>);
 
 /// Nodes that have followed a change, and nodes that have not and whose lease has run out.
 static CONFIRMED_BY: HeaderName = HeaderName::from_static("claviger-confirmed-by");
@@ -95,6 +96,8 @@ async fn frame<F: Face>(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(slot.clone());
     let acknowledged = AcknowledgedSlot::default();
     request.extensions_mut().insert(acknowledged.clone());
+    let advice = AdviceSlot::default();
+    request.extensions_mut().insert(advice.clone());
     let mut response = next.run(request).await;
     if let Some(Failed(error)) = response.extensions_mut().remove::<Failed>() {
         response = answer_failure::<F>(&error, &Asked { id, path: uri.path() });
@@ -102,8 +105,11 @@ async fn frame<F: Face>(mut request: Request, next: Next) -> Response {
     if let Some((limit, quota)) = slot.0.get() {
         RateHeaders::of(*limit, quota.remaining, quota.reset_seconds).add_to(response.headers_mut());
     }
-    if let Some(acknowledged) = acknowledged.0.get() {
+    if let Some(acknowledged) = &*acknowledged.0.lock() {
         name_nodes(acknowledged, response.headers_mut());
+    }
+    if let Some(advice) = advice.get() {
+        advise(response.headers_mut(), &advice);
     }
     response.headers_mut().entry(CACHE_CONTROL).or_insert(NO_STORE);
     response

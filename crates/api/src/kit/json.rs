@@ -22,11 +22,16 @@ pub(crate) enum Place {
     Query,
 }
 
+/// Fits a value into a type, as a body of its own would be.
+pub fn fit<T: DeserializeOwned>(value: Value) -> Result<T> {
+    serde_path_to_error::deserialize(value)
+        .map_err(|error: serde_path_to_error::Error<serde_json::Error>| invalid(&error, Place::Body))
+}
+
 /// Reads a body. An empty one reads as an object without members.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let value = if bytes.is_empty() { Value::Object(Map::new()) } else { read(bytes)? };
-    serde_path_to_error::deserialize(value)
-        .map_err(|error: serde_path_to_error::Error<serde_json::Error>| invalid(&error, Place::Body))
+    fit(value)
 }
 
 fn read(bytes: &[u8]) -> Result<Value> {

@@ -22,8 +22,10 @@ const ENTRIES: &[Entry] = &[
     Entry("body_incomplete", "The body did not arrive", "It ended early or came too slowly. Send the request again."),
     Entry("body_too_large", "The body is too large", "A body has at most one mebibyte, and an operator may have set less. Send less at once."),
     Entry("client_id_taken", "The client id is taken", "Another application of this server has this client id."),
+    Entry("count_differs", "Another number of applications", "Since the dry run something has changed, so that more or fewer applications fit than expected_count says. Repeat the dry run, look at its items, and give its count."),
     Entry("credential_ambiguous", "More than one credential", "Send X-Auth-Token or Authorization, not both, and once."),
-    Entry("credential_expired", "The credential has expired", "The application or the secret has reached its expires_at. An administrator of its tenant can set a later one or regenerate the secret."),
+    Entry("credential_expired", "The credential has expired", "The application or the secret has reached its end: an expires_at, or the lifetime that a credential policy allows. An administrator of its tenant can set a later end or rotate the secret; effective_expires_at says when that was."),
+    Entry("export_too_large", "The export would be too large", "Export the tenants one by one, without beneath, or read the lists page by page."),
     Entry("forbidden", "Not allowed", "The credential is good but may not do this; detail says why. No single permission would change it."),
     Entry("headers_too_large", "The headers are too large", "Send fewer or shorter headers."),
     Entry("idempotency_key_busy", "The request is being done", "Another request with this Idempotency-Key is under way. Repeat it when that has been answered."),
@@ -31,6 +33,9 @@ const ENTRIES: &[Entry] = &[
     Entry("internal", "Internal error", "The server failed. Nothing was changed unless a later read shows otherwise. Report request_id; it finds the reason in the server's log."),
     Entry("invalid", "Invalid members", "errors names each member, parameter or header that cannot be accepted, says why, and what would be."),
     Entry("jobs_under_way", "Too many jobs are under way", "Wait for one of the tenant's jobs to end, then start the next."),
+    Entry("key_type_custom", "The application has been migrated", "It was of a legacy key type and is custom now. Read it again."),
+    Entry("key_type_legacy", "The key type decides the rights", "An application of a legacy key type cannot be given an access level or grants. Migrate it to custom first, with POST /v1/tenants/{tenant_id}/applications/{id}/migrate; its id and its secret stay."),
+    Entry("key_type_retired", "The key type has reached its end", "Keys of the types siem, api and live_response are legacy and stop on the day that Sunset names; on that day they are refused. Migrate the application: POST /v1/tenants/{tenant_id}/applications/{id}/migrate with {\"dry_run\": true} shows the access level that it would get, with {\"dry_run\": false} it gets it. Its client id and its secret stay, so no client has to be changed; notifications and everything else that the key could do, it can do afterwards. It takes a credential with applications:UPDATE, access-levels:CREATE and the rights of the type."),
     Entry("malformed_json", "The body is not acceptable JSON", "Send UTF-8 JSON with at most 32 levels in which no object names a member twice. detail names line and column."),
     Entry("media_type_unsupported", "The media type is not supported", "Send the body as application/json; a PATCH may also be application/merge-patch+json."),
     Entry("method_not_allowed", "The path does not take that method", "The Allow header lists the methods that it takes."),
@@ -42,11 +47,18 @@ const ENTRIES: &[Entry] = &[
     Entry("precondition_failed", "The object has changed", "If-Match names another version than the stored one. Read the object again, and decide again."),
     Entry("query_malformed", "The query cannot be read", "Percent-encode each name and value as UTF-8."),
     Entry("rate_limited", "The rate limit is used up", "Wait for Retry-After seconds. Calling earlier does not lengthen the wait."),
+    Entry("rights_too_young", "The rights were given lately", "What the application has not used yet it may still need. Give fewer days, or take rights away by hand."),
     Entry("root_key_mismatch", "The root key does not fit the store", "Start the server with the root key that the store was set up with."),
     Entry("secret_in_use", "The secret is in use", "Somebody has called with it within 24 hours; detail says who. Move that client to the other secret, or repeat with force=true."),
+    Entry("secret_not_retained", "The text of the secret was not kept", "It is older than the tenant's setting to retain texts. Rotate or regenerate the secret for a new one."),
+    Entry("secret_visibility_final", "The texts were removed for ever", "The tenant's texts of secrets were removed, and it shows secrets once; no call, right or setting turns that back. Rotate or regenerate a secret for a new one."),
+    Entry("secrets_shown_once", "The tenant shows a secret once", "The text of a secret stands in the answer that makes it and is kept nowhere. Rotate or regenerate it for a new one."),
     Entry("store_restored", "The store is older than what is known of it", "A backup was put back. Run claviger restore confirm on the data directory of every server, then start them."),
     Entry("tenant_name_taken", "The name is taken", "Another tenant beneath the same parent has this name. Names are compared without regard to case, width and surrounding blanks."),
     Entry("tenant_suspended", "The tenant is suspended", "The credential is right, but its tenant or one above it is suspended. Whoever administers it from above can lift that."),
+    Entry("text_key_missing", "The key to the kept text is lost", "The server's file of text keys is gone, and the kept text cannot be opened without it. Put a copy of the file back, or rotate or regenerate the secret."),
+    Entry("texts_need_one_node", "Retained texts need one server", "Text keys are kept by one server. Let one serve the store alone while a tenant retains the texts of its secrets."),
+    Entry("too_many_applications", "Too many applications at once", "One call deals with at most 5,000. Narrow the filter, for example by created_before or name_prefix, and repeat it for the rest."),
     Entry("two_secrets_live", "Two secrets are live", "An application has two live secrets at most. Revoke the older one, or wait until its overlap is over."),
     Entry("unauthenticated", "No acceptable credential", "Send X-Auth-Token: SECRET/CLIENT_ID, or Authorization: Basic with client id and secret. Why a credential was refused stands in the audit record of its tenant."),
     Entry("unavailable", "Not available at the moment", "Send the same request again after Retry-After seconds."),
@@ -130,7 +142,7 @@ mod tests {
     fn every_code_has_a_page() {
         let mut codes = used();
         assert!(codes.len() > 15 && codes.contains("own_application"), "{codes:?}");
-        for refusal in [Refusal::Disabled, Refusal::Expired, Refusal::TenantSuspended] {
+        for refusal in [Refusal::Disabled, Refusal::Expired, Refusal::TenantSuspended, Refusal::KeyTypeRetired] {
             codes.insert(refusal.code().to_owned());
         }
         let missing: Vec<_> = codes.iter().filter(|code| find(code).is_none()).collect();

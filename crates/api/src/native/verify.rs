@@ -4,7 +4,7 @@
 //! the answer share one buffer. The body of a question is never read. The edge asks [`answer`] before any router does.
 
 use crate::kit::{
-    Api, Asked, Face, Head, Memo, Presentation, RateHeaders, RateText, answer_failure, authenticate, pairs,
+    Api, Asked, Face, Head, Memo, Presentation, RateHeaders, RateText, advise, answer_failure, authenticate, pairs,
 };
 use crate::native::error::respond;
 use crate::native::openapi::Verifying;
@@ -150,7 +150,7 @@ async fn look_up_and_answer(api: Api, parts: Parts) -> Response {
     let caller = authenticate(&api, &parts).await;
     let refused = match (caller, question) {
         (Err(error), _) => error.into(),
-        (Ok(caller), Err(error)) => NotAdmitted { error, quota: caller.quota() },
+        (Ok(caller), Err(error)) => NotAdmitted { error, quota: caller.quota(), advice: caller.advice().map(Box::new) },
         (Ok(caller), Ok(question)) => match api.app.admit_caller(&caller, question.wanted) {
             Ok(admission) => return admit(&api, &admission),
             Err(refused) => refused,
@@ -159,7 +159,7 @@ async fn look_up_and_answer(api: Api, parts: Parts) -> Response {
     refuse((&parts).into(), plain, &refused)
 }
 
-fn refuse(head: Head<'_>, plain: bool, NotAdmitted { error, quota }: &NotAdmitted) -> Response {
+fn refuse(head: Head<'_>, plain: bool, NotAdmitted { error, quota, advice }: &NotAdmitted) -> Response {
     let mut response = match error {
         // A proxy passes on what a client sent, and knows no answer for it but 401.
         Error::Malformed { code: "credential_ambiguous", .. } => {
@@ -169,6 +169,9 @@ fn refuse(head: Head<'_>, plain: bool, NotAdmitted { error, quota }: &NotAdmitte
     };
     if let Some((limit, quota)) = quota {
         RateHeaders::of(*limit, quota.remaining, quota.reset_seconds).add_to(response.headers_mut());
+    }
+    if let Some(advice) = advice {
+        advise(response.headers_mut(), advice);
     }
     response
 }
@@ -216,7 +219,7 @@ fn malformed(detail: &str) -> Error {
     Error::Malformed { code: "verify_malformed", detail: format!("the question cannot be answered: {detail}") }
 }
 
-fn admit(api: &Api, Admission { tenant, application, foreign, quota }: &Admission) -> Response {
+fn admit(api: &Api, Admission { tenant, application, foreign, quota, advice }: &Admission) -> Response {
     let mut headers = api.questions.admission(quota.map(|(limit, _)| limit));
     let (mut tenant_text, mut application_text) = (Uuid::encode_buffer(), Uuid::encode_buffer());
     let state = quota.map(|(_, quota)| RateText::state(quota.remaining, quota.reset_seconds));
@@ -235,6 +238,9 @@ fn admit(api: &Api, Admission { tenant, application, foreign, quota }: &Admissio
         && let Ok(client_id) = HeaderValue::from_str(foreign.as_str())
     {
         headers.insert(&X_CLAVIGER_CLIENT_ID, client_id);
+    }
+    if let Some(advice) = advice {
+        advise(&mut headers, advice);
     }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -8,6 +8,7 @@ use claviger_domain::application::USER_AGENT_MAX;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{ApplicationId, SecretId, TenantId};
+use claviger_domain::network::{Network, Networks};
 use claviger_domain::rate::{Quota, RateLimit};
 use claviger_domain::time::Timestamp;
 use claviger_domain::usage::Outcome;
@@ -42,6 +43,8 @@ pub(super) struct State {
     more_used: Option<Box<Use>>,
     /// What it has of a limit that several nodes share; none where there is one node.
     pub(super) sharing: Option<Box<Sharing>>,
+    /// Allowed networks out of which calls came since the last flush, those apart out of which the last one came.
+    seen: Vec<(Network, Timestamp)>,
 }
 
 #[derive(Debug)]
@@ -79,6 +82,12 @@ struct Use {
     secret: SecretId,
     address: Option<IpAddr>,
     user_agent: Box<str>,
+    /// The narrowest allowed network that holds the address, where there is a list.
+    network: Option<Network>,
+    /// The hour for which it was logged last: when a network was seen need not be known better.
+    logged: Option<Hour>,
+    /// Whether the network has been looked up in the list as it is now.
+    placed: bool,
 }
 
 /// A call with a right secret, as the meter takes it.
@@ -92,12 +101,30 @@ pub struct Arrival<'a> {
     pub address: Option<IpAddr>,
     /// What the client calls itself.
     pub user_agent: &'a str,
+    /// The networks it may come from, if there is a list.
+    pub networks: Option<&'a Networks>,
+}
+
+impl Arrival<'_> {
+    fn network(&self) -> Option<Network> {
+        self.networks.zip(self.address).and_then(|(networks, address)| networks.narrowest(address))
+    }
 }
 
 impl Cell {
     /// Counters at zero.
     pub fn new(tenant_id: TenantId, application_id: ApplicationId) -> Self {
         Self { state: Mutex::default(), tenant_id, application_id }
+    }
+
+    /// Begins to read them; others may go on writing.
+    pub fn fetch(&self) {
+        std::hint::black_box(self.state.is_locked());
+    }
+
+    /// Looks networks up anew at the next call: the list is another one.
+    pub fn forget_networks(&self) {
+        self.state.lock().uses().for_each(|used| used.placed = false);
     }
 }
 
@@ -165,6 +192,14 @@ impl Meter {
             for used in state.uses().filter(|used| used.dirty) {
                 used.dirty = false;
                 of.used(used.secret, used.at, used.address, &used.user_agent);
+                let hour = Some(Hour::of(used.at));
+                if let Some(network) = used.network.filter(|_| used.logged != hour) {
+                    used.logged = hour;
+                    of.seen(&network.to_string(), used.at);
+                }
+            }
+            for (network, at) in std::mem::take(&mut state.seen) {
+                of.seen(&network.to_string(), at);
             }
         }
         batch
@@ -195,20 +230,40 @@ impl State {
         let text = cut(arrival.user_agent);
         let agent = fingerprint(text);
         let (secret, at, address) = (arrival.secret, arrival.now, arrival.address);
-        if let Some(used) = self.uses().find(|used| used.secret == secret) {
+        let Self { used, more_used, seen, .. } = self;
+        if let Some(used) = used.iter_mut().chain(more_used.as_deref_mut()).find(|used| used.secret == secret) {
+            // Looked at before it is written, since it seldom changes.
+            if used.address != address || !used.placed {
+                let network = arrival.network();
+                if used.network != network {
+                    note(seen, used.network, used.at);
+                    seen.retain(|(known, _)| Some(*known) != network);
+                    used.network = network;
+                    used.logged = None;
+                }
+                used.address = address;
+                used.placed = true;
+            }
             used.at = used.at.max(at);
             used.dirty = true;
-            // Looked at before it is written, since it seldom changes.
-            if used.address != address {
-                used.address = address;
-            }
             if used.agent != agent {
                 used.agent = agent;
                 used.user_agent = text.into();
             }
             return;
         }
-        let new = Use { at, dirty: true, agent, secret, address, user_agent: text.into() };
+        let network = arrival.network();
+        let new = Use {
+            at,
+            dirty: true,
+            agent,
+            secret,
+            address,
+            user_agent: text.into(),
+            network,
+            logged: None,
+            placed: true,
+        };
         if self.used.is_none() {
             self.used = Some(new);
         } else if let Some(newer) = self.more_used.replace(Box::new(new)) {
@@ -236,6 +291,15 @@ impl State {
     }
 }
 
+/// Keeps the last call out of a network: a list has [`NETWORKS_MAX`](claviger_domain::network::NETWORKS_MAX) at most.
+fn note(seen: &mut Vec<(Network, Timestamp)>, network: Option<Network>, at: Timestamp) {
+    let Some(network) = network else { return };
+    match seen.iter_mut().find(|(known, _)| *known == network) {
+        Some((_, last)) => *last = at.max(*last),
+        None => seen.push((network, at)),
+    }
+}
+
 /// Sixty-four bits of a text, quickly; whoever makes two texts meet keeps the older one on record.
 fn fingerprint(text: &str) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -255,72 +319,4 @@ fn cut(text: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn arrival(now: i64) -> Arrival<'static> {
-        Arrival {
-            secret: SecretId::from_u128(1),
-            now: Timestamp::from_micros(now),
-            address: Some(IpAddr::from([192, 0, 2, 1])),
-            user_agent: "curl/8",
-        }
-    }
-
-    #[test]
-    fn calls_are_counted_once_and_flushed_once() {
-        let catalogue = Catalogue::built_in();
-        let meter = Meter::default();
-        let cell = Arc::new(Cell::new(TenantId::from_u128(1), ApplicationId::from_u128(2)));
-        let audits = u32::try_from(catalogue.find("org.audits").unwrap().index).unwrap();
-        let right = Some((audits, Verb::Read));
-        assert_eq!(meter.arrive(&cell, &arrival(1), None, 0, None), None);
-        meter.count(&cell, right, Outcome::Allowed, Timestamp::from_micros(1));
-        for now in 2..=3 {
-            assert_eq!(meter.arrive(&cell, &arrival(now), None, 0, Some((right, Outcome::Allowed))), None);
-        }
-        let (usage, uses) = meter.take(&catalogue).read().unwrap();
-        assert_eq!((usage.len(), uses.len()), (1, 1));
-        assert_eq!((usage[0].count, usage[0].right.as_str()), (3, "org.audits:READ"));
-        assert_eq!(uses[0].last_use.at, Timestamp::from_micros(3));
-        assert!(meter.take(&catalogue).is_empty());
-        meter.count(&cell, None, Outcome::Allowed, Timestamp::from_micros(4));
-        assert_eq!(meter.take(&catalogue).read().unwrap().0[0].right, "");
-    }
-
-    #[test]
-    fn hours_are_kept_apart_and_limits_are_counted() {
-        let catalogue = Catalogue::built_in();
-        let meter = Meter::default();
-        let cell = Arc::new(Cell::new(TenantId::from_u128(1), ApplicationId::from_u128(2)));
-        let limit = Some(RateLimit { requests: 1, window_seconds: 60 });
-        let asks = Some((None, Outcome::Denied));
-        assert!(meter.arrive(&cell, &arrival(1), limit, 1, None).unwrap().allowed);
-        assert!(!meter.arrive(&cell, &arrival(2), limit, 2, asks).unwrap().allowed);
-        assert!(!meter.arrive(&cell, &arrival(3_600_000_000), limit, 3, asks).unwrap().allowed);
-        let (usage, _) = meter.take(&catalogue).read().unwrap();
-        assert!(usage.iter().all(|usage| usage.outcome == Outcome::Limited && usage.count == 1));
-        assert_eq!(usage.len(), 2);
-    }
-
-    #[test]
-    fn the_two_newest_secrets_and_the_newest_user_agent_are_remembered() {
-        let (catalogue, meter) = (Catalogue::built_in(), Meter::default());
-        let cell = Arc::new(Cell::new(TenantId::from_u128(1), ApplicationId::from_u128(2)));
-        for (secret, user_agent) in [(1, "one"), (2, "two"), (3, "three"), (2, "curl/8.1"), (2, "curl/8.2")] {
-            let arrival = Arrival { secret: SecretId::from_u128(secret), user_agent, ..arrival(1) };
-            meter.arrive(&cell, &arrival, None, 0, None);
-        }
-        let (_, uses) = meter.take(&catalogue).read().unwrap();
-        let uses: Vec<_> =
-            uses.iter().map(|used| (used.secret_id.as_u128(), used.last_use.user_agent.as_str())).collect();
-        assert_eq!(uses, [(2, "curl/8.2"), (3, "three")]);
-    }
-
-    #[test]
-    fn user_agents_are_told_apart() {
-        let texts = ["", "a", "b", "ab", "ba", "curl/8.1", "curl/8.2", "curl/8.11", "curl/8.1\0", "\0", "\0\0"];
-        let prints: std::collections::HashSet<_> = texts.iter().map(|text| fingerprint(text)).collect();
-        assert_eq!(prints.len(), texts.len());
-    }
-}
+mod tests;

@@ -33,6 +33,9 @@ pub struct Acknowledged {
     pub lapsed: Vec<String>,
 }
 
+/// Where a request finds who has followed what it changed.
+pub type AcknowledgedSlot = parking_lot::Mutex<Option<Acknowledged>>;
+
 /// Somebody who waits.
 pub(crate) struct Waiting {
     /// When the change was durable, with the length of a lease added.

@@ -1,6 +1,6 @@
 //! The nodes, as an operator sees them.
 
-use super::LEASE;
+use super::{LEASE, MARGIN};
 use crate::App;
 use crate::caller::Caller;
 use claviger_domain::grants::Verb;
@@ -44,6 +44,19 @@ impl App {
             NodeView { is_this: node.run == nodes.run, lag: (head - node.applied).max(0), lease_millis, node }
         };
         Ok(store.list_nodes().await?.into_iter().map(view).collect())
+    }
+
+    /// Other servers of the store that may have a lease.
+    pub(crate) async fn others_at_work(&self) -> Result<Vec<Node>> {
+        let (store, nodes) = (&self.state.store, &self.state.nodes);
+        if !nodes.shared {
+            return Ok(Vec::new());
+        }
+        let now = store.database_time().await?;
+        let lasts = millis_max() + i64::try_from(MARGIN.as_millis()).unwrap_or(i64::MAX);
+        let mut found = store.list_nodes().await?;
+        found.retain(|node| node.run != nodes.run && now.millis() - node.renewed_at.millis() <= lasts);
+        Ok(found)
     }
 }
 

@@ -11,7 +11,7 @@ mod keeper;
 mod list;
 mod rates;
 
-pub use confirmations::Acknowledged;
+pub use confirmations::{Acknowledged, AcknowledgedSlot};
 pub use list::NodeView;
 
 use crate::App;

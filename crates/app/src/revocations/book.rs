@@ -48,8 +48,36 @@ pub(crate) enum Fact {
     },
     /// An access level: its grants by name.
     AccessLevel { tenant: TenantId, id: AccessLevelId, grants: serde_json::Value },
-    /// A tenant.
-    Tenant { id: TenantId, suspended: bool },
+    /// A tenant, and what it says about its credentials; none in a line that was written before there was such a thing.
+    Tenant {
+        id: TenantId,
+        suspended: bool,
+        #[serde(default)]
+        limits: Option<Limits>,
+        #[serde(default)]
+        legacy: Option<Vec<Rule>>,
+    },
+}
+
+/// What a policy ends: ceilings and rotation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Limits {
+    /// Most seconds an application lasts, and a secret.
+    pub(crate) application: Option<i64>,
+    pub(crate) secret: Option<i64>,
+    /// Days between rotations, the overlap in seconds, and since when that holds, in microseconds since 1970.
+    pub(crate) rotate: Option<i64>,
+    pub(crate) overlap: Option<i64>,
+    pub(crate) since: Option<i64>,
+}
+
+/// What is said of a legacy key type; times in microseconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rule {
+    pub(crate) key_type: String,
+    pub(crate) allowed: bool,
+    pub(crate) sunset: Option<i64>,
+    pub(crate) since: i64,
 }
 
 impl Fact {

@@ -5,8 +5,10 @@
 //! narrowed is answered. The file is read at a start: a store that is not as far as the file is an old one.
 
 mod book;
+mod tenant;
 
-pub(crate) use book::{Book, Fact, Header, Line};
+pub(crate) use book::{Book, Fact, Header, Limits, Line, Rule};
+pub(crate) use tenant::{TenantStanding, legacy_rules};
 
 use crate::App;
 use crate::live::record::Record;
@@ -95,9 +97,7 @@ pub(crate) enum Standing {
     Unknown,
     Application(Box<ApplicationStanding>),
     AccessLevel(GrantSet),
-    Tenant {
-        suspended: bool,
-    },
+    Tenant(TenantStanding),
 }
 
 #[derive(Debug)]
@@ -149,9 +149,7 @@ impl App {
                 .keyring
                 .with_application(id, |record| Standing::Application(Box::new(ApplicationStanding::of(record)))),
             Effect::Level(_, id) => state.levels.grants(id).map(Standing::AccessLevel),
-            Effect::Tenant(id) => {
-                state.tree.find(id).map(|node| Standing::Tenant { suspended: node.is_suspended_itself() })
-            }
+            Effect::Tenant(id) => state.tree.find(id).map(|node| Standing::Tenant(TenantStanding::of(&node))),
         };
         found.unwrap_or_default()
     }
@@ -223,18 +221,22 @@ impl App {
                 Fact::AccessLevel { tenant, id, grants: grants_to_json(&grants.to_grants(&self.state.catalogue)) }
             }
             Effect::Tenant(id) => {
-                let Standing::Tenant { suspended } = after else { return None };
-                if !suspended && self.state.revocations.known(("tenant", id.as_u128())).is_none() {
+                let Standing::Tenant(now) = after else { return None };
+                let was = match before {
+                    Standing::Tenant(was) => Some(was),
+                    _ => None,
+                };
+                if !now.says_something(was) && self.state.revocations.known(("tenant", id.as_u128())).is_none() {
                     return None;
                 }
-                Fact::Tenant { id, suspended }
+                now.fact(id)
             }
         };
         Some(Line { shard, revision, fact })
     }
 
     /// The changes of a unit of this server, with their places in the feed: to be noted once they are in memory.
-    pub(crate) fn places(
+    pub(crate) fn numbered(
         tenant: TenantId,
         last: i64,
         effects: &[Effect],

@@ -6,6 +6,7 @@ use claviger_app::clock::Clock;
 use claviger_app::nodes::Identity;
 use claviger_app::random::Random;
 use claviger_app::seal::RootKey;
+use claviger_app::text_keys::TextKeys;
 use claviger_app::unit::Posted;
 use claviger_app::verify::Presented;
 use claviger_app::{App, Parts};
@@ -63,7 +64,8 @@ pub(crate) async fn open(store: Store, key: u8) -> Result<Arc<App>> {
 pub(crate) async fn open_as(store: Store, key: u8, seed: u64, identity: Identity) -> Result<Arc<App>> {
     let root_key = RootKey::new([key; 32]);
     let (clock, random) = (Clock::fixed(START), Random::seeded(seed));
-    App::open_as(Parts { store, catalogue: Catalogue::built_in(), root_key, clock, random }, identity).await
+    let text_keys = TextKeys::open(None)?;
+    App::open_as(Parts { store, catalogue: Catalogue::built_in(), root_key, text_keys, clock, random }, identity).await
 }
 
 impl Fixture {
@@ -124,6 +126,7 @@ pub(crate) fn new(name: &str, rights: &[(&str, &[&str])]) -> NewApplication {
         reach: Reach::Own,
         allowed_networks: None,
         expires_at: None,
+        secret_expires_at: None,
         enabled: true,
         rate_limit: None,
     }

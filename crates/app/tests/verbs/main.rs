@@ -9,10 +9,13 @@
 )]
 
 mod attacks;
+mod coming;
 mod exports;
+mod findings;
 mod fixture;
-
+mod key_types;
 mod keyring;
+mod lifetimes;
 mod nodes;
 mod record;
 mod restore;

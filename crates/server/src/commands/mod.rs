@@ -1,6 +1,7 @@
 //! What each command of the binary does.
 
 pub mod applications;
+pub mod apply;
 pub mod check_config;
 pub mod demo;
 mod http_client;

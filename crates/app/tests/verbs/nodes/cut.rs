@@ -44,7 +44,7 @@ async fn d3_a_silent_cut_ends_in_refusal() {
     assert!(unavailable(&verify(&two, &kept_id, &kept).await));
     assert!(took > Duration::from_secs(3), "its lease was still running: {took:?}");
     assert!(took < Duration::from_millis(5_500) + SLACK, "{took:?}");
-    assert_eq!(acknowledged.get().unwrap().lapsed, ["cut"]);
+    assert_eq!(acknowledged.lock().as_ref().unwrap().lapsed, ["cut"]);
     until("the row is gone", || async { f.app.list_nodes(&f.operator).await.unwrap().len() == 1 }).await;
     let began = Instant::now();
     f.organization("Nobody waits any more").await;

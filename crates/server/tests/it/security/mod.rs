@@ -7,5 +7,6 @@ mod errors;
 mod faults;
 mod matrix;
 mod nodes;
+mod scanners;
 mod secrets;
 mod start;

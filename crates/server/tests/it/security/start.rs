@@ -118,6 +118,7 @@ async fn a_store_that_was_put_back_is_served_only_after_what_was_revoked_is_revo
         reach: claviger_domain::application::Reach::Beneath,
         allowed_networks: None,
         expires_at: None,
+        secret_expires_at: None,
         enabled: true,
         rate_limit: None,
     };

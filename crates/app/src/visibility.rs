@@ -17,7 +17,8 @@ use claviger_domain::id::{ApplicationId, SecretId, TenantId};
 use claviger_domain::secret::PlainSecret;
 use claviger_domain::tenant::Kind;
 use claviger_domain::visibility::{
-    Stage, Visibility, VisibilityState, check_confirmed, check_readable, check_removal, check_retaining, made_final,
+    Stage, Visibility, VisibilityState, check_confirmed, check_readable, check_reader, check_removal, check_retaining,
+    made_final,
 };
 use claviger_domain::{Error, Result};
 use claviger_store::journal::JournalEntry;
@@ -172,8 +173,8 @@ impl App {
         tx.commit().await
     }
 
-    /// The text of a secret that its tenant retains; each time is an entry of the record. Needs `secret-texts:READ` and
-    /// every right that the application has.
+    /// The text of a secret that its tenant retains; each time is an entry of the record. Not for a partner of the tenant.
+    /// Needs `secret-texts:READ` and every right that the application has.
     pub async fn read_secret_text(
         self: &Arc<Self>,
         caller: &Caller,
@@ -183,6 +184,8 @@ impl App {
     ) -> Result<MintedSecret> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(TEXTS, Verb::Read)?;
+        let reader = caller.tenant();
+        check_reader(reader.kind, reader.id == tenant).inspect_err(|_| caller.deny("secret_of_a_customer".into()))?;
         let stated = self.stated_visibility(tenant).await?;
         self.unit(caller, Needs { tenant, right: (TEXTS, Verb::Read) }, move |unit| {
             Box::pin(async move {

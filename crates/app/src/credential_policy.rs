@@ -48,6 +48,11 @@ impl App {
     ) -> Result<PolicyAndEffect> {
         let node = caller.reach(tenant)?;
         caller.allow(PERMISSION, Verb::Update)?;
+        let before = self.state.store.find_credential_policy(tenant).await?.unwrap_or_default();
+        if before.own.rotation() != own.rotation() {
+            // What has retired by the rotation before stays so.
+            self.settle_retirements(tenant).await?;
+        }
         let stored = self
             .unit(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, move |unit| {
                 Box::pin(async move {

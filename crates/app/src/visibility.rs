@@ -202,7 +202,11 @@ impl App {
                 }
                 let sealed = unit.tx.find_secret_text(tenant, application, secret).await?.ok_or_else(not_retained)?;
                 let key = keys.find(tenant).ok_or_else(key_missing)?;
-                let opened = app.state.root_key.joined_with(&key)?.open(tenant, &row(application, secret), &sealed)?;
+                let key = app.state.root_key.joined_with(&key)?;
+                if !key.has_sealed(&sealed) {
+                    return Err(key_missing());
+                }
+                let opened = key.open(tenant, &row(application, secret), &sealed)?;
                 let text = String::from_utf8(opened).map_err(|_| Error::Internal("a kept text is no text".into()))?;
                 let details = Map::from_iter([("secret_id".to_owned(), secret.to_string().into())]);
                 unit.record("secret.text_read", application_target(&found), details);

@@ -299,3 +299,31 @@ async fn sqlite_a_removal_goes_on_after_a_crash() {
 async fn postgres_a_removal_goes_on_after_a_crash() {
     a_removal_goes_on_after_a_crash(Engine::Postgres).await;
 }
+
+/// The file of text keys was lost, and the operator has the tenant retain its secrets again: what is older stays lost.
+async fn a_lost_key_is_told(engine: Engine) {
+    let Some(guard) = fresh(engine).await else { return };
+    let f = start_again(guard, &[], 1).await;
+    let org = retaining(&f, "Acme").await;
+    let (older, _) = secret(&f, &org, "Older").await;
+    let keys = f.data_dir.join("text-keys.json");
+    let guard = f.stop().await;
+    std::fs::remove_file(keys).unwrap();
+    let f = start_again(guard, &[], 2).await;
+    assert_eq!(f.operator.get(&older).await.code(409), "text_key_missing");
+    f.operator.put(&visibility(&org), &json!({"visibility": "retaining"})).await.expect(200);
+    assert_eq!(f.operator.get(&older).await.code(409), "text_key_missing");
+    let (newer, client) = secret(&f, &org, "Newer").await;
+    assert_eq!(f.operator.get(&newer).await.expect(200)["text"], client.secret.as_str());
+    drop(f.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_a_lost_key_is_told() {
+    a_lost_key_is_told(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_a_lost_key_is_told() {
+    a_lost_key_is_told(Engine::Postgres).await;
+}

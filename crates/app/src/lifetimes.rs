@@ -75,11 +75,29 @@ impl App {
         outcome
     }
 
+    /// Notes what has retired by rotation in a tenant and beneath it: the policy that retired it is about to change.
+    pub(crate) async fn settle_retirements(self: &Arc<Self>, tenant: TenantId) -> Result<()> {
+        let now = self.state.clock.now();
+        for bounded in self.state.tree.bounded_within(tenant) {
+            let until = self.state.bounds(bounded).and_then(|bounds| bounds.retired_made_until(now));
+            // An id tells its time in milliseconds, a row in microseconds.
+            let Some(until) = until.map(|until| until.plus_seconds(1)) else { continue };
+            let (applications, never) = (None, Timestamp::from_micros(i64::MIN));
+            let ageing =
+                Ageing { now, until: never, applications_made_until: applications, secrets_made_until: Some(until) };
+            self.tell_ageing(bounded, &ageing).await?;
+        }
+        Ok(())
+    }
+
     async fn tell_tenant(self: &Arc<Self>, tenant: TenantId, now: Timestamp) -> Result<()> {
-        let ageing = ageing(self.state.bounds(tenant).as_deref(), now);
+        self.tell_ageing(tenant, &ageing(self.state.bounds(tenant).as_deref(), now)).await
+    }
+
+    async fn tell_ageing(self: &Arc<Self>, tenant: TenantId, ageing: &Ageing) -> Result<()> {
         let mut after = None;
         loop {
-            let page = self.state.store.list_ageing(tenant, &ageing, after, PAGE).await?;
+            let page = self.state.store.list_ageing(tenant, ageing, after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(*last);
             for application in page {

@@ -35,7 +35,7 @@ impl App {
     async fn follow(self: &Arc<Self>, effect: Effect) {
         let Err(error) = self.refresh(effect).await else { return };
         tracing::error!(%error, ?effect, "a change could not be read back; what it is about is refused until it is");
-        self.doubt(effect);
+        self.doubt(effect).await;
         let app = Arc::downgrade(self);
         tokio::spawn(async move {
             loop {
@@ -43,7 +43,7 @@ impl App {
                 let Some(app) = app.upgrade() else { return };
                 match app.refresh(effect).await {
                     Ok(()) => return,
-                    Err(_) => app.doubt(effect),
+                    Err(_) => app.doubt(effect).await,
                 }
             }
         });
@@ -88,11 +88,12 @@ impl App {
                 if let Some(tenant) = state.store.find_tenant(id).await? {
                     let policy = state.store.find_credential_policy(id).await?;
                     let legacy = state.store.find_legacy_rules(id).await?;
-                    state.tree.put(&tenant);
+                    // Last, as it ends a doubt: until then nothing may work that these have ended.
                     state.tree.put_legacy(id, legacy);
                     if let Some(policy) = policy {
                         state.tree.put_policy(id, policy);
                     }
+                    state.tree.put(&tenant);
                 }
             }
             Effect::Application(tenant, id) => state.keyring.refresh(state.surroundings(), tenant, id).await?,
@@ -107,10 +108,10 @@ impl App {
         Ok(())
     }
 
-    fn doubt(&self, effect: Effect) {
+    async fn doubt(&self, effect: Effect) {
         match effect {
             Effect::Tenant(id) => self.state.tree.doubt(id),
-            Effect::Application(_, id) => self.state.keyring.remove(id),
+            Effect::Application(_, id) => self.state.keyring.forget(id).await,
             Effect::Level(_, id) => self.state.levels.put(id, &Grants::new()),
         }
     }

@@ -119,3 +119,27 @@ async fn sqlite_leaves_nothing_of_destroyed_texts() {
 async fn postgres_leaves_nothing_of_destroyed_texts() {
     nothing_is_left(Engine::Postgres).await;
 }
+
+/// A row that was deleted stays for whoever began before, and so must not be carried over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_leaves_nothing_to_whoever_began_before() {
+    let Some((store, guard)) = open_fresh(Engine::Postgres).await else { return };
+    insert_tenants(&store, 2).await;
+    let mut tx = store.begin().await.unwrap();
+    // Texts of its own: other tests use the same cluster.
+    for number in [1, 2] {
+        let key = (application_id(number), secret_id(number));
+        tx.insert_secret_text(tenant_id(number), key, &sealed(1_000 + number), NOW).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let mut earlier = store.begin().await.unwrap();
+    earlier.insert_setting("earlier", b"1").await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    tx.delete_secret_texts(tenant_id(1), Texts::All).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(store.shred_secret_texts().await.unwrap(), LogFate::Gone);
+    let left = files_holding(&store, &guard.location(), &sealed(1_001)[..40]).await;
+    assert_eq!(left, Vec::<std::path::PathBuf>::new());
+    earlier.commit().await.unwrap();
+    assert_eq!(store.count_secret_texts(tenant_id(2)).await.unwrap(), 1, "what others keep stays");
+}

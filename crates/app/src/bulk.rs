@@ -41,7 +41,7 @@ impl App {
         caller.allow(PERMISSION, Verb::Update)?;
         if filter.unused_days.is_some() {
             // Whether somebody has called decides what fits, up to this moment.
-            self.flush_usage().await?;
+            self.flush_usage_to_the_end().await?;
         }
         self.settle_usage(tenant).await;
         self.unit_once(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, once, move |unit| {

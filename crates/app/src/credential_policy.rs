@@ -4,7 +4,7 @@
 use crate::App;
 use crate::applications::changed;
 use crate::caller::Caller;
-use crate::unit::{Effect, Needs, Unit};
+use crate::unit::{Effect, Needs, Unit, to_the_end};
 use claviger_domain::audit::Target;
 use claviger_domain::credential_policy::{CredentialPolicy, EffectivePolicy, OnLeak, StoredPolicy};
 use claviger_domain::grants::Verb;
@@ -48,6 +48,12 @@ impl App {
     ) -> Result<PolicyAndEffect> {
         let node = caller.reach(tenant)?;
         caller.allow(PERMISSION, Verb::Update)?;
+        let before = self.state.store.find_credential_policy(tenant).await?.unwrap_or_default();
+        if before.own.rotation() != own.rotation() {
+            // What has retired by the rotation before stays so.
+            let app = Arc::clone(self);
+            to_the_end(async move { app.settle_retirements(tenant).await }).await?;
+        }
         let stored = self
             .unit(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, move |unit| {
                 Box::pin(async move {

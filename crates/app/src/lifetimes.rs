@@ -67,32 +67,59 @@ impl App {
         let now = self.state.clock.now();
         let ends = self.state.store.list_tenants_with_ends(now, now.plus_seconds(ADVICE_SECONDS)).await?;
         let tenants: BTreeSet<_> = ends.into_iter().chain(self.state.tree.bounded()).collect();
-        let (mut outcome, mut retired) = (Ok(()), false);
+        let (mut outcome, mut retired) = (Ok(false), false);
         for tenant in tenants {
+            let ageing = ageing(self.state.bounds(tenant).as_deref(), now);
+            let told = self.tell_ageing(tenant, &ageing, true).await;
+            retired |= !matches!(told, Ok(false));
             // One that fails is tried again, and keeps nothing from the others.
-            outcome = self.tell_tenant(tenant, now, &mut retired).await.and(outcome);
+            outcome = told.and(outcome);
         }
         if retired {
             self.acknowledged().await?;
         }
-        outcome
+        outcome.map(|_| ())
     }
 
-    async fn tell_tenant(self: &Arc<Self>, tenant: TenantId, now: Timestamp, retired: &mut bool) -> Result<()> {
-        let ageing = ageing(self.state.bounds(tenant).as_deref(), now);
-        let mut after = None;
+    /// Notes what has retired by rotation in a tenant and beneath it: the policy that retired it is about to change. When this
+    /// returns every node knows, so that none sees the new policy first.
+    pub(crate) async fn settle_retirements(self: &Arc<Self>, tenant: TenantId) -> Result<()> {
+        let (now, mut asked) = (self.state.clock.now(), false);
+        for bounded in self.state.tree.bounded_within(tenant) {
+            let until = self.state.bounds(bounded).and_then(|bounds| bounds.retired_made_until(now));
+            // An id tells its time in milliseconds, a row in microseconds.
+            let Some(until) = until.map(|until| until.plus_seconds(1)) else { continue };
+            let (applications, never) = (None, Timestamp::from_micros(i64::MIN));
+            let ageing =
+                Ageing { now, until: never, applications_made_until: applications, secrets_made_until: Some(until) };
+            self.tell_ageing(bounded, &ageing, false).await?;
+            asked = true;
+        }
+        if asked {
+            self.acknowledged().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a secret has retired. With `in_charge` only the node may do it that does it for all.
+    async fn tell_ageing(self: &Arc<Self>, tenant: TenantId, ageing: &Ageing, in_charge: bool) -> Result<bool> {
+        let (mut after, mut retired) = (None, false);
         loop {
-            let page = self.state.store.list_ageing(tenant, &ageing, after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
+            let page = self.state.store.list_ageing(tenant, ageing, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(retired) };
             after = Some(*last);
             for application in page {
-                *retired |= self.tell_application(tenant, application).await?;
+                retired |= self.tell_application(tenant, application, in_charge).await?;
             }
         }
     }
 
-    /// Whether a secret has retired.
-    async fn tell_application(self: &Arc<Self>, tenant: TenantId, application: ApplicationId) -> Result<bool> {
+    async fn tell_application(
+        self: &Arc<Self>,
+        tenant: TenantId,
+        application: ApplicationId,
+        in_charge: bool,
+    ) -> Result<bool> {
         let (state, bounds) = (&self.state, self.state.bounds(tenant));
         let Some(found) = state.store.find_application(tenant, application).await? else { return Ok(false) };
         let secrets = state.store.list_secrets(tenant, application).await?;
@@ -102,7 +129,9 @@ impl App {
         }
         // There is something to do: what exactly is asked once more, when nobody else can change the tenant's applications.
         let mut tx = state.store.begin().await?;
-        self.still_in_charge(&mut tx).await?;
+        if in_charge {
+            self.still_in_charge(&mut tx).await?;
+        }
         tx.lock_tenant(tenant).await?;
         let now = state.clock.now();
         let Some(found) = tx.find_application(tenant, application).await? else { return Ok(false) };

@@ -9,7 +9,7 @@ use claviger_domain::application::Rights;
 use claviger_domain::grants::{GrantSet, Grants, Right};
 use claviger_domain::id::TenantId;
 use claviger_domain::network::Networks;
-use claviger_domain::tenant::Tenant;
+use claviger_domain::tenant::{Status, Tenant};
 use claviger_domain::{Error, Refusal, Result};
 use claviger_store::credentials::Credential;
 use futures_util::StreamExt as _;
@@ -46,7 +46,7 @@ impl App {
     async fn apply_one(self: &Arc<Self>, effect: Effect) {
         let Err(error) = self.refresh(effect).await else { return };
         tracing::error!(%error, ?effect, "a change could not be read back; what it is about is refused until it is");
-        self.doubt(effect);
+        self.doubt(effect).await;
         let app = Arc::downgrade(self);
         tokio::spawn(async move {
             loop {
@@ -54,7 +54,7 @@ impl App {
                 let Some(app) = app.upgrade() else { return };
                 match app.refresh(effect).await {
                     Ok(()) => return,
-                    Err(_) => app.doubt(effect),
+                    Err(_) => app.doubt(effect).await,
                 }
             }
         });
@@ -87,11 +87,16 @@ impl App {
         let state = &self.state;
         let policy = state.store.find_credential_policy(tenant.id).await?;
         let legacy = state.store.find_legacy_rules(tenant.id).await?;
-        state.tree.put(tenant);
+        if state.tree.find(tenant.id).is_none() {
+            // Not served before what it says is known.
+            state.tree.put(&Tenant { status: Status::Suspended, ..tenant.clone() });
+        }
         state.tree.put_legacy(tenant.id, legacy);
         if let Some(policy) = policy {
             state.tree.put_policy(tenant.id, policy);
         }
+        // Last, as it ends a doubt: until then nothing may work that these have ended.
+        state.tree.put(tenant);
         Ok(())
     }
 
@@ -125,10 +130,10 @@ impl App {
         Ok(())
     }
 
-    fn doubt(&self, effect: Effect) {
+    async fn doubt(&self, effect: Effect) {
         match effect {
             Effect::Tenant(id) => self.state.tree.doubt(id),
-            Effect::Application(_, id) => self.state.keyring.remove(id),
+            Effect::Application(_, id) => self.state.keyring.forget(id).await,
             Effect::Level(_, id) => self.state.levels.put(id, &Grants::new()),
         }
     }

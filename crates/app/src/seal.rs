@@ -58,6 +58,11 @@ impl RootKey {
         Ok(sealed)
     }
 
+    /// Whether a text was sealed under this key.
+    pub fn has_sealed(&self, sealed: &[u8]) -> bool {
+        sealed.get(1..HEADER) == Some(self.id.as_slice())
+    }
+
     /// Opens what [`RootKey::seal`] made for the same row of the same tenant.
     pub fn open(&self, tenant: TenantId, row: &str, sealed: &[u8]) -> Result<Vec<u8>> {
         let damaged = || Error::Internal(format!("the sealed text of {row} is damaged"));

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroize as _;
 
@@ -67,6 +67,7 @@ impl TextKeys {
                 Ok(mut text) => {
                     let read: Result<Known, _> = serde_json::from_slice(&text);
                     text.zeroize();
+                    refuse_open(path)?;
                     known = read.ok().filter(|known| known.version == VERSION).ok_or_else(|| damaged(path))?;
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -97,11 +98,14 @@ impl TextKeys {
         (digits.len() == 64).then_some(key)
     }
 
-    /// Makes a key for the tenant, if it has none.
+    /// Makes a key for the tenant, if it has none and never removed one.
     pub(crate) fn make(&self, tenant: TenantId, random: &Random) -> Result<()> {
         let key = hex(&random.bytes::<32>()?);
         self.change(|known| {
-            known.keys.entry(tenant.to_string()).or_insert(key);
+            // A removal may have come to its end while somebody still thought that it might retain.
+            if !known.removed.contains_key(&tenant.to_string()) {
+                known.keys.entry(tenant.to_string()).or_insert(key);
+            }
         })
     }
 
@@ -126,6 +130,15 @@ impl TextKeys {
         *known = changed;
         Ok(())
     }
+}
+
+/// Refuses a file that others can read: whoever has the keys and a copy of the store needs only the root key more.
+fn refuse_open(path: &Path) -> Result<()> {
+    let mode = fs::metadata(path).map_err(|error| failed(path, &error))?.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(Error::Unavailable(format!("{}: others may read it (mode {mode:03o}); run chmod 600 on it", path.display())))
 }
 
 /// Puts the new file into the place of the old one, and then overwrites what the old one was.
@@ -176,7 +189,6 @@ impl std::fmt::Debug for TextKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
 
     fn removal() -> Removal {
         Removal { at: Timestamp::from_micros(1), number: 3, hash: "00".into(), signature: "11".into() }
@@ -208,6 +220,12 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         assert!(!text.contains(&hex(&key)) && text.contains(&one.to_string()));
         assert!(TextKeys::open(Some(path.clone())).unwrap().is_removed(one));
+        again.make(one, &random).unwrap();
+        assert!(!again.has(one), "a tenant that has removed its texts gets no key any more");
+
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(TextKeys::open(Some(path.clone())).unwrap_err().to_string().contains("chmod 600"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
 
         fs::write(&path, "{}").unwrap();
         assert!(TextKeys::open(Some(path)).unwrap_err().to_string().contains("take it away"));

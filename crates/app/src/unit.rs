@@ -225,6 +225,11 @@ impl App {
     }
 }
 
+/// Runs what must come to its end although the request that asked for it may go away.
+pub(crate) async fn to_the_end<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    tokio::spawn(work).await.map_err(|_| Error::Internal("work ended early".into()))?
+}
+
 fn kept(answer: StoredAnswer) -> Kept {
     Kept { status: u16::try_from(answer.status).unwrap_or(200), body: answer.body }
 }

@@ -17,7 +17,8 @@ use claviger_domain::id::{ApplicationId, SecretId, TenantId};
 use claviger_domain::secret::PlainSecret;
 use claviger_domain::tenant::Kind;
 use claviger_domain::visibility::{
-    Stage, Visibility, VisibilityState, check_confirmed, check_readable, check_removal, check_retaining, made_final,
+    Stage, Visibility, VisibilityState, check_confirmed, check_readable, check_reader, check_removal, check_retaining,
+    made_final,
 };
 use claviger_domain::{Error, Result};
 use claviger_store::journal::JournalEntry;
@@ -210,8 +211,8 @@ impl App {
         tx.commit().await
     }
 
-    /// The text of a secret that its tenant retains; each time is an entry of the record. Needs `secret-texts:READ` and
-    /// every right that the application has.
+    /// The text of a secret that its tenant retains; each time is an entry of the record. Not for a partner of the tenant.
+    /// Needs `secret-texts:READ` and every right that the application has.
     pub async fn read_secret_text(
         self: &Arc<Self>,
         caller: &Caller,
@@ -221,6 +222,8 @@ impl App {
     ) -> Result<MintedSecret> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(TEXTS, Verb::Read)?;
+        let reader = caller.tenant();
+        check_reader(reader.kind, reader.id == tenant).inspect_err(|_| caller.deny("secret_of_a_customer".into()))?;
         let stated = self.stated_visibility(tenant).await?;
         self.unit(caller, Needs { tenant, right: (TEXTS, Verb::Read) }, move |unit| {
             Box::pin(async move {
@@ -237,7 +240,11 @@ impl App {
                 }
                 let sealed = unit.tx.find_secret_text(tenant, application, secret).await?.ok_or_else(not_retained)?;
                 let key = keys.find(tenant).ok_or_else(key_missing)?;
-                let opened = app.state.root_key.joined_with(&key)?.open(tenant, &row(application, secret), &sealed)?;
+                let key = app.state.root_key.joined_with(&key)?;
+                if !key.has_sealed(&sealed) {
+                    return Err(key_missing());
+                }
+                let opened = key.open(tenant, &row(application, secret), &sealed)?;
                 let text = String::from_utf8(opened).map_err(|_| Error::Internal("a kept text is no text".into()))?;
                 let details = Map::from_iter([("secret_id".to_owned(), secret.to_string().into())]);
                 unit.record("secret.text_read", application_target(&found), details);

@@ -60,6 +60,13 @@ pub struct CredentialPolicy {
     pub on_leak: Option<OnLeak>,
 }
 
+impl CredentialPolicy {
+    /// Days after which a secret is due, and seconds for which it goes on working then; none where no rotation is demanded.
+    pub fn rotation(&self) -> Option<(i64, i64)> {
+        self.rotate_every_days.map(|days| (days, self.rotation_overlap_seconds.unwrap_or(OVERLAP_DEFAULT)))
+    }
+}
+
 /// A policy as it is stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredPolicy {
@@ -101,10 +108,7 @@ impl StoredPolicy {
     /// has the overlap from now at least.
     #[must_use]
     pub fn replaced(&self, own: CredentialPolicy, now: Timestamp) -> Self {
-        let rotation = |policy: &CredentialPolicy| {
-            policy.rotate_every_days.map(|days| (days, policy.rotation_overlap_seconds.unwrap_or(OVERLAP_DEFAULT)))
-        };
-        let rotation_since = match (rotation(&self.own), rotation(&own)) {
+        let rotation_since = match (self.own.rotation(), own.rotation()) {
             (_, None) => None,
             (Some((days, overlap)), Some((new_days, new_overlap))) if days <= new_days && overlap <= new_overlap => {
                 self.rotation_since

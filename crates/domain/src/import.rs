@@ -56,11 +56,7 @@ impl Import {
 
     /// Refuses too many or none, and two that would be called alike, all of them at once.
     pub fn check(&self) -> Result<()> {
-        let count = self.applications.len();
-        if count == 0 || count > IMPORT_MAX {
-            let fix = format!("give 1 to {IMPORT_MAX} at a time");
-            return Err(Error::invalid("", format!("{count} applications"), fix));
-        }
+        check_count(self.applications.len())?;
         let (mut names, mut client_ids, mut refused) = (HashSet::new(), HashSet::new(), Vec::new());
         for (index, application) in self.applications.iter().enumerate() {
             if !names.insert(application.new.name.key()) {
@@ -80,6 +76,14 @@ impl Import {
             fix: "give each its own".into(),
         }
     }
+}
+
+/// Refuses too many applications, or none, before each of them is looked at.
+pub fn check_count(count: usize) -> Result<()> {
+    if (1..=IMPORT_MAX).contains(&count) {
+        return Ok(());
+    }
+    Err(Error::invalid("", format!("{count} applications"), format!("give 1 to {IMPORT_MAX} at a time")))
 }
 
 /// Accepts `text` as the SHA-256 of a secret of the client id, at `pointer`.

@@ -80,6 +80,13 @@ impl Bounds {
         self.rotations.iter().map(|rule| rule.due(made)).min_by_key(|due| (due.retires_at, due.at))
     }
 
+    /// Secrets made until then have retired by rotation at `now`; none where no rotation has held long enough for that.
+    pub fn retired_made_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let has_begun = |rule: &&RotationRule| rule.since.plus_seconds(rule.overlap_seconds) <= now;
+        let life = |rule: &RotationRule| rule.every_days.saturating_mul(DAY).saturating_add(rule.overlap_seconds);
+        self.rotations.iter().filter(has_begun).map(life).min().map(|life| now.plus_seconds(-life))
+    }
+
     /// Where ceiling or rotation end a secret made at `made`.
     pub fn secret_end(&self, made: Timestamp) -> Option<Timestamp> {
         earlier(self.secret_ceiling(made), self.due(made).map(|due| due.retires_at))

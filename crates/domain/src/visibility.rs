@@ -3,6 +3,7 @@
 //! A tenant shows secrets once unless an operator makes it a retaining one. Removing turns it into show-once for ever: it
 //! goes through *removing*, in which nothing is kept or read any more while what was kept is being destroyed.
 
+use crate::tenant::Kind;
 use crate::time::Timestamp;
 use crate::{Error, Result};
 
@@ -112,6 +113,16 @@ pub fn check_readable(stage: Option<Stage>) -> Result<()> {
     }
 }
 
+/// Refuses a partner the texts of the tenants beneath it: it runs them, and does not call as their integrations do.
+pub fn check_reader(reader: Kind, is_own_tenant: bool) -> Result<()> {
+    if reader != Kind::Partner || is_own_tenant {
+        return Ok(());
+    }
+    let detail = "a partner cannot read the secrets of the tenants beneath it; rotate or regenerate one where a new one is \
+                  needed";
+    Err(Error::Forbidden { missing: None, detail: detail.into() })
+}
+
 /// What everybody is told who would have a tenant retain or show what it has destroyed.
 pub fn made_final() -> Error {
     let detail = "the texts of this tenant's secrets were removed, and it shows secrets once for ever; nothing turns that \
@@ -133,6 +144,12 @@ mod tests {
             assert_eq!(Visibility::parse(visibility.as_str()), Some(visibility));
         }
         assert_eq!((Stage::parse("show_once"), Visibility::parse("removed")), (None, None));
+    }
+
+    #[test]
+    fn partners_read_their_own_alone() {
+        assert!(check_reader(Kind::Partner, false).is_err() && check_reader(Kind::Partner, true).is_ok());
+        assert!(check_reader(Kind::Operator, false).is_ok() && check_reader(Kind::Organization, false).is_ok());
     }
 
     #[test]

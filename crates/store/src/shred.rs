@@ -3,8 +3,9 @@
 //!
 //! SQLite: pages keep stale bytes where rows have moved, so the table is emptied whole (`secure_delete` then zeroes every
 //! page of it) and filled again with what is still kept; afterwards the log is emptied into the database and cut to
-//! nothing. PostgreSQL: `vacuum full` writes the table anew, and a checkpoint beyond a switched log lets the old segments
-//! go; that one needs rights that a role may not have, and segments that are recycled keep what was in them.
+//! nothing. PostgreSQL: the table gets a new file in the same way (`vacuum full` alone would carry over what was deleted while
+//! anybody who began before is still at work), and a checkpoint beyond a switched log lets the old segments go; that one
+//! needs rights that a role may not have, and segments that are recycled keep what was in them.
 
 use crate::engine::{Pools, Store};
 use crate::group::Group;
@@ -97,6 +98,17 @@ async fn rewrite(connection: &mut SqliteConnection) -> Result<(), Failure> {
 }
 
 async fn shred_postgres(pool: &PgPool) -> Result<LogFate, Failure> {
+    let mut tx = pool.begin().await?;
+    for sql in [
+        "lock table secret_texts in access exclusive mode",
+        "create table secret_texts_kept as select * from secret_texts",
+        "truncate secret_texts",
+        "insert into secret_texts select * from secret_texts_kept",
+        "drop table secret_texts_kept",
+    ] {
+        tx.execute(sql).await?;
+    }
+    tx.commit().await?;
     let mut connection = pool.acquire().await?;
     connection.execute("vacuum full secret_texts").await?;
     let (recycle,): (String,) = sqlx::query_as("select coalesce(current_setting('wal_recycle', true), 'on')")

@@ -11,7 +11,7 @@ use claviger_domain::application::{Application, Secret, parse_expiry};
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::id::{ApplicationId, ClientId, SecretId, TenantId};
 use claviger_domain::import::{
-    HINT_DEFAULT, Import, ImportedApplication, ImportedSecret, check_secrets, parse_hint, parse_sha256,
+    HINT_DEFAULT, Import, ImportedApplication, ImportedSecret, check_count, check_secrets, parse_hint, parse_sha256,
 };
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
@@ -138,6 +138,7 @@ fn parse(body: Value, dry_run: bool, catalogue: &Catalogue, now: Timestamp) -> R
         Value::Array(items) => (items, true),
         one => (vec![one], false),
     };
+    check_count(items.len())?;
     let mut import = Import { applications: Vec::with_capacity(items.len()), listed, dry_run };
     let mut fields = Fields::new();
     for (index, item) in items.into_iter().enumerate() {
@@ -237,6 +238,15 @@ mod tests {
         assert_eq!((single.listed, list.listed), (false, true));
         let [application] = &list.applications[..] else { panic!("{list:?}") };
         assert_eq!((application.client_id.as_str(), application.secrets[0].hint.as_str()), ("A1", "imported"));
+    }
+
+    #[test]
+    fn a_body_full_of_nonsense_gets_a_short_answer() {
+        assert_eq!(pointers(json!(vec![7; 500_000])), [""], "too many are not even looked at");
+        assert!(pointers(json!(vec![7; 1_000])).len() < 300, "an answer names the first few hundred");
+        let networks = vec!["x"; 256];
+        let one = json!({"name": "A", "grants": {}, "client_id": "A1", "allowed_networks": networks, "secrets": []});
+        assert!(pointers(json!(vec![one; 50])).len() < 300);
     }
 
     #[test]

@@ -88,6 +88,8 @@ struct Known {
 struct Question<'a> {
     wanted: Wanted<'a>,
     plain: bool,
+    /// Whether it is among those seen before.
+    known: bool,
 }
 
 impl Questions {
@@ -96,12 +98,17 @@ impl Questions {
         if let Some(Known { permission, verb, audience, plain }) = self.asked.get(|known| **known == *query)
             && let Some(permission) = catalogue.get(permission)
         {
-            return Ok(Question { wanted: Wanted { permission, verb, audience }, plain });
+            return Ok(Question { wanted: Wanted { permission, verb, audience }, plain, known: true });
         }
-        let question = question(query, catalogue)?;
-        let Wanted { permission, verb, audience } = question.wanted;
-        self.asked.put(query.into(), Known { permission: permission.index, verb, audience, plain: question.plain });
-        Ok(question)
+        question(query, catalogue)
+    }
+
+    /// Remembers a question that let somebody in: what strangers ask would take the place of what proxies do.
+    fn remember(&self, query: &str, &Question { wanted, plain, known }: &Question<'_>) {
+        if !known {
+            let Wanted { permission, verb, audience } = wanted;
+            self.asked.put(query.into(), Known { permission: permission.index, verb, audience, plain });
+        }
     }
 
     /// The headers of an admission, with the values that differ from call to call still to be put in, in this order: tenant,
@@ -125,9 +132,13 @@ impl Questions {
 
 /// The answer, if it can be given from memory.
 pub(crate) fn answer(api: &Api, head: Head<'_>) -> Option<Response> {
-    let question = api.questions.read(head.uri.query().unwrap_or_default(), api.app.catalogue()).ok()?;
+    let query = head.uri.query().unwrap_or_default();
+    let question = api.questions.read(query, api.app.catalogue()).ok()?;
     match ask(api, head, &question)? {
-        Ok(admission) => Some(admit(api, &admission)),
+        Ok(admission) => {
+            api.questions.remember(query, &question);
+            Some(admit(api, &admission))
+        }
         Err(refused) => Some(refuse(head, question.plain, &refused)),
     }
 }
@@ -211,7 +222,7 @@ fn question<'a>(query: &str, catalogue: &'a Catalogue) -> Result<Question<'a>> {
     match catalogue.find(permission) {
         None => Err(malformed("there is no such permission; GET /v1/catalogue lists all")),
         Some(found) if !found.verbs.has(verb) => Err(malformed("the permission does not offer that verb")),
-        Some(permission) => Ok(Question { wanted: Wanted { permission, verb, audience }, plain }),
+        Some(permission) => Ok(Question { wanted: Wanted { permission, verb, audience }, plain, known: false }),
     }
 }
 
@@ -295,6 +306,20 @@ mod tests {
         let id = TenantId::from_u128(7);
         let (_, _, audience, _) = asked(&format!("permission=org.audits:READ&tenant={id}")).unwrap();
         assert_eq!(audience, Audience::Within(id));
+    }
+
+    #[test]
+    fn only_what_let_somebody_in_is_remembered() {
+        let (catalogue, questions) = (Catalogue::built_in(), Questions::default());
+        for number in 0..1_000 {
+            let strange = format!("permission=org.audits:READ&tenant={}", TenantId::from_u128(number));
+            assert!(!questions.read(&strange, &catalogue).unwrap().known);
+        }
+        let query = "permission=org.audits:READ&tenant=any&status=plain";
+        let question = questions.read(query, &catalogue).unwrap();
+        questions.remember(query, &question);
+        let again = questions.read(query, &catalogue).unwrap();
+        assert!(again.known && again.plain && again.wanted.audience == Audience::Any);
     }
 
     #[test]

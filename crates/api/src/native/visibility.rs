@@ -127,7 +127,8 @@ pub(crate) async fn update_secret_visibility(
 /// Read the text of a secret again
 ///
 /// Where the tenant retains texts, and of secrets made since it does. Each reading is an entry of the audit record. Nobody
-/// can read the secret of an application that may do more than they may themselves.
+/// can read the secret of an application that may do more than they may themselves, and a partner reads none of the tenants
+/// beneath it.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/applications/{id}/secrets/{secret_id}/text", tag = "secrets",
     params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), ("secret_id" = Uuid, Path)),
     responses((status = 200, description = "Done", body = SecretTextBody), Writing))]

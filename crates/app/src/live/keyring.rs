@@ -274,7 +274,14 @@ impl Keyring {
     }
 
     /// Forgets an application, so that its credential is refused until it is read again.
-    pub fn remove(&self, application: ApplicationId) {
+    pub async fn forget(&self, application: ApplicationId) {
+        let _lock = self.lock(application.as_u128()).lock().await;
+        self.remove(application);
+    }
+
+    /// The same, under the application's lock: whoever puts it into place beside this would leave a record that is not
+    /// found under its client id any more, and outlives the application.
+    fn remove(&self, application: ApplicationId) {
         let key = self.foreign.pin().remove(&application.as_u128()).copied().unwrap_or(application.as_u128());
         self.records.pin().remove(&key);
     }

@@ -183,6 +183,13 @@ impl Tree {
         nodes.values().filter(|node| node.bounded.load(Ordering::Acquire)).map(|node| node.id).collect()
     }
 
+    /// Those among them that stand at a tenant or beneath it.
+    pub fn bounded_within(&self, root: TenantId) -> Vec<TenantId> {
+        let nodes = self.nodes.pin();
+        let within = |node: &&Arc<TenantNode>| node.bounded.load(Ordering::Acquire) && node.is_within(root);
+        nodes.values().filter(within).map(|node| node.id).collect()
+    }
+
     /// Takes what is said of legacy key types at a tenant, for itself and everything beneath.
     pub fn put_legacy(&self, tenant: TenantId, rules: LegacyRules) {
         if let Some(node) = self.find(tenant) {

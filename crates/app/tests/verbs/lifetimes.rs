@@ -21,6 +21,7 @@ on_both![
     policies_outlive_the_server,
     a_tenant_made_later_is_bounded_too,
     what_is_not_rotated_retires_at_its_second,
+    what_retired_comes_back_by_no_policy,
     a_clock_that_jumps_tells_nothing_twice,
     a_bounded_hit_costs_no_statement,
 ];
@@ -142,6 +143,25 @@ async fn what_is_not_rotated_retires_at_its_second(f: Fixture) {
     let rotated = done(rotated.await.unwrap());
     assert_eq!((rotated.secret.secret.expires_at, rotated.previous), (None, None), "the end is not inherited");
     verify(&f.app, &id, &rotated.secret.text.reveal()).await.unwrap();
+}
+
+async fn what_retired_comes_back_by_no_policy(f: Fixture) {
+    let partner = f.tenant("Partner", Kind::Partner, f.operator.tenant().id).await;
+    let org = f.tenant("Acme", Kind::Organization, partner.id).await;
+    for (number, after) in [CredentialPolicy::default(), rotation(9), rotation(8)].into_iter().enumerate() {
+        set(&f, partner.id, rotation(10)).await;
+        let (made, id) = f.application(org.id, &format!("SIEM {number}"), &[]).await;
+        let secret = made.secret.text.reveal();
+        f.app.clock().advance(10 * DAY + OVERLAP_DEFAULT - 1);
+        verify(&f.app, &id, &secret).await.unwrap();
+        f.app.clock().advance(1);
+        assert_eq!(refusal(verify(&f.app, &id, &secret).await), Refusal::Expired);
+        // Nobody has looked since.
+        set(&f, partner.id, after.clone()).await;
+        assert_eq!(refusal(verify(&f.app, &id, &secret).await), Refusal::Expired, "{after:?}");
+        set(&f, partner.id, CredentialPolicy::default()).await;
+        assert_eq!(refusal(verify(&f.app, &id, &secret).await), Refusal::Expired, "{after:?}");
+    }
 }
 
 async fn a_clock_that_jumps_tells_nothing_twice(f: Fixture) {

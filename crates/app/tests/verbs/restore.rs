@@ -4,13 +4,16 @@ use crate::fixture::{Fixture, done, grants, on_both, open_as, verify};
 use claviger_app::App;
 use claviger_app::caller::Caller;
 use claviger_app::clock::Clock;
+use claviger_app::key_types::NewRule;
 use claviger_app::nodes::Identity;
 use claviger_app::random::Random;
 use claviger_app::restore::{self, Reapplied};
 use claviger_domain::access_level::{AccessLevelPatch, NewAccessLevel};
 use claviger_domain::application::{ApplicationPatch, Rights};
+use claviger_domain::credential_policy::CredentialPolicy;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{ApplicationId, TenantId};
+use claviger_domain::key_type::LegacyType;
 use claviger_domain::name::Name;
 use claviger_domain::rotation::Rotation;
 use claviger_domain::tenant::{Status, TenantPatch};
@@ -30,7 +33,9 @@ const BACK_UP: [&str; 6] = [
     "create table b_secrets as select * from secrets",
     "create table b_revisions as select * from revisions",
 ];
-const RESTORE: [&str; 12] = [
+const RESTORE: [&str; 14] = [
+    "delete from credential_policies",
+    "delete from legacy_key_types",
     "delete from secrets",
     "delete from client_ids",
     "delete from applications",
@@ -105,6 +110,9 @@ async fn confirm(f: &Fixture, file: &Path) -> Option<Reapplied> {
 async fn d6_a_restored_backup_revives_nothing(f: Fixture) {
     let org = f.organization("Acme").await;
     let suspended = f.organization("Suspended").await;
+    let limited = f.organization("Limited").await;
+    let shorter = CredentialPolicy { max_secret_lifetime_seconds: Some(3_600), ..CredentialPolicy::default() };
+    let refused = NewRule { allowed: false, sunset: None };
     let level = NewAccessLevel {
         name: Name::parse("/name", "Level").unwrap(),
         description: String::new(),
@@ -144,6 +152,8 @@ async fn d6_a_restored_backup_revives_nothing(f: Fixture) {
     app.update_access_level(&operator, org.id, level.id, narrowed, None).await.unwrap();
     let suspend = TenantPatch { status: Some(Status::Suspended), ..TenantPatch::default() };
     app.update_tenant(&operator, suspended.id, suspend, None).await.unwrap();
+    app.put_credential_policy(&operator, limited.id, shorter.clone(), true, None).await.unwrap();
+    app.put_legacy_rules(&operator, limited.id, vec![(LegacyType::Api, refused)]).await.unwrap();
     assert!(verify(&app, &leaked.client_id, &newer).await.is_ok());
     run(app.store(), &RESTORE).await;
     end(app).await;
@@ -151,7 +161,7 @@ async fn d6_a_restored_backup_revives_nothing(f: Fixture) {
     let refused = open(&f, "one", &files[0]).await.err().unwrap();
     assert!(matches!(&refused, Error::Conflict { code: "store_restored", .. }), "{refused}");
     let done = confirm(&f, &files[0]).await.unwrap();
-    let expected = Reapplied { secrets: 2, applications: 3, access_levels: 1, tenants: 1 };
+    let expected = Reapplied { secrets: 2, applications: 3, access_levels: 1, tenants: 2 };
     assert_eq!(
         done, expected,
         "the leaked and the deleted one's secrets; the disabled, the deleted and the fenced one"
@@ -168,6 +178,10 @@ async fn d6_a_restored_backup_revives_nothing(f: Fixture) {
     let caller = verify(&app, &levelled.client_id, &levelled.secret).await.unwrap();
     assert!(caller.allow("org.audits", Verb::Read).is_err());
     let operator = operator_on(&f, &app).await;
+    let policy = app.find_credential_policy(&operator, limited.id).await.unwrap();
+    assert_eq!((policy.stored.own, policy.effective.max_secret_lifetime_seconds), (shorter, Some(3_600)));
+    let rules = app.find_legacy_rules(&operator, limited.id).await.unwrap();
+    assert!(!rules.effective.get(LegacyType::Api).unwrap().allowed);
     let page = claviger_domain::page::PageRequest::parse(None, None).unwrap();
     let filter = claviger_domain::audit::Filter { action: Some("store.restored".into()), ..Default::default() };
     let entries = app.list_audit(&operator, operator.tenant().id, &filter, &page).await.unwrap().items;

@@ -16,16 +16,22 @@ fn state(stage: Stage, seconds: i64) -> VisibilityState {
 }
 
 async fn visibility_is_written_and_read(store: Store) {
-    insert_tenants(&store, 2).await;
+    insert_tenants(&store, 3).await;
     assert_eq!(store.find_visibility(tenant_id(1)).await.unwrap(), None);
     let mut tx = store.begin().await.unwrap();
     tx.put_visibility(tenant_id(1), state(Stage::Retaining, 1)).await.unwrap();
     tx.put_visibility(tenant_id(1), state(Stage::Removing, 2)).await.unwrap();
     tx.put_visibility(tenant_id(2), state(Stage::Removed, 3)).await.unwrap();
+    tx.put_visibility(tenant_id(3), state(Stage::Retaining, 4)).await.unwrap();
     assert_eq!(tx.find_visibility(tenant_id(1)).await.unwrap(), Some(state(Stage::Removing, 2)));
     tx.commit().await.unwrap();
     assert_eq!(store.find_visibility(tenant_id(2)).await.unwrap(), Some(state(Stage::Removed, 3)));
     assert_eq!(store.list_removing().await.unwrap(), [tenant_id(1)]);
+    assert!(store.is_any_retaining().await.unwrap());
+    let mut tx = store.begin().await.unwrap();
+    tx.put_visibility(tenant_id(3), state(Stage::Removing, 5)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(!store.is_any_retaining().await.unwrap());
 }
 
 async fn a_text_goes_with_its_secret(store: Store) {
@@ -118,4 +124,28 @@ async fn sqlite_leaves_nothing_of_destroyed_texts() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_leaves_nothing_of_destroyed_texts() {
     nothing_is_left(Engine::Postgres).await;
+}
+
+/// A row that was deleted stays for whoever began before, and so must not be carried over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_leaves_nothing_to_whoever_began_before() {
+    let Some((store, guard)) = open_fresh(Engine::Postgres).await else { return };
+    insert_tenants(&store, 2).await;
+    let mut tx = store.begin().await.unwrap();
+    // Texts of its own: other tests use the same cluster.
+    for number in [1, 2] {
+        let key = (application_id(number), secret_id(number));
+        tx.insert_secret_text(tenant_id(number), key, &sealed(1_000 + number), NOW).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let mut earlier = store.begin().await.unwrap();
+    earlier.insert_setting("earlier", b"1").await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    tx.delete_secret_texts(tenant_id(1), Texts::All).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(store.shred_secret_texts().await.unwrap(), LogFate::Gone);
+    let left = files_holding(&store, &guard.location(), &sealed(1_001)[..40]).await;
+    assert_eq!(left, Vec::<std::path::PathBuf>::new());
+    earlier.commit().await.unwrap();
+    assert_eq!(store.count_secret_texts(tenant_id(2)).await.unwrap(), 1, "what others keep stays");
 }

@@ -2,6 +2,7 @@
 
 mod cut;
 mod limits;
+mod lives;
 
 use crate::fixture::{Fixture, START, done, grants, verify};
 use claviger_app::App;

@@ -11,8 +11,10 @@ use serde_json::{Map, Number, Value};
 pub(super) const TEXT_MAX: usize = 16 << 20;
 /// Most levels of lists and mappings.
 const DEPTH_MAX: usize = 32;
-/// Most values of a file, those that aliases repeat included.
+/// Most values of a file, those that aliases repeat included; a long text counts as several.
 const NODES_MAX: usize = 2_000_000;
+/// Bytes of a text that count as one value.
+const NODE_BYTES: usize = 64;
 
 /// The documents of a text, or what is wrong with it and where.
 pub(super) fn parse(text: &str) -> Result<Vec<Value>, String> {
@@ -50,7 +52,8 @@ impl Builder {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let value = scalar(text, style, tag.as_deref(), self.expects_key())?;
-                self.put(value, anchor, 1)
+                let size = self.size_if_kept(anchor, || size(&value));
+                self.put(value, anchor, size)
             }
             Event::SequenceStart(anchor, tag) => self.begin(Open::List(anchor, Vec::new()), tag.as_deref(), "seq"),
             Event::MappingStart(anchor, tag) => {
@@ -58,11 +61,11 @@ impl Builder {
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
                 Some(Open::List(anchor, items)) => {
-                    let size = self.size_if_kept(anchor, || items.iter().map(size).sum::<usize>() + 1);
+                    let size = self.size_if_kept(anchor, || size_of_list(&items));
                     self.put(Value::Array(items), anchor, size)
                 }
                 Some(Open::Mapping(anchor, members, _)) => {
-                    let size = self.size_if_kept(anchor, || members.values().map(size).sum::<usize>() + 1);
+                    let size = self.size_if_kept(anchor, || size_of_mapping(&members));
                     self.put(Value::Object(members), anchor, size)
                 }
                 None => Err("an end without a beginning".to_owned()),
@@ -132,10 +135,23 @@ impl Builder {
 
 fn size(value: &Value) -> usize {
     match value {
-        Value::Array(items) => items.iter().map(size).sum::<usize>() + 1,
-        Value::Object(members) => members.values().map(size).sum::<usize>() + 1,
+        Value::Array(items) => size_of_list(items),
+        Value::Object(members) => size_of_mapping(members),
+        Value::String(text) => size_of_text(text),
         _ => 1,
     }
+}
+
+fn size_of_list(items: &[Value]) -> usize {
+    items.iter().map(size).sum::<usize>() + 1
+}
+
+fn size_of_mapping(members: &Map<String, Value>) -> usize {
+    members.iter().map(|(name, value)| size_of_text(name) + size(value)).sum::<usize>() + 1
+}
+
+fn size_of_text(text: &str) -> usize {
+    text.len() / NODE_BYTES + 1
 }
 
 /// The value of a scalar by the core schema (YAML 1.2.2, 10.3); the name of a member is always a text.
@@ -228,6 +244,11 @@ i: 12:30
             bomb.push_str(&format!("a{level}: &a{level} [{}]\n", before.trim_end_matches(", ")));
         }
         assert!(parse(&bomb).unwrap_err().contains("more than"));
+        // Few values, and each of them long.
+        for long in [format!("a: &x {}\n", "y".repeat(1 << 20)), format!("a: &x {{{}: 1}}\n", "y".repeat(1 << 10))] {
+            let bomb = format!("{long}b: [{}]\n", "*x, ".repeat(200_000));
+            assert!(parse(&bomb).unwrap_err().contains("more than"));
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ on_both![
     retained_texts_are_read_and_recorded,
     every_way_to_a_secret_retains_it,
     nobody_reads_above_their_rights,
+    a_partner_reads_no_secret_of_its_customers,
     nothing_turns_a_removal_back,
     a_row_turned_back_in_the_database_is_contradicted,
 ];
@@ -121,6 +122,28 @@ async fn nobody_reads_above_their_rights(f: Arc<Fixture>) {
     for level in levels["items"].as_array().unwrap().iter().filter(|level| level["name"] != "Super Admin") {
         assert_eq!(level["grants"].get("secret-texts"), None, "{}", level["name"]);
     }
+}
+
+async fn a_partner_reads_no_secret_of_its_customers(f: Arc<Fixture>) {
+    let tenant = async |name: &str, kind: &str, parent: &str| {
+        let body = json!({"name": name, "kind": kind, "parent_id": parent});
+        f.operator.post("/v1/tenants", &body).await.expect(201)["id"].as_str().unwrap().to_owned()
+    };
+    let partner = tenant("Partner", "partner", &f.root).await;
+    let org = tenant("Acme", "organization", &partner).await;
+    for tenant in [&org, &partner] {
+        f.operator.put(&visibility(tenant), &json!({"visibility": "retaining"})).await.expect(200);
+    }
+    let level = json!({"name": "Runs", "access_level_id": "00000000-0000-7000-8000-000000000006", "reach": "beneath"});
+    let (_, above) = f.application_with(&partner, level).await;
+    let (theirs, _) = secret(&f, &org, "SIEM").await;
+    let refused = above.get(&theirs).await.expect(403);
+    assert!(refused["detail"].as_str().unwrap().contains("partner"), "{refused}");
+    assert!(f.audit(&org).await.iter().all(|entry| entry["action"] != "secret.text_read"));
+    let rotate = format!("{}/rotate", theirs.split("/secrets/").next().unwrap());
+    above.post(&rotate, &json!({})).await.expect(200);
+    let (own, client) = secret(&f, &partner, "SIEM").await;
+    assert_eq!(above.get(&own).await.expect(200)["text"], client.secret.as_str(), "its own it may read");
 }
 
 async fn nothing_turns_a_removal_back(f: Arc<Fixture>) {
@@ -275,4 +298,32 @@ async fn sqlite_a_removal_goes_on_after_a_crash() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_a_removal_goes_on_after_a_crash() {
     a_removal_goes_on_after_a_crash(Engine::Postgres).await;
+}
+
+/// The file of text keys was lost, and the operator has the tenant retain its secrets again: what is older stays lost.
+async fn a_lost_key_is_told(engine: Engine) {
+    let Some(guard) = fresh(engine).await else { return };
+    let f = start_again(guard, &[], 1).await;
+    let org = retaining(&f, "Acme").await;
+    let (older, _) = secret(&f, &org, "Older").await;
+    let keys = f.data_dir.join("text-keys.json");
+    let guard = f.stop().await;
+    std::fs::remove_file(keys).unwrap();
+    let f = start_again(guard, &[], 2).await;
+    assert_eq!(f.operator.get(&older).await.code(409), "text_key_missing");
+    f.operator.put(&visibility(&org), &json!({"visibility": "retaining"})).await.expect(200);
+    assert_eq!(f.operator.get(&older).await.code(409), "text_key_missing");
+    let (newer, client) = secret(&f, &org, "Newer").await;
+    assert_eq!(f.operator.get(&newer).await.expect(200)["text"], client.secret.as_str());
+    drop(f.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_a_lost_key_is_told() {
+    a_lost_key_is_told(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_a_lost_key_is_told() {
+    a_lost_key_is_told(Engine::Postgres).await;
 }

@@ -72,7 +72,7 @@ impl App {
             // One that fails is tried again, and keeps nothing from the others.
             outcome = self.tell_tenant(tenant, now).await.and(outcome);
         }
-        outcome
+        self.tell_sunsets().await.and(outcome)
     }
 
     async fn tell_tenant(self: &Arc<Self>, tenant: TenantId, now: Timestamp) -> Result<()> {

@@ -183,6 +183,11 @@ impl Record {
         self.cell.get_or_init(|| Arc::new(Cell::new(self.tenant.id, self.id)))
     }
 
+    /// The counters, if it was called since it was loaded.
+    pub fn cell_in_use(&self) -> Option<&Arc<Cell>> {
+        self.cell.get()
+    }
+
     /// The same, to be kept by a caller.
     pub fn share(&self) -> Arc<Self> {
         Arc::new(Self {

@@ -36,8 +36,8 @@ pub(super) async fn run(
     if failures.is_empty() { Ok(()) } else { Err(Failure(failures.join("\n"))) }
 }
 
-/// Tenant and id of what is to be migrated: everything in the report, or the one that was named, whatever tenant beneath it is
-/// of. What is not in the report is asked for all the same, for the server to say why it is not.
+/// Tenant and id of what is to be migrated: everything in the report, or the one that was named, whatever tenant beneath it
+/// is of. What is not in the report is asked for all the same, for the server to say why it is not.
 fn chosen(report: &[Value], tenant: &str, id: Option<String>) -> Vec<(String, String)> {
     let place = |one: &Value| (text(one, "tenant_id").to_owned(), text(one, "application_id").to_owned());
     let all = report.iter().map(place);

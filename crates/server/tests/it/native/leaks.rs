@@ -207,7 +207,8 @@ async fn an_imported_secret_is_found_where_it_stands_alone(f: Arc<Fixture>) {
     assert_eq!(found, known("revoked"));
     assert!(!works(&client).await && works(&other).await);
     assert_eq!(report(&scanner, first).await, known("already_revoked"));
-    let token = json!([{"token": second, "type": "vendor", "url": format!("https://example.com/?t={second}"), "source": "content"}]);
+    let url = format!("https://example.com/?t={second}");
+    let token = json!([{"token": second, "type": "vendor", "url": url, "source": "content"}]);
     let answer = scanner.post("/v1/leaks", &token).await.expect(200);
     assert_eq!(answer["results"][0]["secrets"][0]["outcome"], "revoked", "{answer}");
     assert!(!works(&other).await);

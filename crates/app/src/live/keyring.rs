@@ -102,6 +102,12 @@ impl Keyring {
         records.get(&ClientId::key(client_id)).filter(|record| record.answers_to(client_id)).map(look)
     }
 
+    /// Looks at the record of an application where it lies, if it is loaded.
+    pub fn with_application<T>(&self, application: ApplicationId, look: impl FnOnce(&Record) -> T) -> Option<T> {
+        let key = self.foreign.pin().get(&application.as_u128()).copied().unwrap_or(application.as_u128());
+        self.records.pin().get(&key).filter(|record| record.id == application).map(look)
+    }
+
     /// Whether a client id that is not loaded is known not to exist: because everything is loaded, or because it was
     /// looked up just now.
     pub fn is_unknown(&self, client_id: &str, monotonic: u64) -> bool {

@@ -7,18 +7,20 @@ use crate::unit::{Effect, Needs, Unit};
 use claviger_domain::application::{Application, Rights};
 use claviger_domain::audit::Target;
 use claviger_domain::grants::Verb;
-use claviger_domain::id::TenantId;
+use claviger_domain::id::{ApplicationId, TenantId};
 use claviger_domain::key_type::{LegacyRule, LegacyRules, LegacyType, check_allowed, is_served};
-use claviger_domain::notice::{NoticeKind, Telling};
+use claviger_domain::lifetime::{application_end, nearest_step, tell_sunset};
 use claviger_domain::page::{Page, PageRequest};
 use claviger_domain::tenant::Kind;
 use claviger_domain::{Error, Result};
-use claviger_store::key_types::LegacyApplication;
+use claviger_store::key_types::{ComingSunset, LegacyApplication};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 const PERMISSION: &str = "tenants";
 const APPLICATIONS: &str = "applications";
+/// Applications whose owners are told in one transaction.
+const TOLD_AT_ONCE: i64 = 100;
 
 /// What a tenant says of the types, and what holds for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -142,11 +144,62 @@ impl Unit {
 
     /// Tells the owner of a new application of a legacy type when that stops.
     pub(crate) fn tell_sunset(&mut self, application: &Application, rule: LegacyRule) {
-        let (end, kind) = (rule.end(), application.rights.key_type());
-        let detail =
-            format!("keys of type {kind} stop at {end}; migrate it to custom before, with the same id and secret");
-        let telling = Telling::new(NoticeKind::KeyTypeSunset, application, detail);
-        self.tell(Telling { due_at: Some(end), ..telling });
+        self.tell(tell_sunset(application, rule.end(), self.now));
+    }
+}
+
+impl App {
+    /// Tells the owners of applications of legacy types when those stop: once the operator has said or moved the day, and
+    /// again as it comes near. Whatever has been told is not told again.
+    pub(crate) async fn tell_sunsets(&self) -> Result<()> {
+        if !self.state.tree.has_legacy_rules() {
+            return Ok(());
+        }
+        let mut outcome = Ok(());
+        for (tenant, kind) in self.state.store.list_legacy_types_in_use().await? {
+            outcome = self.tell_sunset_of(tenant, kind).await.and(outcome);
+        }
+        outcome
+    }
+
+    async fn tell_sunset_of(&self, tenant: TenantId, kind: LegacyType) -> Result<()> {
+        let mut after = None;
+        while let Some(sunset) = self.coming_sunset(tenant, kind) {
+            let page = self.state.store.list_untold_of_sunset(tenant, &sunset, after, TOLD_AT_ONCE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(*last);
+            self.tell_sunset_to(tenant, kind, &page).await?;
+        }
+        Ok(())
+    }
+
+    /// When the type stops at the tenant, if that lies ahead.
+    fn coming_sunset(&self, tenant: TenantId, kind: LegacyType) -> Option<ComingSunset> {
+        let (end, now) = (self.state.tree.find(tenant)?.legacy_rule(kind)?.end(), self.state.clock.now());
+        (now < end).then(|| ComingSunset { kind, end, step: nearest_step(end, now) })
+    }
+
+    async fn tell_sunset_to(&self, tenant: TenantId, kind: LegacyType, page: &[ApplicationId]) -> Result<()> {
+        let state = &self.state;
+        let mut tx = state.store.begin().await?;
+        self.still_in_charge(&mut tx).await?;
+        tx.lock_tenant(tenant).await?;
+        // Only now can nobody else move the day or migrate an application.
+        let Some(sunset) = self.coming_sunset(tenant, kind) else { return Ok(()) };
+        let (now, bounds) = (state.clock.now(), state.bounds(tenant));
+        let mut tellings = Vec::with_capacity(page.len());
+        for id in page {
+            let found = tx.find_application(tenant, *id).await?;
+            let found = found.filter(|one| one.rights.legacy() == Some(kind));
+            let ends_after =
+                |one: &Application| application_end(one, bounds.as_deref()).is_none_or(|end| end > sunset.end);
+            tellings.extend(found.filter(ends_after).map(|one| tell_sunset(&one, sunset.end, now)));
+        }
+        let entries = state.store_tellings(&mut tx, tenant, tellings, now).await?;
+        if !entries.is_empty() {
+            tx.append_journal(tenant, now, &entries).await?;
+        }
+        tx.commit().await
     }
 }
 

@@ -54,14 +54,15 @@ impl App {
         let (permission, verb) = RIGHT;
         caller.allow(permission, verb)?;
         let mut verdicts: HashMap<[u8; 32], Known> = HashMap::new();
-        let mut leaks = Vec::new();
+        let (mut leaks, mut count) = (Vec::new(), 0);
         for report in reports {
-            for sighting in &report.sightings {
+            for sighting in report.sightings.iter().chain(&report.whole) {
                 let hash = sighting.hash;
                 if verdicts.contains_key(hash.as_bytes()) {
                     continue;
                 }
-                if verdicts.len() == SECRETS_MAX {
+                count += report.sightings.len().min(1);
+                if count > SECRETS_MAX {
                     let message = format!("the texts hold more than {SECRETS_MAX} different secrets");
                     return Err(Error::invalid("", message, "report them in several calls"));
                 }
@@ -89,7 +90,11 @@ impl App {
             let (outcome, application) = known.unwrap_or((Outcome::Unknown, None));
             Verdict { hint: sighting.hint.clone(), outcome, application }
         };
-        Ok(reports.iter().map(|report| report.sightings.iter().map(verdict).collect()).collect())
+        // What has not the form of a secret is none, unless one is known that is the same.
+        let imported =
+            |report: &Report| report.whole.iter().map(verdict).find(|verdict| verdict.outcome != Outcome::Unknown);
+        let of = |report: &Report| report.sightings.iter().map(verdict).chain(imported(report)).collect();
+        Ok(reports.iter().map(of).collect())
     }
 
     /// What is known of a secret within reach, and where it is live.

@@ -78,7 +78,7 @@ impl App {
         if retired {
             self.acknowledged().await?;
         }
-        outcome.map(|_| ())
+        self.tell_sunsets().await.and(outcome.map(|_| ()))
     }
 
     /// Notes what has retired by rotation in a tenant and beneath it: the policy that retired it is about to change. When this
@@ -228,10 +228,16 @@ impl State {
         Secret { ends_at: secret_end(&secret, self.bounds(tenant).as_deref()), ..secret }
     }
 
-    /// The secrets with their real ends.
+    /// The secrets with their real ends, and with uses that have not been written yet.
     pub(crate) fn ended_secrets(&self, tenant: TenantId, secrets: Vec<Secret>) -> Vec<Secret> {
         let bounds = self.bounds(tenant);
-        let ended = |secret| Secret { ends_at: secret_end(&secret, bounds.as_deref()), ..secret };
+        let ended = |secret: Secret| {
+            let unwritten = self.keyring.with_application(secret.application_id, |record| {
+                record.cell_in_use().and_then(|cell| cell.last_use(secret.id))
+            });
+            let last_use = unwritten.flatten().into_iter().chain(secret.last_use.clone()).max_by_key(|last| last.at);
+            Secret { ends_at: secret_end(&secret, bounds.as_deref()), last_use, ..secret }
+        };
         secrets.into_iter().map(ended).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! Leak reports: texts in which somebody found what may be a secret of ours. The texts are looked at and forgotten.
 
 use crate::name::parse_text;
-use crate::secret::{Sighting, redact, sightings};
+use crate::secret::{SecretHash, Sighting, redact, sightings};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,11 +16,17 @@ pub const SOURCE_MAX: usize = 200;
 pub const URL_MAX: usize = 2_048;
 /// Most different secrets of one call.
 pub const SECRETS_MAX: usize = 256;
+/// Most characters of a text that could be an imported secret.
+const WHOLE_MAX: usize = 512;
+/// Fewest characters of one of which a hint is shown, and which is cut out of source and URL.
+const TELLING_MIN: usize = 16;
 
 /// A text in which a secret may stand. It cannot be printed.
 pub struct Report {
     /// The secrets that stand in it, each once.
     pub sightings: Vec<Sighting>,
+    /// Where none does: the whole text, if it could be a secret that was imported, which has no form of its own.
+    pub whole: Option<Sighting>,
     /// Who or what found it, without any secret.
     pub source: String,
     /// Where, without any secret.
@@ -65,12 +71,30 @@ impl Report {
         }
         let mut sightings: Vec<_> = distinct.into_values().collect();
         sightings.sort_by_key(|(place, _)| *place);
+        let whole = sightings.is_empty().then(|| could_be_imported(text)).flatten();
+        let without = |told: &str| match whole {
+            Some(secret) if secret.len() >= TELLING_MIN => redact(told).replace(secret, &hint_of(secret)),
+            _ => redact(told),
+        };
         Ok(Self {
+            source: without(&source),
+            url: Some(without(&url)).filter(|url| !url.is_empty()),
+            whole: whole.map(|secret| Sighting { hash: SecretHash::of(secret), hint: hint_of(secret) }),
             sightings: sightings.into_iter().map(|(_, sighting)| sighting).collect(),
-            source: redact(&source),
-            url: Some(redact(&url)).filter(|url| !url.is_empty()),
         })
     }
+}
+
+/// The one word of a text that has no other, without the blanks around it.
+fn could_be_imported(text: &str) -> Option<&str> {
+    let word = text.trim();
+    let is_word = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic());
+    (is_word && word.len() <= WHOLE_MAX).then_some(word)
+}
+
+fn hint_of(secret: &str) -> String {
+    let last = if secret.len() < TELLING_MIN { None } else { secret.get(secret.len() - 4..) };
+    format!("…{}", last.unwrap_or_default())
 }
 
 /// What became of a secret that was reported.
@@ -131,6 +155,30 @@ mod tests {
         let url = report.url.unwrap();
         assert!(url.starts_with("https://example.com/?t=clv_a_…") && url.ends_with("&x=1"), "{url}");
         assert!(!report.source.contains(&secret) && !url.contains(&secret));
+    }
+
+    #[test]
+    fn a_word_alone_could_be_an_imported_secret() {
+        let whole =
+            |text: &str| parse(text, "s", "").unwrap().whole.map(|sighting| (*sighting.hash.as_bytes(), sighting.hint));
+        let word = "R7T9YQ2XK0PLM4VB6NWZ8C3D";
+        let expected = Some((*SecretHash::of(word).as_bytes(), "…8C3D".to_owned()));
+        assert_eq!(whole(word), expected);
+        assert_eq!(whole(&format!(" \t{word}\r\n")), expected);
+        assert_eq!(
+            whole("short"),
+            Some((*SecretHash::of("short").as_bytes(), "…".to_owned())),
+            "too short to be told apart"
+        );
+        for none in ["", " \n", "two words", "a\u{7f}b", "schlüssel", &"x".repeat(WHOLE_MAX + 1)] {
+            assert_eq!(whole(none), None, "{none:?}");
+        }
+        assert!(whole(&"x".repeat(WHOLE_MAX)).is_some());
+        assert_eq!(whole(&PlainSecret::mint([1; 32]).reveal()), None, "it has our form");
+        let report = parse(word, word, &format!("https://example.com/?t={word}")).unwrap();
+        assert_eq!((report.source.as_str(), report.url.unwrap().as_str()), ("…8C3D", "https://example.com/?t=…8C3D"));
+        let report = parse("git", "git", "https://git.example.com").unwrap();
+        assert_eq!((report.source.as_str(), report.url.unwrap().as_str()), ("git", "https://git.example.com"));
     }
 
     #[test]

@@ -130,12 +130,26 @@ pub fn check_end(pointer: &str, given: Option<Timestamp>, ceiling: Option<Timest
     }
 }
 
+/// The nearest step of [`STEPS`] ahead of `end` that is reached at `now`.
+pub fn nearest_step(end: Timestamp, now: Timestamp) -> Option<i64> {
+    let reached = |days: &i64| end.plus_seconds(-days * DAY) <= now;
+    STEPS.into_iter().find(reached).filter(|_| now < end)
+}
+
 /// The step of [`STEPS`] at which the owner of something made at `made` is to be told at `now` that it ends at `end`: the
 /// nearest, and none that lies before it was made.
 pub fn step(made: Timestamp, end: Timestamp, now: Timestamp) -> Option<i64> {
-    let reached = |days: &i64| end.plus_seconds(-days * DAY) <= now;
-    let nearest = STEPS.into_iter().find(reached).filter(|_| now < end)?;
+    let nearest = nearest_step(end, now)?;
     (end.plus_seconds(-nearest * DAY) > made).then_some(nearest)
+}
+
+/// What the owner of an application of a legacy key type is told at `now`: that keys of the type stop at `end`, and again
+/// at each step ahead of that.
+pub fn tell_sunset(application: &Application, end: Timestamp, now: Timestamp) -> Telling {
+    let kind = application.rights.key_type();
+    let detail = format!("keys of type {kind} stop at {end}; migrate it to custom before, with the same id and secret");
+    let telling = Telling { due_at: Some(end), ..Telling::new(NoticeKind::KeyTypeSunset, application, detail) };
+    Telling { step: step(application.id.made_at(), end, now), ..telling }
 }
 
 /// What is to be done about the credentials of an application.

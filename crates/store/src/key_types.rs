@@ -5,8 +5,9 @@ use crate::engine::Store;
 use crate::sql::{Tx, args, corrupt, id_of, row};
 use claviger_domain::Result;
 use claviger_domain::application::{Application, LastUse, Reach};
-use claviger_domain::id::TenantId;
+use claviger_domain::id::{ApplicationId, TenantId};
 use claviger_domain::key_type::{LegacyRule, LegacyRules, LegacyType};
+use claviger_domain::lifetime::DAY;
 use claviger_domain::page::PageRequest;
 use claviger_domain::time::Timestamp;
 use sqlx::Row;
@@ -25,6 +26,17 @@ fn add(rules: LegacyRules, row: &RuleRow) -> Result<LegacyRules> {
     let kind = LegacyType::parse(&row.key_type).ok_or_else(|| corrupt("key type", &row.key_type))?;
     let (sunset, since) = (row.sunset.map(Timestamp::from_micros), Timestamp::from_micros(row.since));
     Ok(rules.with(kind, Some(LegacyRule { allowed: row.allowed, sunset, since })))
+}
+
+/// The end of a legacy type that lies ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ComingSunset {
+    /// The type.
+    pub kind: LegacyType,
+    /// When applications of it stop.
+    pub end: Timestamp,
+    /// Days ahead at which owners are told, if any of them are reached.
+    pub step: Option<i64>,
 }
 
 /// An application of a legacy type, and the last use of any of its secrets.
@@ -124,6 +136,60 @@ impl Store {
             }
         }
         Ok(all)
+    }
+
+    /// The legacy types of which there are applications, by tenant. It crosses tenants: read beside the requests.
+    pub async fn list_legacy_types_in_use(&self) -> Result<Vec<(TenantId, LegacyType)>> {
+        let found: Vec<(String, String)> = self
+            .all(
+                "select distinct tenant_id, key_type from applications \
+                 where key_type in ('siem', 'api', 'live_response') order by 1, 2",
+                args![],
+            )
+            .await?;
+        let read = |(tenant, kind): (String, String)| {
+            let kind = LegacyType::parse(&kind).ok_or_else(|| corrupt("key type", &kind))?;
+            Ok((id_of!(TenantId, &tenant)?, kind))
+        };
+        found.into_iter().map(read).collect()
+    }
+
+    /// The tenant's applications of the type whose owners have not been told of its end, or not at the step that is
+    /// reached, by id.
+    pub async fn list_untold_of_sunset(
+        &self,
+        tenant: TenantId,
+        sunset: &ComingSunset,
+        after: Option<ApplicationId>,
+        limit: i64,
+    ) -> Result<Vec<ApplicationId>> {
+        // Whoever was told when the application was made, later than the step, is not told at the step.
+        let (step, made) = match sunset.step {
+            Some(days) => (days, sunset.end.plus_seconds(-days * DAY)),
+            None => (0, Timestamp::from_micros(i64::MIN)),
+        };
+        let found: Vec<(String,)> = self
+            .all(
+                "select a.id from applications a \
+                 where a.tenant_id = $1 and a.key_type = $2 and a.id > $3 \
+                 and not exists ( \
+                     select 1 from notices n \
+                     where n.tenant_id = a.tenant_id and n.application_id = a.id and n.kind = 'key_type.sunset' \
+                     and n.due_at = $4 and (n.step <= $5 or a.created_at >= $6) \
+                 ) \
+                 order by a.id limit $7",
+                args![
+                    tenant,
+                    sunset.kind.as_str(),
+                    after.map_or_else(String::new, |id| id.to_string()),
+                    sunset.end,
+                    step,
+                    made,
+                    limit
+                ],
+            )
+            .await?;
+        found.iter().map(|(id,)| id_of!(ApplicationId, id)).collect()
     }
 
     /// The applications of legacy types of a tenant, or of it and everything beneath, by id; positions are ids.

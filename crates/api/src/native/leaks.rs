@@ -193,7 +193,7 @@ pub(crate) struct LeakedBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LeakResult)]
 pub(crate) struct ResultBody {
-    /// How many different secrets stand in it, by their form and checksum.
+    /// How many different secrets stand in it: by their form and checksum, or because all of it is one that was imported.
     found: usize,
     /// The secrets, in the order of the text.
     secrets: Vec<LeakedBody>,

@@ -4,7 +4,8 @@
 //! behind one short lock: a call touches some lines of the cache that are its own and nothing that others share.
 
 use crate::live::sharing::{Shared, Sharing};
-use claviger_domain::application::USER_AGENT_MAX;
+use agent::{cut, fingerprint};
+use claviger_domain::application::LastUse;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{ApplicationId, SecretId, TenantId};
@@ -16,6 +17,8 @@ use claviger_store::usage_log::UsageBatch;
 use parking_lot::Mutex;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+mod agent;
 
 /// A right as the meter counts it: the permission's place in the catalogue and the verb, or none.
 pub type CountedRight = Option<(u32, Verb)>;
@@ -120,6 +123,13 @@ impl Cell {
     /// Begins to read them; others may go on writing.
     pub fn fetch(&self) {
         std::hint::black_box(self.state.is_locked());
+    }
+
+    /// The last use of a secret since this server started, whether it has been written or not.
+    pub fn last_use(&self, secret: SecretId) -> Option<LastUse> {
+        let mut state = self.state.lock();
+        let used = state.uses().find(|used| used.secret == secret)?;
+        Some(LastUse { at: used.at, address: used.address, user_agent: used.user_agent.to_string() })
     }
 
     /// Looks networks up anew at the next call: the list is another one.
@@ -298,24 +308,6 @@ fn note(seen: &mut Vec<(Network, Timestamp)>, network: Option<Network>, at: Time
         Some((_, last)) => *last = at.max(*last),
         None => seen.push((network, at)),
     }
-}
-
-/// Sixty-four bits of a text, quickly; whoever makes two texts meet keeps the older one on record.
-fn fingerprint(text: &str) -> u64 {
-    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mix = |sum: u64, word: u64| (sum ^ word).wrapping_mul(ODD).rotate_left(29);
-    let words = text.as_bytes().chunks_exact(8);
-    let rest = words.remainder().iter().fold(1, |rest, byte| (rest << 8) | u64::from(*byte));
-    let sum = words.filter_map(|word| word.try_into().ok()).map(u64::from_le_bytes).fold(ODD, mix);
-    mix(mix(sum, rest), sum >> 32)
-}
-
-fn cut(text: &str) -> &str {
-    if text.len() <= USER_AGENT_MAX {
-        return text;
-    }
-    let end = (0..=USER_AGENT_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    text.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]

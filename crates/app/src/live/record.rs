@@ -195,6 +195,11 @@ impl Record {
         std::hint::black_box(self.policy.held.has(0, Verb::Read));
     }
 
+    /// The counters, if it was called since it was loaded.
+    pub fn cell_in_use(&self) -> Option<&Arc<Cell>> {
+        self.cell.get()
+    }
+
     /// The same, to be kept by a caller.
     pub fn share(&self) -> Arc<Self> {
         Arc::new(Self {

@@ -190,6 +190,11 @@ impl Tree {
         nodes.values().filter(within).map(|node| node.id).collect()
     }
 
+    /// Whether anything is said of legacy key types anywhere.
+    pub fn has_legacy_rules(&self) -> bool {
+        self.nodes.pin().values().any(|node| node.legacy.load().is_some())
+    }
+
     /// Takes what is said of legacy key types at a tenant, for itself and everything beneath.
     pub fn put_legacy(&self, tenant: TenantId, rules: LegacyRules) {
         if let Some(node) = self.find(tenant) {

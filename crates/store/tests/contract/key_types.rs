@@ -2,12 +2,16 @@
 
 use crate::fixtures::*;
 use claviger_domain::application::{Application, LastUse, Reach, Rights};
+use claviger_domain::id::NoticeId;
 use claviger_domain::key_type::{LegacyRule, LegacyRules, LegacyType};
+use claviger_domain::lifetime::DAY;
+use claviger_domain::notice::{Notice, NoticeKind, Telling};
 use claviger_domain::tenant::Tenant;
 use claviger_domain::usage::SecretUse;
 use claviger_store::Store;
+use claviger_store::key_types::ComingSunset;
 
-facts!(rules_are_put_and_read, a_key_type_is_stored, legacy_applications_are_listed);
+facts!(rules_are_put_and_read, a_key_type_is_stored, legacy_applications_are_listed, who_is_to_be_told_of_a_sunset);
 
 async fn rules_are_put_and_read(store: Store) {
     insert_tenants(&store, 2).await;
@@ -82,4 +86,47 @@ async fn legacy_applications_are_listed(store: Store) {
     assert_eq!(listed(1, Reach::Beneath, 9, None).await, beneath);
     assert_eq!(listed(1, Reach::Beneath, 9, Some(application_id(1).to_string())).await, beneath[1..]);
     assert_eq!(listed(0, Reach::Beneath, 9, None).await.len(), 3);
+}
+
+async fn who_is_to_be_told_of_a_sunset(store: Store) {
+    insert_tenants(&store, 2).await;
+    let (tenant, end) = (tenant_id(1), at(100 * DAY));
+    let sunset = |days| ComingSunset { kind: LegacyType::Siem, end, step: days };
+    let mut tx = store.begin().await.unwrap();
+    // The second was made when less than thirty days were left.
+    for (number, kind, made) in [(1, LegacyType::Siem, 0), (2, LegacyType::Siem, 80 * DAY), (3, LegacyType::Api, 0)] {
+        let one = Application { rights: Rights::Legacy(kind), created_at: at(made), ..application(tenant, number) };
+        insert_application(&mut tx, &one).await;
+    }
+    insert_application(&mut tx, &application(tenant_id(2), 4)).await;
+    tx.commit().await.unwrap();
+    let untold = async |days, after: Option<u128>, limit| {
+        let found = store.list_untold_of_sunset(tenant, &sunset(days), after.map(application_id), limit).await.unwrap();
+        found.into_iter().map(|id| (1..4).find(|number| application_id(*number) == id).unwrap()).collect::<Vec<u128>>()
+    };
+    let next = std::cell::Cell::new(1);
+    let tell = async |number: u128, due, days: Option<i64>| {
+        let telling = Telling::new(NoticeKind::KeyTypeSunset, &application(tenant, number), String::new());
+        let telling = Telling { due_at: Some(due), step: days, ..telling };
+        let id = NoticeId::from_u128(next.replace(next.get() + 1));
+        let mut tx = store.begin().await.unwrap();
+        tx.insert_notice(tenant, &Notice { id, telling, created_at: NOW, dismissed: None }).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let types = store.list_legacy_types_in_use().await.unwrap();
+    assert_eq!(types, [(tenant, LegacyType::Api), (tenant, LegacyType::Siem)]);
+    assert_eq!(untold(None, None, 9).await, [1, 2]);
+    assert_eq!(untold(None, Some(1), 9).await, [2]);
+    assert_eq!(untold(Some(30), None, 1).await, [1]);
+    tell(1, at(50), None).await;
+    assert_eq!(untold(None, None, 9).await, [1, 2], "of another day");
+    tell(1, end, None).await;
+    tell(2, end, None).await;
+    assert_eq!(untold(None, None, 9).await, []);
+    assert_eq!(untold(Some(30), None, 9).await, [1]);
+    assert_eq!(untold(Some(14), None, 9).await, [1, 2]);
+    tell(1, end, Some(14)).await;
+    assert_eq!(untold(Some(30), None, 9).await, [], "something nearer was told");
+    assert_eq!(untold(Some(14), None, 9).await, [2]);
+    assert_eq!(untold(Some(3), None, 9).await, [1, 2]);
 }

@@ -16,17 +16,13 @@ pub(super) async fn run(
     apply: bool,
     output: Output,
 ) -> Result<(), Failure> {
-    let of_tenant = format!("/v1/tenants/{}", segment(tenant));
-    let wanted = match id {
-        Some(id) => vec![(tenant.to_owned(), id)],
-        None => {
-            let found = client.list(&format!("{of_tenant}/legacy-key-types/report")).await?;
-            found
-                .iter()
-                .map(|one| (text(one, "tenant_id").to_owned(), text(one, "application_id").to_owned()))
-                .collect()
-        }
+    let report = client.list(&format!("/v1/tenants/{}/legacy-key-types/report", segment(tenant))).await;
+    let found = match (report, &id) {
+        // Whoever may not read it may still migrate one of the tenant.
+        (Err(_), Some(_)) => Vec::new(),
+        (report, _) => report?,
     };
+    let wanted = chosen(&found, tenant, id);
     let mut answers = Vec::new();
     let mut failures = Vec::new();
     for (tenant, id) in wanted {
@@ -38,6 +34,16 @@ pub(super) async fn run(
     }
     print(&shown(&answers, apply, output))?;
     if failures.is_empty() { Ok(()) } else { Err(Failure(failures.join("\n"))) }
+}
+
+/// Tenant and id of what is to be migrated: everything in the report, or the one that was named, whatever tenant beneath it
+/// is of. What is not in the report is asked for all the same, for the server to say why it is not.
+fn chosen(report: &[Value], tenant: &str, id: Option<String>) -> Vec<(String, String)> {
+    let place = |one: &Value| (text(one, "tenant_id").to_owned(), text(one, "application_id").to_owned());
+    let all = report.iter().map(place);
+    let Some(id) = id else { return all.collect() };
+    let found = all.into_iter().find(|(_, legacy)| legacy.eq_ignore_ascii_case(&id));
+    vec![found.unwrap_or_else(|| (tenant.to_owned(), id))]
 }
 
 fn shown(answers: &[Value], apply: bool, output: Output) -> String {
@@ -69,6 +75,15 @@ fn shown(answers: &[Value], apply: bool, output: Output) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_found_in_whatever_tenant_it_is() {
+        let report = [("t1", "a1"), ("t2", "a2")].map(|(t, a)| json!({"tenant_id": t, "application_id": a}));
+        let pair = |t: &str, a: &str| (t.to_owned(), a.to_owned());
+        assert_eq!(chosen(&report, "t1", None), [pair("t1", "a1"), pair("t2", "a2")]);
+        assert_eq!(chosen(&report, "t1", Some("A2".into())), [pair("t2", "a2")]);
+        assert_eq!(chosen(&report, "t1", Some("a3".into())), [pair("t1", "a3")]);
+    }
 
     #[test]
     fn a_dry_run_says_so() {

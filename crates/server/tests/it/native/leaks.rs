@@ -13,6 +13,7 @@ on_both![
     who_has_no_reach_learns_and_does_nothing,
     every_shape_is_read_and_bounded,
     a_reporter_may_report_itself,
+    an_imported_secret_is_found_where_it_stands_alone,
 ];
 
 async fn scanner(f: &Fixture) -> Client {
@@ -180,4 +181,41 @@ async fn a_reporter_may_report_itself(f: Arc<Fixture>) {
     assert_eq!(outcomes, ["revoked", "revoked"]);
     assert!(!works(&client).await);
     assert_eq!(scanner.get("/v1/whoami").await.status, 401);
+}
+
+async fn an_imported_secret_is_found_where_it_stands_alone(f: Arc<Fixture>) {
+    let scanner = scanner(&f).await;
+    let (org, _) = f.organization("Acme").await;
+    let (first, second) = ("R7T9YQ2XK0PLM4VB6NWZ8C3D", "AAE5JS8C4FHG2QW9ER7TY3UI");
+    let hashed = |text: &str| -> String {
+        let hash = claviger_domain::secret::SecretHash::of(text);
+        hash.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let old = json!({
+        "name": "Old", "client_id": "ABCDE12345", "grants": {"org.audits": ["READ"]}, "owner": "ops@example.com",
+        "secrets": [{"sha256": hashed(first), "hint": "…8C3D"}, {"sha256": hashed(second)}],
+    });
+    let path = format!("/v1/tenants/{org}/applications/import");
+    let id = f.operator.post(&path, &old).await.expect(201)["items"][0]["id"].clone();
+    let (client, other) = (f.client("ABCDE12345", first), f.client("ABCDE12345", second));
+    assert!(works(&client).await && works(&other).await);
+    let elsewhere = report(&scanner, &format!("TOKEN={first} # {second}")).await;
+    assert_eq!(elsewhere, json!([]), "it has no form by which it could be found");
+    assert_eq!(report(&scanner, "gitleaks").await, json!([]));
+    let found = report(&scanner, &format!("{first}\n")).await;
+    let known = |outcome| json!([{"hint": "…8C3D", "outcome": outcome, "tenant_id": org, "application_id": id}]);
+    assert_eq!(found, known("revoked"));
+    assert!(!works(&client).await && works(&other).await);
+    assert_eq!(report(&scanner, first).await, known("already_revoked"));
+    let url = format!("https://example.com/?t={second}");
+    let token = json!([{"token": second, "type": "vendor", "url": url, "source": "content"}]);
+    let answer = scanner.post("/v1/leaks", &token).await.expect(200);
+    assert_eq!(answer["results"][0]["secrets"][0]["outcome"], "revoked", "{answer}");
+    assert!(!works(&other).await);
+    let record = f.operator.get(&format!("/v1/tenants/{org}/audit")).await.expect(200);
+    let notices = f.operator.get(&format!("/v1/tenants/{org}/notices?kind=secret.leaked")).await.expect(200);
+    assert_eq!(notices["items"].as_array().unwrap().len(), 2, "{notices}");
+    for text in [record.to_string(), notices.to_string(), answer.to_string()] {
+        assert!(!text.contains(first) && !text.contains(second), "{text}");
+    }
 }

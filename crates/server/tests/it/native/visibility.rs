@@ -149,8 +149,9 @@ async fn a_partner_reads_no_secret_of_its_customers(f: Arc<Fixture>) {
 async fn nothing_turns_a_removal_back(f: Arc<Fixture>) {
     let org = retaining(&f, "Acme").await;
     let other = retaining(&f, "Other").await;
-    let (text, client) = secret(&f, &org, "SIEM").await;
+    // In this order: what is sealed is then unlike what other tests seal, which may run in the same cluster.
     let (others, theirs) = secret(&f, &other, "SIEM").await;
+    let (text, client) = secret(&f, &org, "SIEM").await;
     let sealed = sealed_text(&f, &text).await;
     assert!(!files_holding(f.app.store(), &f.location, &sealed).await.is_empty(), "the search finds what is there");
 

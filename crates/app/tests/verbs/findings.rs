@@ -62,7 +62,9 @@ async fn a_page_does_not_read_the_whole_tenant(f: Fixture) {
     let before = f.app.store().statements();
     let found = f.app.list_findings(&f.operator, tenant, FindingsQuery::default(), &small).await.unwrap();
     assert_eq!(found.items.len(), 10);
-    assert!(f.app.store().statements() - before <= 4);
+    // Where several nodes may have logged usage, it is asked for what they did.
+    let folding = if f.app.store().engine() == claviger_store::Engine::Postgres { 4 } else { 0 };
+    assert!(f.app.store().statements() - before <= 4 + folding);
     assert!(found.items.iter().all(|one| one.since == START));
 }
 

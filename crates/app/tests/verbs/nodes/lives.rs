@@ -74,7 +74,7 @@ async fn a_rule_of_a_key_type_bites_on_every_node() {
     let org = f.organization("Acme").await.id;
     let rule = |seconds| {
         let sunset = Some(START.plus_seconds(seconds).to_string());
-        vec![(LegacyType::Siem, NewRule { allowed: true, sunset })]
+        vec![(LegacyType::Siem, NewRule { allowed: seconds > 0, sunset })]
     };
     f.app.put_legacy_rules(&f.operator, org, rule(600)).await.unwrap();
     let old = NewApplication { rights: Rights::Legacy(LegacyType::Siem), ..new("Old", &[]) };

@@ -63,7 +63,10 @@ async fn each_remedy_mends_its_finding(f: Arc<Fixture>) {
     assert_eq!(kinds(&found, &leveled), ["secret_unused", "permission_unused", "network_never_seen"]);
     assert_eq!(kinds(&found, &idle), ["application_unused", "secret_unused", "no_expiry", "no_owner"]);
     assert_eq!(kinds(&findings(&f, &org, "").await, &leveled), Vec::<String>::new(), "90 days are not over");
-    let of = |kind: &str| found.iter().find(|one| one["kind"] == kind).unwrap().clone();
+    let of = |kind: &str| {
+        let found = found.iter().find(|one| one["kind"] == kind && one["application"]["id"] == leveled.as_str());
+        found.unwrap().clone()
+    };
     assert_eq!(of("secret_unused")["subjects"], json!([rotated["secret"]["id"]]));
     assert_eq!(of("permission_unused")["subjects"], json!(["org.feeds:READ", "org.feeds:UPDATE"]));
     assert_eq!(of("network_never_seen")["subjects"], json!(["203.0.113.0/24"]));

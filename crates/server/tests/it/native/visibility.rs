@@ -223,17 +223,19 @@ async fn a_row_turned_back_in_the_database_is_contradicted(f: Arc<Fixture>) {
     assert_eq!(signed().await, before, "what takes a removal back is not signed");
 }
 
+// Databases of one cluster share its log, and what another test sealed must not be taken for one's own: each has other seeds.
+
 /// A copy of the store from before the removal is put back, with the files beside it as they are, and as if they were lost.
 async fn an_older_copy_shows_nothing(engine: Engine) {
     for keep_keys in [true, false] {
         let Some(guard) = fresh(engine).await else { return };
-        let f = start_again(guard, &[], 1).await;
+        let f = start_again(guard, &[], 11).await;
         let org = retaining(&f, "Acme").await;
         let (text, client) = secret(&f, &org, "SIEM").await;
         let (location, data_dir) = (f.location.clone(), f.data_dir.clone());
         let guard = f.stop().await;
         let older = Copy::take(&location).await;
-        let f = start_again(guard, &[], 2).await;
+        let f = start_again(guard, &[], 12).await;
         assert_eq!(f.operator.get(&text).await.expect(200)["text"], client.secret.as_str());
         f.operator.put(&visibility(&org), &json!({"visibility": "show_once", "confirm": true})).await.expect(200);
         let guard = f.stop().await;
@@ -241,7 +243,7 @@ async fn an_older_copy_shows_nothing(engine: Engine) {
         if !keep_keys {
             std::fs::remove_file(data_dir.join("text-keys.json")).unwrap();
         }
-        let f = start_again(guard, &[], 3).await;
+        let f = start_again(guard, &[], 13).await;
         let code = f.operator.get(&text).await.code(409);
         assert_eq!(code, if keep_keys { "secret_visibility_final" } else { "text_key_missing" });
         assert!(!sealed_text(&f, &text).await.is_empty(), "the copy has the text, and nobody can open it");
@@ -273,7 +275,7 @@ async fn postgres_an_older_copy_shows_nothing() {
 /// The process died when the removal was durable and nothing had been destroyed yet: the next start goes on with it.
 async fn a_removal_goes_on_after_a_crash(engine: Engine) {
     let Some(guard) = fresh(engine).await else { return };
-    let f = start_again(guard, &[], 1).await;
+    let f = start_again(guard, &[], 21).await;
     let org = retaining(&f, "Acme").await;
     let (text, _) = secret(&f, &org, "SIEM").await;
     let sealed = sealed_text(&f, &text).await;
@@ -284,7 +286,7 @@ async fn a_removal_goes_on_after_a_crash(engine: Engine) {
     assert_eq!(f.operator.get(&visibility(&org)).await.expect(200)["removing"], true);
     assert_eq!(f.operator.get(&text).await.code(409), "secret_visibility_final");
     let guard = f.stop().await;
-    let f = start_again(guard, &[], 2).await;
+    let f = start_again(guard, &[], 22).await;
     let found = f.operator.get(&visibility(&org)).await.expect(200);
     assert_eq!((&found["removing"], &found["final"]), (&json!(false), &json!(true)));
     assert_eq!(files_holding(f.app.store(), &f.location, &sealed).await, Vec::<std::path::PathBuf>::new());
@@ -304,13 +306,13 @@ async fn postgres_a_removal_goes_on_after_a_crash() {
 /// The file of text keys was lost, and the operator has the tenant retain its secrets again: what is older stays lost.
 async fn a_lost_key_is_told(engine: Engine) {
     let Some(guard) = fresh(engine).await else { return };
-    let f = start_again(guard, &[], 1).await;
+    let f = start_again(guard, &[], 31).await;
     let org = retaining(&f, "Acme").await;
     let (older, _) = secret(&f, &org, "Older").await;
     let keys = f.data_dir.join("text-keys.json");
     let guard = f.stop().await;
     std::fs::remove_file(keys).unwrap();
-    let f = start_again(guard, &[], 2).await;
+    let f = start_again(guard, &[], 32).await;
     assert_eq!(f.operator.get(&older).await.code(409), "text_key_missing");
     f.operator.put(&visibility(&org), &json!({"visibility": "retaining"})).await.expect(200);
     assert_eq!(f.operator.get(&older).await.code(409), "text_key_missing");

@@ -11,6 +11,7 @@ use claviger_domain::grants::{GrantSet, Grants, Verb, grants_to_json};
 use claviger_domain::id::{ApplicationId, ClientId, TenantId};
 use claviger_domain::key_type::refuse_rights;
 use claviger_domain::lifetime::check_end;
+use claviger_domain::name::Name;
 use claviger_domain::network::Networks;
 use claviger_domain::page::{Page, PageRequest};
 use claviger_domain::{Error, Result};
@@ -115,8 +116,7 @@ impl App {
         self.unit(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, move |unit| {
             Box::pin(async move {
                 let before = unit.application_within_rights(tenant, id, if_match).await?;
-                let name_key = patch.name.as_ref().map(claviger_domain::name::Name::key);
-                let mut after = patched(&before, patch.clone(), unit)?;
+                let mut after = patched(&before, patch.clone())?;
                 if let Some(given) = patch.expires_at {
                     let bounds = unit.bounds(tenant);
                     let ceiling = bounds.as_ref().and_then(|bounds| bounds.application_ceiling(id.made_at()));
@@ -125,11 +125,7 @@ impl App {
                 let wanted = unit.rights_of(tenant, &after.rights).await?;
                 unit.caller.covers(&wanted, after.reach)?;
                 unit.refuse_own_lock_out(&before, &after, patch.confirm)?;
-                let name_key = match name_key {
-                    Some(key) => key,
-                    None => claviger_domain::name::Name::parse("/name", &after.name)?.key(),
-                };
-                unit.tx.update_application(tenant, &after, &name_key).await?;
+                let after = unit.change_application(after).await?;
                 unit.record("application.updated", target(&after), changed(&describe(&before), &describe(&after)));
                 unit.affects(Effect::Application(tenant, id));
                 Ok(unit.app.state.ended(after))
@@ -199,6 +195,19 @@ impl Unit {
         }
     }
 
+    /// Writes an application that was changed, as its next version.
+    pub(crate) async fn change_application(&mut self, changed: Application) -> Result<Application> {
+        let changed = Application { version: changed.version + 1, updated_at: self.now, ..changed };
+        let key = Name::parse("/name", &changed.name)?.key();
+        self.tx.update_application(changed.tenant_id, &changed, &key).await?;
+        Ok(changed)
+    }
+
+    /// Writes that an application may not call any more.
+    pub(crate) async fn disable_application(&mut self, application: &Application) -> Result<Application> {
+        self.change_application(Application { enabled: false, ..application.clone() }).await
+    }
+
     /// The application, where the caller's own rights cover it and its version is the one expected.
     pub(crate) async fn application_within_rights(
         &mut self,
@@ -253,7 +262,7 @@ impl Unit {
     }
 }
 
-fn patched(before: &Application, patch: ApplicationPatch, unit: &Unit) -> Result<Application> {
+fn patched(before: &Application, patch: ApplicationPatch) -> Result<Application> {
     let mut after = before.clone();
     if let (Some(kind), Some(_)) = (before.rights.legacy(), &patch.rights) {
         return Err(refuse_rights(kind));
@@ -269,8 +278,6 @@ fn patched(before: &Application, patch: ApplicationPatch, unit: &Unit) -> Result
     after.expires_at = patch.expires_at.unwrap_or(after.expires_at);
     after.enabled = patch.enabled.unwrap_or(after.enabled);
     after.rate_limit = patch.rate_limit.unwrap_or(after.rate_limit);
-    after.version += 1;
-    after.updated_at = unit.now;
     Ok(after)
 }
 

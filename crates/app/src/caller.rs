@@ -114,6 +114,16 @@ impl Caller {
         found.is_some_and(|permission| self.record.policy.held.has(permission.index, verb))
     }
 
+    /// Refuses whoever lacks a right, as [`Caller::allow`] does; counts nothing.
+    pub(crate) fn must_hold(&self, permission: &str, verb: Verb) -> Result<()> {
+        if self.holds(permission, verb) {
+            return Ok(());
+        }
+        let missing = Right::new(permission, verb);
+        self.deny(missing.to_string());
+        Err(Error::missing(missing))
+    }
+
     /// Counts a call that needs no right.
     pub fn count(&self) {
         self.state.meter.count(self.record.cell(), None, Outcome::Allowed, self.state.clock.now());

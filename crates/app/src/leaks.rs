@@ -6,13 +6,12 @@
 use crate::App;
 use crate::applications::target;
 use crate::caller::Caller;
-use crate::unit::{Effect, Needs, Unit};
-use claviger_domain::application::{Application, Secret};
+use crate::unit::{Effect, Needs};
+use claviger_domain::application::Secret;
 use claviger_domain::credential_policy::OnLeak;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{ApplicationId, TenantId};
 use claviger_domain::leak::{Outcome, Report, SECRETS_MAX};
-use claviger_domain::name::Name;
 use claviger_domain::notice::{NoticeKind, Telling};
 use claviger_domain::secret::{SecretHash, Sighting};
 use claviger_domain::{Error, Result};
@@ -122,7 +121,7 @@ impl App {
                     OnLeak::Quarantine => Outcome::Quarantined,
                 };
                 if outcome == Outcome::Quarantined && found.enabled {
-                    unit.disable(tenant, &found).await?;
+                    unit.disable_application(&found).await?;
                 }
                 unit.tx.insert_leak(tenant, leak.place, &leak.hash, outcome, unit.now).await?;
                 unit.tell(Telling::of_secret(
@@ -137,17 +136,6 @@ impl App {
             })
         })
         .await
-    }
-}
-
-impl Unit {
-    async fn disable(&mut self, tenant: TenantId, application: &Application) -> Result<()> {
-        let mut disabled = application.clone();
-        disabled.enabled = false;
-        disabled.version += 1;
-        disabled.updated_at = self.now;
-        let key = Name::parse("/name", &application.name)?.key();
-        self.tx.update_application(tenant, &disabled, &key).await
     }
 }
 

@@ -11,7 +11,7 @@ use crate::secrets::MintedSecret;
 use crate::state::State;
 use crate::unit::{Effect, Needs, Unit, change};
 use claviger_domain::application::{Application, Secret, parse_expiry};
-use claviger_domain::audit::{Actor, NewEntry};
+use claviger_domain::audit::NewEntry;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{ApplicationId, SecretId, TenantId};
 use claviger_domain::lifetime::{ADVICE_SECONDS, Bounds, DAY, Plan, application_end, check_end, plan, secret_end};
@@ -176,16 +176,8 @@ fn ageing(bounds: Option<&Bounds>, now: Timestamp) -> Ageing {
 
 fn retirement(application: &Application, secret: &Secret, at: Timestamp, now: Timestamp) -> NewEntry {
     let details = json!({ "secret_id": secret.id, "expires_at": { "from": secret.expires_at, "to": at } });
-    NewEntry {
-        at: now,
-        actor: Actor { kind: "system", id: String::new(), tenant_id: None },
-        action: "secret.retired",
-        target: target(application),
-        address: None,
-        request_id: String::new(),
-        request: String::new(),
-        details: details.as_object().cloned().unwrap_or_default(),
-    }
+    let details = details.as_object().cloned().unwrap_or_default();
+    NewEntry::by_system(now, "secret.retired", target(application), details)
 }
 
 impl Unit {

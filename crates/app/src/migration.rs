@@ -5,10 +5,10 @@ use crate::App;
 use crate::applications::target;
 use crate::caller::Caller;
 use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
-use claviger_domain::access_level::AccessLevel;
-use claviger_domain::application::{Application, Rights};
+use claviger_domain::access_level::NewAccessLevel;
+use claviger_domain::application::{Application, Reach, Rights};
 use claviger_domain::catalogue::LegacyGrants;
-use claviger_domain::grants::{GrantSet, Grants, Right, Verb};
+use claviger_domain::grants::{GrantSet, Grants, Verb};
 use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId};
 use claviger_domain::key_type::LegacyType;
 use claviger_domain::name::Name;
@@ -83,10 +83,7 @@ impl App {
         let migrated = self.unit_once(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, once, move |unit| {
             Box::pin(async move {
                 let before = unit.application_within_rights(tenant, id, if_match).await?;
-                let missing = Right::new(LEVELS, Verb::Create);
-                if !unit.caller.holds(LEVELS, Verb::Create) {
-                    return Err(Error::missing(missing));
-                }
+                unit.caller.must_hold(LEVELS, Verb::Create)?;
                 let kind = before.rights.legacy().ok_or_else(migrated_before)?;
                 let app = Arc::clone(&unit.app);
                 let wanted = equivalent(&mut unit.tx, tenant, app.legacy(kind)?).await?;
@@ -94,12 +91,8 @@ impl App {
                     Some(level_id) => (level_id, false),
                     None => (unit.make_level(tenant, &wanted, kind).await?, true),
                 };
-                let mut after = before.clone();
-                after.rights = Rights::Level(level_id);
-                after.version += 1;
-                after.updated_at = unit.now;
-                let key = Name::parse("/name", &after.name)?.key();
-                unit.tx.update_application(tenant, &after, &key).await?;
+                let after = Application { rights: Rights::Level(level_id), ..before };
+                let after = unit.change_application(after).await?;
                 let details = json!({
                     "key_type": { "from": kind.as_str(), "to": after.rights.key_type() },
                     "access_level_id": level_id,
@@ -130,23 +123,11 @@ impl Unit {
         wanted: &EquivalentLevel,
         kind: LegacyType,
     ) -> Result<AccessLevelId> {
+        self.caller.covers(&GrantSet::compile(&wanted.grants, &self.app.state.catalogue), Reach::Own)?;
         let name = Name::parse("/name", &wanted.name)?;
-        let level = AccessLevel {
-            id: AccessLevelId::new(self.now, self.app.state.random.bytes()?),
-            tenant_id: Some(tenant),
-            name: wanted.name.clone(),
-            description: format!("What keys of the legacy type {} may do", kind.as_str()),
-            grants: wanted.grants.clone(),
-            version: 1,
-            created_at: self.now,
-            updated_at: self.now,
-        };
-        self.caller.covers(
-            &GrantSet::compile(&level.grants, &self.app.state.catalogue),
-            claviger_domain::application::Reach::Own,
-        )?;
-        self.tx.insert_access_level(tenant, &level, &name.key()).await?;
-        Ok(level.id)
+        let description = format!("What keys of the legacy type {} may do", kind.as_str());
+        let new = NewAccessLevel { name, description, grants: wanted.grants.clone() };
+        Ok(self.insert_level(tenant, new).await?.id)
     }
 }
 

@@ -6,9 +6,8 @@ use crate::state::State;
 use crate::unit::{Effect, Needs, Unit};
 use crate::verify;
 use claviger_domain::application::Rights;
-use claviger_domain::grants::{GrantSet, Grants, Right};
+use claviger_domain::grants::{GrantSet, Grants};
 use claviger_domain::id::TenantId;
-use claviger_domain::network::Networks;
 use claviger_domain::tenant::{Status, Tenant};
 use claviger_domain::{Error, Refusal, Result};
 use claviger_store::credentials::Credential;
@@ -163,12 +162,7 @@ impl Unit {
         }
         self.caller.reach(needs.tenant)?;
         let (permission, verb) = needs.right;
-        if self.caller.holds(permission, verb) {
-            return Ok(());
-        }
-        let missing = Right::new(permission, verb);
-        self.caller.deny(missing.to_string());
-        Err(Error::missing(missing))
+        self.caller.must_hold(permission, verb)
     }
 }
 
@@ -186,14 +180,7 @@ impl State {
                 (None, None) => GrantSet::default(),
             },
         };
-        let policy = Policy {
-            held: Held::Inline(held),
-            networks: application.allowed_networks.as_deref().map(Networks::compile),
-            rate_limit: application.rate_limit,
-            reach: application.reach,
-            enabled: application.enabled,
-            legacy: application.rights.legacy(),
-        };
+        let policy = Policy::of(application, Held::Inline(held));
         let record = Record::of(credential, Arc::clone(&before.tenant), Arc::new(policy));
         record.go_on_from(before);
         record

@@ -9,7 +9,6 @@ use claviger_domain::Result;
 use claviger_domain::application::Secret;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{ApplicationId, TenantId};
-use claviger_domain::name::Name;
 use claviger_domain::notice::{NoticeKind, Telling};
 use claviger_domain::rotation::{Rotation, check_room, is_live};
 use claviger_domain::time::Timestamp;
@@ -73,12 +72,7 @@ impl App {
                     Rotation::Leak { quarantine } => {
                         unit.tx.delete_secrets(tenant, application).await?;
                         if quarantine {
-                            let mut disabled = found.clone();
-                            disabled.enabled = false;
-                            disabled.version += 1;
-                            disabled.updated_at = unit.now;
-                            let key = Name::parse("/name", &found.name)?.key();
-                            unit.tx.update_application(tenant, &disabled, &key).await?;
+                            unit.disable_application(&found).await?;
                         }
                         for leaked in &live {
                             let detail = format!("the secret {} was reported as leaked and is dead", leaked.hint);

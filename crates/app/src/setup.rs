@@ -6,7 +6,7 @@ use crate::seal::RootKey;
 use crate::secrets::MintedSecret;
 use crate::state::State;
 use claviger_domain::application::{Application, Reach, Rights};
-use claviger_domain::audit::{Actor, NewEntry, Target};
+use claviger_domain::audit::{NewEntry, Target};
 use claviger_domain::id::{ApplicationId, ClientId, OrgKey, TenantId};
 use claviger_domain::name::Name;
 use claviger_domain::tenant::{APPLICATION_LIMIT, Kind, Status, Tenant};
@@ -109,16 +109,9 @@ impl App {
         tx.insert_tenant(&tenant, &name(&tenant.name)?.key()).await?;
         tx.insert_application(tenant.id, &application, &name(&application.name)?.key()).await?;
         tx.insert_secret(tenant.id, &stored).await?;
-        let entry = NewEntry {
-            at: now,
-            actor: Actor { kind: "system", id: String::new(), tenant_id: None },
-            action: "store.set_up",
-            target: Target { kind: "tenant", id: tenant.id.to_string(), name: tenant.name.clone() },
-            address: None,
-            request_id: String::new(),
-            request: String::new(),
-            details: Map::from_iter([("application_id".to_owned(), id.to_string().into())]),
-        };
+        let target = Target { kind: "tenant", id: tenant.id.to_string(), name: tenant.name.clone() };
+        let details = Map::from_iter([("application_id".to_owned(), id.to_string().into())]);
+        let entry = NewEntry::by_system(now, "store.set_up", target, details);
         tx.append_audit(tenant.id, &entry).await?;
         tx.commit().await?;
         Ok(Some(FirstStart { tenant_id: tenant.id, client_id: application.client_id, secret }))

@@ -4,10 +4,10 @@ use crate::App;
 use crate::applications::target;
 use crate::caller::Caller;
 use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
-use claviger_domain::access_level::AccessLevel;
+use claviger_domain::access_level::{AccessLevel, NewAccessLevel};
 use claviger_domain::application::{Application, Rights};
 use claviger_domain::findings::{Look, days_ago, narrowed};
-use claviger_domain::grants::{GrantSet, Grants, Right, Verb, grants_to_json};
+use claviger_domain::grants::{GrantSet, Grants, Verb, grants_to_json};
 use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId};
 use claviger_domain::name::{NAME_MAX, Name};
 use claviger_domain::time::Timestamp;
@@ -89,10 +89,7 @@ impl App {
                             Rights::Level(level.id)
                         }
                     };
-                    after.version += 1;
-                    after.updated_at = unit.now;
-                    let key = Name::parse("/name", &after.name)?.key();
-                    unit.tx.update_application(tenant, &after, &key).await?;
+                    after = unit.change_application(after).await?;
                 }
                 unit.record("application.shrunk", target(&after), describe(&before, &after, &shrunk, days));
                 unit.affects(Effect::Application(tenant, id));
@@ -149,24 +146,10 @@ impl Unit {
         wanted: &str,
         grants: &Grants,
     ) -> Result<AccessLevel> {
-        if !self.caller.holds("access-levels", Verb::Create) {
-            let missing = Right::new("access-levels", Verb::Create);
-            self.caller.deny(missing.to_string());
-            return Err(Error::missing(missing));
-        }
+        self.caller.must_hold("access-levels", Verb::Create)?;
         let name = self.free_level_name(tenant, &application.name, wanted).await?;
-        let level = AccessLevel {
-            id: AccessLevelId::new(self.now, self.app.state.random.bytes()?),
-            tenant_id: Some(tenant),
-            name: name.as_str().to_owned(),
-            description: format!("What {} used when it was narrowed.", application.name),
-            grants: grants.clone(),
-            version: 1,
-            created_at: self.now,
-            updated_at: self.now,
-        };
-        self.tx.insert_access_level(tenant, &level, &name.key()).await?;
-        Ok(level)
+        let description = format!("What {} used when it was narrowed.", application.name);
+        self.insert_level(tenant, NewAccessLevel { name, description, grants: grants.clone() }).await
     }
 
     async fn free_level_name(&mut self, tenant: TenantId, application: &str, wanted: &str) -> Result<Name> {

@@ -178,9 +178,17 @@ impl App {
             let now = app.state.clock.now();
             let tx = app.state.store.begin().await?;
             let tenant = needs.tenant;
-            let (app_of_unit, entry, effects, tellings) = (Arc::clone(&app), None, Vec::new(), Vec::new());
-            let rehearsal = false;
-            let mut unit = Unit { app: app_of_unit, caller, now, tx, tenant, entry, effects, rehearsal, tellings };
+            let mut unit = Unit {
+                app: Arc::clone(&app),
+                caller,
+                now,
+                tx,
+                tenant,
+                entry: None,
+                effects: Vec::new(),
+                rehearsal: false,
+                tellings: Vec::new(),
+            };
             let owner = (unit.caller.tenant().id, unit.caller.record().id);
             if let Some(once) = &once {
                 match unit.tx.claim_once(owner.0, owner.1, &once.once, now).await? {

@@ -28,9 +28,6 @@ pub struct Presented<'a> {
     pub secret: &'a str,
 }
 
-/// Where it says what is to be done with a key of a legacy type.
-const MIGRATION_PAGE: &str = "/v1/problems/key_type_retired";
-
 /// Whom a protected service wants to let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
@@ -105,7 +102,7 @@ struct Accepted {
 fn advise(record: &Record, end: Timestamp, now: Timestamp) -> Option<Box<Advice>> {
     let expires_at = (end <= now.plus_seconds(ADVICE_SECONDS)).then_some(end);
     let rule = record.policy.legacy.and_then(|kind| record.tenant.legacy_rule(kind));
-    let sunset = rule.map(|rule| Sunset { deprecated_at: rule.since, at: rule.end(), link: MIGRATION_PAGE });
+    let sunset = rule.map(|rule| Sunset { deprecated_at: rule.since, at: rule.end() });
     Advice { expires_at, sunset }.filled().map(Box::new)
 }
 

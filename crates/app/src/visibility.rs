@@ -11,7 +11,7 @@ use crate::secrets::MintedSecret;
 use crate::text_keys::Removal;
 use crate::unit::{Needs, Unit};
 use claviger_domain::application::Secret;
-use claviger_domain::audit::{Actor, NewEntry, Target};
+use claviger_domain::audit::{NewEntry, Target};
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{ApplicationId, SecretId, TenantId};
 use claviger_domain::secret::PlainSecret;
@@ -195,16 +195,9 @@ impl App {
         }
         tx.put_visibility(tenant, VisibilityState { stage: Stage::Removed, since: found.since }).await?;
         let name = tx.find_tenant(tenant).await?.map(|tenant| tenant.name).unwrap_or_default();
-        let entry = NewEntry {
-            at: now,
-            actor: Actor { kind: "system", id: String::new(), tenant_id: None },
-            action: "secret_texts.destroyed",
-            target: Target { kind: "tenant", id: tenant.to_string(), name },
-            address: None,
-            request_id: String::new(),
-            request: String::new(),
-            details: Map::from_iter([("database_log".to_owned(), log.as_str().into())]),
-        };
+        let target = Target { kind: "tenant", id: tenant.to_string(), name };
+        let details = Map::from_iter([("database_log".to_owned(), log.as_str().into())]);
+        let entry = NewEntry::by_system(now, "secret_texts.destroyed", target, details);
         let body = json!({ "details": entry.details });
         tx.append_journal(tenant, now, &[JournalEntry { kind: entry.action.to_owned(), body }]).await?;
         tx.append_audit(tenant, &entry).await?;

@@ -18,8 +18,6 @@ pub struct Sunset {
     pub deprecated_at: Timestamp,
     /// When it stops.
     pub at: Timestamp,
-    /// Where it says what to do: a URI reference.
-    pub link: &'static str,
 }
 
 impl Advice {

@@ -251,14 +251,7 @@ impl Keyring {
                 Held::Level(around.levels.cell(*id, credential.level_grants.as_ref().unwrap_or(&Grants::new())))
             }
         };
-        let policy = self.intern(Policy {
-            held,
-            networks: application.allowed_networks.as_deref().map(Networks::compile),
-            rate_limit: application.rate_limit,
-            reach: application.reach,
-            enabled: application.enabled,
-            legacy: application.rights.legacy(),
-        });
+        let policy = self.intern(Policy::of(application, held));
         let id = application.id;
         let record = Record::of(credential, tenant, policy);
         let key = record.key();

@@ -1,5 +1,4 @@
-//! Access levels in memory. Applications share the level's cell, so that an edit of a level
-//! holds for all of them at once.
+//! Access levels in memory. Applications share the level's cell, so that an edit of a level holds for all of them at once.
 
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::grants::{GrantSet, Grants, Verb, Verbs};

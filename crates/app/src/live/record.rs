@@ -3,7 +3,7 @@
 use crate::live::levels::LevelCell;
 use crate::live::meter::Cell;
 use crate::live::tree::TenantNode;
-use claviger_domain::application::Reach;
+use claviger_domain::application::{Application, Reach};
 use claviger_domain::grants::{GrantSet, Verb};
 use claviger_domain::id::{ApplicationId, ClientId, SecretId};
 use claviger_domain::key_type::LegacyType;
@@ -58,6 +58,20 @@ pub struct Policy {
     pub held: Held,
     /// Rate limit.
     pub rate_limit: Option<RateLimit>,
+}
+
+impl Policy {
+    /// The policy of an application that holds these grants.
+    pub fn of(application: &Application, held: Held) -> Self {
+        Self {
+            enabled: application.enabled,
+            legacy: application.rights.legacy(),
+            reach: application.reach,
+            networks: application.allowed_networks.as_deref().map(Networks::compile),
+            held,
+            rate_limit: application.rate_limit,
+        }
+    }
 }
 
 /// One live secret.

@@ -125,6 +125,7 @@ async fn an_update_replaces_the_bindings_of_the_version_before(store: Store) {
     let mut tx = store.begin().await.unwrap();
     let late = tx.update_trusted_issuer(tenant, &changed, &key("Other")).await;
     assert!(matches!(late, Err(Error::PreconditionFailed { current: 2 })), "{late:?}");
+    drop(tx);
     let gone = issuer(tenant, 7, Vec::new());
     let mut tx = store.begin().await.unwrap();
     let gone = tx.update_trusted_issuer(tenant, &gone, &key("x")).await;

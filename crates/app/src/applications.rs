@@ -239,7 +239,8 @@ impl Unit {
     /// What refers to an application and so keeps it from being deleted. Each noun that can refer to one adds its line.
     async fn referrers(&mut self, tenant: TenantId, id: ApplicationId) -> Result<Vec<Referrer>> {
         let jobs = self.tx.list_open_jobs(tenant, id).await?;
-        Ok(jobs.into_iter().map(|job| Referrer { kind: "job", id: job.number.to_string(), name: job.kind }).collect())
+        let jobs = jobs.into_iter().map(|job| Referrer { kind: "job", id: job.number.to_string(), name: job.kind });
+        Ok(jobs.chain(self.tx.list_issuers_of(tenant, id).await?).collect())
     }
 
     fn refuse_own_lock_out(&self, before: &Application, after: &Application, confirm: bool) -> Result<()> {

@@ -16,6 +16,7 @@ pub mod export;
 pub mod findings;
 pub mod heads;
 pub mod import;
+mod issuer_keys;
 pub mod jobs;
 pub mod key_types;
 pub mod leaks;
@@ -25,6 +26,7 @@ mod metering;
 pub mod migration;
 pub mod nodes;
 pub mod notices;
+pub mod outgoing;
 pub mod random;
 mod renewal;
 pub mod restore;
@@ -41,14 +43,17 @@ mod state;
 pub mod tenants;
 pub mod text_keys;
 pub mod tokens;
+pub mod trusted_issuers;
 pub mod unit;
 pub mod usage;
 pub mod verify;
 pub mod visibility;
+pub mod workload;
 
 use crate::caller::RequestLine;
 use crate::clock::Clock;
 use crate::live::denials::Denials;
+use crate::live::issuers::Issuers;
 use crate::live::keyring::Keyring;
 use crate::live::levels::Levels;
 use crate::live::meter::Meter;
@@ -132,6 +137,7 @@ impl App {
             meter: Meter::default(),
             denials: Denials::default(),
             tokens: Tokens::default(),
+            issuers: Issuers::default(),
             operator: OnceLock::new(),
             unwritten: parking_lot::Mutex::default(),
             logged: metering::Logged::default(),
@@ -152,6 +158,7 @@ impl App {
             heads,
         });
         app.load_tree().await?;
+        app.load_trusted_issuers().await?;
         app.refuse_beside_retaining().await?;
         app.join().await?;
         // Whoever is in charge: the key may be this node's alone, and what is done twice is done once.

@@ -7,7 +7,7 @@ use crate::unit::{Effect, NO_RIGHT, Needs, Unit};
 use crate::verify;
 use claviger_domain::application::Rights;
 use claviger_domain::grants::{GrantSet, Grants};
-use claviger_domain::id::TenantId;
+use claviger_domain::id::{BindingId, TenantId};
 use claviger_domain::tenant::{Status, Tenant};
 use claviger_domain::token::{LEEWAY, LIFETIME_MAX};
 use claviger_domain::{Error, Refusal, Result};
@@ -129,6 +129,7 @@ impl App {
             Effect::TokenRules(tenant) => self.refresh_token_rules(tenant).await?,
             Effect::RevokedToken(tenant, token) => self.refresh_revoked_token(tenant, token).await?,
             Effect::SigningKeys => self.refresh_signing_keys().await?,
+            Effect::Issuer(tenant, id) => self.refresh_trusted_issuer(tenant, id).await?,
         }
         Ok(())
     }
@@ -144,6 +145,7 @@ impl App {
                 self.state.tokens.rules.revoke(token, longest);
             }
             Effect::SigningKeys => self.state.tokens.keys.doubt(),
+            Effect::Issuer(_, id) => self.state.issuers.remove(id),
         }
     }
 }
@@ -155,9 +157,11 @@ impl Unit {
         let (tenant, id) = (self.caller.tenant().id, self.caller.record().id);
         let found = self.tx.find_credential(tenant, id).await?;
         let renewed = found.map(|credential| self.app.state.record(credential, &self.caller.record));
+        let bound = self.is_bound_still().await?;
         let checked = match &renewed {
             None => Err(Refusal::UnknownClient),
             Some(record) => match record.secret_of(self.caller.secret) {
+                None if bound => verify::check_bound(record, self.caller.origin(), self.now).map(|_| ()),
                 None => Err(Refusal::WrongSecret),
                 Some(secret) => verify::check(record, secret, self.caller.origin(), self.now).map(|_| ()),
             },
@@ -180,6 +184,18 @@ impl Unit {
             return Ok(());
         }
         self.caller.must_hold(permission, verb)
+    }
+}
+
+impl Unit {
+    /// Whether the caller's session token was got by a binding that is there still, as this unit sees it.
+    async fn is_bound_still(&mut self) -> Result<bool> {
+        let Some(session) = self.caller.session.clone() else { return Ok(false) };
+        if self.caller.record().secret_of(session.secret).is_some() {
+            return Ok(false);
+        }
+        let binding = BindingId::from_u128(session.secret.as_u128());
+        self.tx.is_bound(session.tenant, binding, session.application).await
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Reapplied {
     pub access_levels: u64,
     /// Tenants that were suspended, or given the limits for credentials that they had.
     pub tenants: u64,
+    /// Bindings of trusted issuers that were taken away.
+    pub bindings: u64,
     /// Signing keys that were revoked, so that every session token has ended.
     pub signing_keys: u64,
 }
@@ -158,6 +160,19 @@ async fn reapply(tx: &mut Tx, line: &Line, base: i64, now: Timestamp, done: &mut
         }
         // All of them are revoked.
         Fact::SigningKeys => Ok(()),
+        Fact::TrustedIssuer { tenant, id, bindings } => {
+            let Some(mut issuer) = tx.find_trusted_issuer(*tenant, *id).await? else { return Ok(()) };
+            let before = issuer.bindings.len();
+            issuer.bindings.retain(|binding| bindings.contains(&binding.id));
+            if issuer.bindings.len() == before {
+                return Ok(());
+            }
+            done.bindings += u64::try_from(before - issuer.bindings.len()).unwrap_or(u64::MAX);
+            issuer.version += 1;
+            issuer.updated_at = now;
+            let key = Name::parse("/name", &issuer.name)?.key();
+            tx.update_trusted_issuer(*tenant, &issuer, &key).await
+        }
     }
 }
 
@@ -265,6 +280,7 @@ async fn record(tx: &mut Tx, store: &Store, now: Timestamp, done: Reapplied) -> 
         "applications": done.applications,
         "access_levels": done.access_levels,
         "tenants": done.tenants,
+        "bindings": done.bindings,
         "signing_keys": done.signing_keys,
     });
     let entry = NewEntry {

@@ -9,7 +9,7 @@ use crate::live::record::Record;
 use crate::live::sessions::{Session, TokenHash};
 use crate::state::State;
 use crate::unit::Unit;
-use crate::verify::{Call, advise, check, check_end, check_standing};
+use crate::verify::{Call, advise, check, check_bound, check_bound_state, check_end, check_standing};
 use claviger_domain::access::{Access, clean};
 use claviger_domain::grants::{GrantSet, Verb};
 use claviger_domain::id::{ClientId, TokenId};
@@ -292,6 +292,9 @@ impl State {
         let secret = record.secret_of(session.secret);
         let end = match secret {
             Some(secret) => check(record, secret, call.origin, call.now)?,
+            None if self.issuers.leads(session.secret.as_u128(), record.id) => {
+                check_bound(record, call.origin, call.now)?
+            }
             None if !record.is_allowed_from(call.origin) => return Err(Refusal::AddressNotAllowed),
             None => return Err(Refusal::TokenRevoked),
         };
@@ -300,9 +303,12 @@ impl State {
 
     /// The same wherever it is used from.
     fn check_standing(&self, record: &Record, session: &Session, now: Timestamp) -> Result<(), Refusal> {
-        let secret = record.secret_of(session.secret).ok_or(Refusal::TokenRevoked)?;
         check_standing(record)?;
-        check_end(record, secret, now)?;
+        match record.secret_of(session.secret) {
+            Some(secret) => check_end(record, secret, now)?,
+            None if self.issuers.leads(session.secret.as_u128(), record.id) => check_bound_state(record, now)?,
+            None => return Err(Refusal::TokenRevoked),
+        };
         self.check_token(record, session, now)
     }
 

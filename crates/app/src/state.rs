@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::live::denials::Denials;
+use crate::live::issuers::Issuers;
 use crate::live::keyring::{Keyring, Surroundings};
 use crate::live::levels::Levels;
 use crate::live::meter::Meter;
@@ -34,6 +35,7 @@ pub struct State {
     pub(crate) meter: Meter,
     pub(crate) denials: Denials,
     pub(crate) tokens: Tokens,
+    pub(crate) issuers: Issuers,
     pub(crate) operator: OnceLock<TenantId>,
     /// What keeps the server from its work, if anything does.
     pub(crate) fault: Mutex<Option<&'static str>>,

@@ -359,6 +359,17 @@ pub(crate) fn check(
     check_place(record, origin).and_then(|()| check_end(record, secret, now))
 }
 
+/// Whether an application that was bound to tokens of a trusted issuer may call from there now; until when it may at most.
+pub(crate) fn check_bound(record: &Record, origin: Origin, now: Timestamp) -> Result<Timestamp, Refusal> {
+    check_place(record, origin)?;
+    check_bound_state(record, now)
+}
+
+/// The same wherever the call comes from.
+pub(crate) fn check_bound_state(record: &Record, now: Timestamp) -> Result<Timestamp, Refusal> {
+    check_life(record, record.own_end(), now)
+}
+
 /// Whether any secret of the application works from there.
 fn check_place(record: &Record, origin: Origin) -> Result<(), Refusal> {
     if !record.is_allowed_from(origin) {
@@ -380,7 +391,10 @@ pub(crate) fn check_standing(record: &Record) -> Result<(), Refusal> {
 
 /// Whether a secret works now, wherever it is presented; until when.
 pub(crate) fn check_end(record: &Record, secret: &LiveSecret, now: Timestamp) -> Result<Timestamp, Refusal> {
-    let end = record.end_of(secret);
+    check_life(record, record.end_of(secret), now)
+}
+
+fn check_life(record: &Record, end: Timestamp, now: Timestamp) -> Result<Timestamp, Refusal> {
     if end <= now {
         return Err(Refusal::Expired);
     }

@@ -51,18 +51,18 @@ pub enum Step {
 }
 
 impl Known {
+    /// Whether what is there may be used at `now`.
+    pub fn is_usable(&self, now: i64) -> bool {
+        self.fresh_until.is_some_and(|until| now < until.saturating_add(STALE))
+    }
+
     /// What to do at `now`, where the key that is wanted is among those there or not.
     pub fn step(&self, now: i64, found: bool) -> Step {
         let rested = |seconds| self.tried_at.is_none_or(|tried| now.saturating_sub(tried) >= seconds);
         match self.fresh_until {
             Some(until) if now < until && found => Step::Use,
-            Some(until) if now < until.saturating_add(STALE) => {
-                if rested(AGAIN) {
-                    Step::AskOrUse
-                } else {
-                    Step::Use
-                }
-            }
+            Some(_) if self.is_usable(now) && rested(AGAIN) => Step::AskOrUse,
+            Some(_) if self.is_usable(now) => Step::Use,
             _ if rested(AGAIN_WITHOUT) => Step::Ask,
             _ => Step::Wait,
         }

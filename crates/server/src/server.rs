@@ -14,13 +14,17 @@ use claviger_api::kit::Api;
 use claviger_app::clock::Clock;
 use claviger_app::live::tokens::TokenSettings;
 use claviger_app::nodes::Identity;
+use claviger_app::outgoing::Outgoing;
 use claviger_app::random::Random;
 use claviger_app::setup::FirstStart;
 use claviger_app::text_keys::{self, TextKeys};
 use claviger_app::{App, Parts};
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::network::Network;
+use claviger_domain::outgoing::Allowance;
 use claviger_store::{Location, Options, Store};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -112,6 +116,7 @@ impl Server {
         }
         let rhythm = config.rhythm().map_err(failed)?;
         let settings = TokenSettings { issuer: credentials.base_url.trim_end_matches('/').to_owned(), rhythm };
+        app.open_outgoing(open_outgoing(&config)?).map_err(failed)?;
         app.open_tokens(settings).await.map_err(failed)?;
         let (stop, stopping) = watch::channel(false);
         let background = tokio::spawn(Arc::clone(&app).run_background(stopping));
@@ -240,6 +245,18 @@ fn not_opened(error: claviger_domain::Error, made: Option<&Path>) -> Failure {
         }
         _ => failed(error),
     }
+}
+
+fn open_outgoing(config: &Config) -> Result<Outgoing, Failure> {
+    let authorities = match &config.outgoing.ca_file {
+        None => Vec::new(),
+        Some(path) => {
+            let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+            read.map_err(|error| Failure(format!("outgoing.ca_file: {}: {error}", path.display())))?
+        }
+    };
+    let allowance = Allowance { networks: config.outgoing.allowed_networks.clone() };
+    Outgoing::new(allowance, &authorities).map_err(failed)
 }
 
 fn open_tls(config: &Config, clock: &Clock) -> Result<Option<Arc<TlsReloader>>, Failure> {

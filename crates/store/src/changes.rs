@@ -35,11 +35,20 @@ pub enum ChangeKind {
     RevokedToken,
     /// The signing keys; the subject is one of them.
     SigningKeys,
+    /// A trusted issuer, or one of its bindings.
+    TrustedIssuer,
 }
 
 impl ChangeKind {
-    const ALL: [Self; 6] =
-        [Self::Tenant, Self::Application, Self::AccessLevel, Self::TokenRules, Self::RevokedToken, Self::SigningKeys];
+    const ALL: [Self; 7] = [
+        Self::Tenant,
+        Self::Application,
+        Self::AccessLevel,
+        Self::TokenRules,
+        Self::RevokedToken,
+        Self::SigningKeys,
+        Self::TrustedIssuer,
+    ];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -49,6 +58,7 @@ impl ChangeKind {
             Self::TokenRules => "token_rules",
             Self::RevokedToken => "revoked_token",
             Self::SigningKeys => "signing_keys",
+            Self::TrustedIssuer => "trusted_issuer",
         }
     }
 }

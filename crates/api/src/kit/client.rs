@@ -6,6 +6,7 @@ use crate::kit::query::decode;
 use crate::kit::{Api, Form};
 use claviger_app::caller::Caller;
 use claviger_app::verify::{Presented, Proof};
+use claviger_domain::address::Origin;
 use claviger_domain::{Error, Refusal, Result};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -54,6 +55,21 @@ pub async fn authenticate_client(api: &Api, parts: &Parts, form: &Form) -> Resul
     }
     let caller = api.app.authenticate(proof, origin, user_agent).await?;
     Ok(Client { caller: with_request(caller, parts), user_agent: user_agent.to_owned() })
+}
+
+/// Where a request comes from and what the client calls itself, if it presents no credential of its own: what stands in the form
+/// is to be proof enough.
+///
+/// # Errors
+/// `Malformed` where it does.
+pub fn without_credential<'a>(api: &Api, parts: &'a Parts, form: &Form) -> Result<(Origin, &'a str)> {
+    let mut buffer = Vec::new();
+    let read = credential::read(&parts.headers, &mut buffer);
+    let in_form = ["client_secret", "client_assertion"].iter().any(|name| form.get(name).is_some());
+    if in_form || !matches!(read, Err(Unreadable::Refused(Refusal::Absent))) {
+        return Err(invalid("the token is the credential; present no other one with it"));
+    }
+    Ok(circumstances(api, parts.into()))
 }
 
 fn plain(text: &str) -> Cow<'_, str> {

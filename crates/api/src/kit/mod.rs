@@ -24,7 +24,7 @@ pub use advice::advise;
 pub use body::{BODY_MAX, Body, Post};
 pub(crate) use caller::Presentation;
 pub use caller::{Authenticated, authenticate};
-pub use client::{Client, authenticate_client};
+pub use client::{Client, authenticate_client, without_credential};
 pub use face::{Asked, Face, Failure, answer_failure, fallback, framed, method_fallback, status};
 pub use fields::{Fields, given, not_null};
 pub use form::Form;

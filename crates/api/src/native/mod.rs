@@ -30,6 +30,7 @@ mod sessions;
 mod signing_keys;
 mod simulations;
 mod tenants;
+mod trusted_issuers;
 mod usage;
 mod verify;
 mod visibility;

@@ -4,7 +4,7 @@ use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
     Native, access_levels, access_record, applications, audit, bulk, catalogue, credential_policy, export, findings,
     import, key_types, leaks, migration, nodes, notices, openapi as document, problems, rotation, secrets, sessions,
-    signing_keys, simulations, tenants, usage, verify, visibility, whoami,
+    signing_keys, simulations, tenants, trusted_issuers, usage, verify, visibility, whoami,
 };
 use axum::Router;
 use utoipa::openapi::OpenApi;
@@ -58,6 +58,12 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(sessions::read_token_settings, sessions::update_token_settings))
         .routes(routes!(sessions::invalidate_tenant_tokens))
         .routes(routes!(sessions::invalidate_application_tokens))
+        .routes(routes!(trusted_issuers::create_trusted_issuer, trusted_issuers::list_trusted_issuers))
+        .routes(routes!(
+            trusted_issuers::read_trusted_issuer,
+            trusted_issuers::update_trusted_issuer,
+            trusted_issuers::delete_trusted_issuer
+        ))
         .routes(routes!(signing_keys::list_signing_keys))
         .routes(routes!(signing_keys::rotate_signing_key))
         .routes(routes!(signing_keys::revoke_signing_key))

@@ -1,6 +1,7 @@
 //! What `/.well-known` says: where the doors are (RFC 8414), and the keys that verify tokens (RFC 7517, RFC 8037).
 
 use super::error::{Answer, answer};
+use super::workload::{JWT_BEARER, TOKEN_EXCHANGE};
 use crate::kit::Api;
 use axum::extract::State;
 use axum::response::Response;
@@ -39,7 +40,7 @@ pub(super) async fn read_metadata(State(api): State<Api>) -> Answer {
         "introspection_endpoint": format!("{issuer}{INTROSPECTION}"),
         "revocation_endpoint": format!("{issuer}{REVOCATION}"),
         "jwks_uri": format!("{issuer}{KEYS}"),
-        "grant_types_supported": ["client_credentials"],
+        "grant_types_supported": ["client_credentials", JWT_BEARER, TOKEN_EXCHANGE],
         "response_types_supported": [],
         "token_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_methods_supported": methods,

@@ -7,3 +7,4 @@ mod metadata;
 mod revocation;
 pub mod routes;
 mod token;
+mod workload;

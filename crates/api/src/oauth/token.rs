@@ -1,6 +1,7 @@
 //! `/oauth2/token`: a credential for a session token.
 
 use super::error::{Answer, answer};
+use super::workload;
 use crate::kit::{Api, Client, Form, authenticate_client};
 use axum::extract::{Request, State};
 use claviger_app::sessions::{Issued, Wish};
@@ -10,27 +11,38 @@ use http::StatusCode;
 use serde::Serialize;
 
 #[derive(Serialize)]
-struct TokenBody<'a> {
-    access_token: &'a str,
-    token_type: &'static str,
-    expires_in: i64,
-    scope: &'a str,
+pub(super) struct TokenBody<'a> {
+    pub(super) access_token: &'a str,
+    /// What came of a token exchange (RFC 8693, 2.2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) issued_token_type: Option<&'static str>,
+    pub(super) token_type: &'static str,
+    pub(super) expires_in: i64,
+    pub(super) scope: &'a str,
 }
 
 /// Answers `POST /oauth2/token`.
 pub(super) async fn issue(State(api): State<Api>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let form = Form::read(&parts.headers, body).await?;
+    if let Some(grant) = form.get("grant_type").and_then(workload::Grant::parse) {
+        return workload::exchange(&api, &parts, &form, grant).await;
+    }
     let client = authenticate_client(&api, &parts, &form).await?;
     let issued = match form.require("grant_type")? {
         "client_credentials" => client_credentials(&api, &client, &form)?,
         _ => {
-            let detail = "grant_type can be client_credentials".into();
+            let detail = format!(
+                "grant_type can be client_credentials, {} or {}",
+                workload::JWT_BEARER,
+                workload::TOKEN_EXCHANGE
+            );
             return Err(Error::Malformed { code: "unsupported_grant_type", detail }.into());
         }
     };
     let body = TokenBody {
         access_token: &issued.text,
+        issued_token_type: None,
         token_type: "Bearer",
         expires_in: issued.expires_in,
         scope: &issued.scope,
@@ -52,7 +64,7 @@ fn client_credentials(api: &Api, Client { caller, user_agent }: &Client, form: &
 }
 
 /// How long the token is to live at most, as the client says.
-fn lifetime(form: &Form) -> Result<Option<i64>> {
+pub(super) fn lifetime(form: &Form) -> Result<Option<i64>> {
     let Some(text) = form.get("expires_in") else { return Ok(None) };
     let seconds = text.parse().ok().filter(|seconds| (1..=LIFETIME_MAX).contains(seconds));
     seconds.map(Some).ok_or_else(|| {
@@ -62,7 +74,7 @@ fn lifetime(form: &Form) -> Result<Option<i64>> {
 }
 
 /// Tokens are for this server alone (RFC 8707).
-fn check_target(api: &Api, form: &Form) -> Result<()> {
+pub(super) fn check_target(api: &Api, form: &Form) -> Result<()> {
     let issuer = api.app.token_settings()?.issuer.as_str();
     let other = ["resource", "audience"].into_iter().filter_map(|name| form.get(name)).any(|target| target != issuer);
     if other {

@@ -2,7 +2,9 @@
 
 pub mod accesses;
 pub mod denials;
+pub mod foreign;
 mod hashing;
+pub mod issuers;
 pub mod keyring;
 pub mod levels;
 pub mod meter;

@@ -192,6 +192,12 @@ impl Record {
         std::iter::once(&self.first).chain(self.second()).filter(|secret| secret.id != LiveSecret::NONE.id)
     }
 
+    /// When the application itself really stops, whatever proves it.
+    pub fn own_end(&self) -> Timestamp {
+        let ceiling = self.tenant.with_bounds(|bounds| bounds.application_ceiling(self.id.made_at())).flatten();
+        earlier(ceiling, self.expires_at()).unwrap_or(NEVER)
+    }
+
     /// When a secret really stops: by itself, with its application, or by what its tenant's policies allow at most.
     pub fn end_of(&self, secret: &LiveSecret) -> Timestamp {
         let bound = self.tenant.with_bounds(|bounds| {

@@ -3,7 +3,7 @@
 use super::{LEASE, MARGIN, OFFSET_MAX, Seen};
 use crate::App;
 use crate::unit::Effect;
-use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId, TokenId};
+use claviger_domain::id::{AccessLevelId, ApplicationId, IssuerId, TenantId, TokenId};
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
 use claviger_store::Store;
@@ -180,6 +180,7 @@ impl App {
             self.load_tree().await?;
         }
         self.load_tokens().await?;
+        self.load_trusted_issuers().await?;
         self.state.keyring.forget_all(&self.state.levels).await;
         let app = Arc::downgrade(self);
         tokio::spawn(async move {
@@ -241,6 +242,7 @@ fn effect(tenant: TenantId, change: &Change) -> Result<Effect> {
         ChangeKind::Application => {
             Effect::Application(tenant, ApplicationId::parse(&change.subject).ok_or_else(unreadable)?)
         }
+        ChangeKind::TrustedIssuer => Effect::Issuer(tenant, IssuerId::parse(&change.subject).ok_or_else(unreadable)?),
         ChangeKind::AccessLevel => Effect::Level(tenant, AccessLevelId::parse(&change.subject).ok_or_else(unreadable)?),
         ChangeKind::TokenRules => Effect::TokenRules(tenant),
         ChangeKind::RevokedToken => {

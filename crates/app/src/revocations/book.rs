@@ -1,6 +1,6 @@
 //! The file itself: lines of JSON, of which the newest about each thing counts.
 
-use claviger_domain::id::{AccessLevelId, ApplicationId, SecretId, TenantId};
+use claviger_domain::id::{AccessLevelId, ApplicationId, BindingId, IssuerId, SecretId, TenantId};
 use claviger_domain::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -66,6 +66,8 @@ pub(crate) enum Fact {
     },
     /// A signing key was revoked.
     SigningKeys,
+    /// A trusted issuer: the bindings it has still. Whatever changes takes away a binding and makes another one.
+    TrustedIssuer { tenant: TenantId, id: IssuerId, bindings: Vec<BindingId> },
 }
 
 /// What a policy ends: ceilings and rotation.
@@ -97,6 +99,7 @@ impl Fact {
             Self::Tenant { id, .. } => ("tenant", id.as_u128()),
             Self::Tokens { tenant, .. } => ("tokens", tenant.as_u128()),
             Self::SigningKeys => ("signing_keys", 0),
+            Self::TrustedIssuer { id, .. } => ("trusted_issuer", id.as_u128()),
         }
     }
 }

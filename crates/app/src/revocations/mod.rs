@@ -15,7 +15,7 @@ use crate::live::record::Record;
 use crate::unit::Effect;
 use claviger_domain::application::Reach;
 use claviger_domain::grants::{GrantSet, grants_to_json};
-use claviger_domain::id::{SecretId, TenantId};
+use claviger_domain::id::{BindingId, SecretId, TenantId};
 use claviger_domain::network::Networks;
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
@@ -100,6 +100,8 @@ pub(crate) enum Standing {
     Tenant(TenantStanding),
     /// The signing keys that are accepted.
     SigningKeys(Vec<String>),
+    /// The bindings of a trusted issuer.
+    Issuer(Vec<BindingId>),
 }
 
 #[derive(Debug)]
@@ -153,6 +155,10 @@ impl App {
             Effect::Level(_, id) => state.levels.grants(id).map(Standing::AccessLevel),
             Effect::Tenant(id) => state.tree.find(id).map(|node| Standing::Tenant(TenantStanding::of(&node))),
             Effect::SigningKeys => Some(Standing::SigningKeys(state.tokens.keys.not_revoked())),
+            Effect::Issuer(_, id) => state
+                .issuers
+                .get(id)
+                .map(|live| Standing::Issuer(live.issuer.bindings.iter().map(|binding| binding.id).collect())),
             // Kept however they stood.
             Effect::TokenRules(_) | Effect::RevokedToken(..) => None,
         };
@@ -245,6 +251,18 @@ impl App {
                     return None;
                 }
                 Fact::SigningKeys
+            }
+            Effect::Issuer(tenant, id) => {
+                let of = |standing| match standing {
+                    Standing::Issuer(bindings) => bindings,
+                    _ => Vec::new(),
+                };
+                let now = of(after);
+                let loses = matches!(before, Standing::Issuer(was) if was.iter().any(|binding| !now.contains(binding)));
+                if !loses && self.state.revocations.known(("trusted_issuer", id.as_u128())).is_none() {
+                    return None;
+                }
+                Fact::TrustedIssuer { tenant, id, bindings: now }
             }
         };
         Some(Line { shard, revision, fact })

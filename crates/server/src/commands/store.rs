@@ -40,10 +40,11 @@ pub async fn confirm_restore(args: &StoreArgs) -> Result<(), Failure> {
     print(&match done {
         None => "the store is not behind what this data directory knows; nothing was done\n".to_owned(),
         Some(done) => format!(
-            "revoked again: {} secrets, {} applications disabled, {} access levels narrowed, {} tenants suspended\n\
+            "revoked again: {} secrets, {} applications disabled, {} access levels narrowed, {} tenants suspended, \
+             {} bindings taken away\n\
              every session token has ended: {} signing keys revoked\n\
              run this on the data directory of every other server of the store, then start them\n",
-            done.secrets, done.applications, done.access_levels, done.tenants, done.signing_keys
+            done.secrets, done.applications, done.access_levels, done.tenants, done.bindings, done.signing_keys
         ),
     })
 }

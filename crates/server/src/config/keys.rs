@@ -80,6 +80,8 @@ keys! {
     "logs.access" => logs.access;
     "tokens.signing_days" => tokens.signing_days;
     "tokens.publish_lead" => tokens.publish_lead;
+    "outgoing.allowed_networks" => outgoing.allowed_networks;
+    "outgoing.ca_file" => outgoing.ca_file;
 }
 
 /// The known name closest to an unknown one, if one is close.

@@ -47,6 +47,7 @@ pub struct Config {
     pub timers: Pauses,
     pub logs: Logs,
     pub tokens: TokenKeys,
+    pub outgoing: WayOut,
     pub ignored: Vec<String>,
 }
 
@@ -92,6 +93,14 @@ pub struct Logs {
 pub struct TokenKeys {
     pub signing_days: u32,
     pub publish_lead: Duration,
+}
+
+/// The section `[outgoing]`.
+#[allow(missing_docs, reason = "documented where the operator reads it")]
+#[derive(Clone, Debug, Default)]
+pub struct WayOut {
+    pub allowed_networks: Vec<IpNet>,
+    pub ca_file: Option<PathBuf>,
 }
 
 /// What the command line says; it wins over everything else.
@@ -243,6 +252,7 @@ impl Config {
             timers: Pauses::default(),
             logs: Logs::default(),
             tokens: TokenKeys::default(),
+            outgoing: WayOut::default(),
             ignored: Vec::new(),
         }
     }

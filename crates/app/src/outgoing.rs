@@ -180,11 +180,14 @@ async fn ask(socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, targe
         let answer = sender.send_request(request).await.map_err(|_| Failed::Garbled)?;
         read(answer).await
     };
-    tokio::pin!(connection);
+    // A connection that ends may have left a whole answer behind.
+    let driven = async {
+        let _ = connection.await;
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
-        biased;
         answer = exchange => answer,
-        _ = &mut connection => Err(Failed::Garbled),
+        () = driven => Err(Failed::Garbled),
     }
 }
 

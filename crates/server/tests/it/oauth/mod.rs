@@ -5,6 +5,7 @@ mod issue;
 mod keys;
 mod revocation;
 mod scope;
+mod workload;
 
 use crate::fixture::{Answer, Client, send};
 use reqwest::Method;

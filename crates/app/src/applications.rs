@@ -25,12 +25,12 @@ const PERMISSION: &str = "applications";
 pub struct CreatedApplication {
     /// The application.
     pub application: Application,
-    /// The secret, which exists nowhere else.
-    pub secret: MintedSecret,
+    /// The secret, which exists nowhere else; none where secrets are forbidden.
+    pub secret: Option<MintedSecret>,
 }
 
 impl App {
-    /// Makes an application with its first secret. Needs `applications:CREATE` and every right that it hands out.
+    /// Makes an application with its first secret, or without one where secrets are forbidden. Needs `applications:CREATE` and every right that it hands out.
     pub async fn create_application(
         self: &Arc<Self>,
         caller: &Caller,
@@ -54,9 +54,14 @@ impl App {
                 let new = NewApplication { expires_at, ..new };
                 let application = new.into_application(tenant, id, ClientId::of(id), unit.now);
                 unit.tx.insert_application(tenant, &application, &key).await?;
-                let secret = unit.mint_secret_until(tenant, id, "/secret_expires_at", secret_end).await?;
+                let secret = match unit.forbids_secrets(tenant) {
+                    true => None,
+                    false => Some(unit.mint_secret_until(tenant, id, "/secret_expires_at", secret_end).await?),
+                };
                 let mut details = describe(&application);
-                details.insert("secret_id".into(), secret.secret.id.to_string().into());
+                if let Some(secret) = &secret {
+                    details.insert("secret_id".into(), secret.secret.id.to_string().into());
+                }
                 unit.record("application.created", target(&application), details);
                 if let Some(rule) = rule {
                     unit.tell_sunset(&application, rule);

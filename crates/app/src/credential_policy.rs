@@ -4,9 +4,10 @@
 use crate::App;
 use crate::applications::changed;
 use crate::caller::Caller;
+use crate::live::record::LiveSecret;
 use crate::unit::{Effect, Needs, Unit, to_the_end};
 use claviger_domain::audit::Target;
-use claviger_domain::credential_policy::{CredentialPolicy, EffectivePolicy, OnLeak, StoredPolicy};
+use claviger_domain::credential_policy::{CredentialPolicy, EffectivePolicy, OnLeak, StaticSecrets, StoredPolicy};
 use claviger_domain::grants::Verb;
 use claviger_domain::id::TenantId;
 use claviger_domain::lifetime::earlier;
@@ -63,6 +64,9 @@ impl App {
                     let after = before.replaced(own, unit.now);
                     unit.refuse_own_end(tenant, &after, confirm)?;
                     unit.tx.put_credential_policy(tenant, &after, unit.now).await?;
+                    if after.own.static_secrets == Some(StaticSecrets::Forbidden) {
+                        unit.refuse_lock_out(tenant).await?;
+                    }
                     let target = Target { kind: "tenant", id: tenant.to_string(), name: target.name };
                     let details = changed(&describe(&before.own), &describe(&after.own));
                     unit.record("credential_policy.updated", target, details);
@@ -81,8 +85,36 @@ impl App {
 }
 
 impl Unit {
+    /// Refuses to leave the operator, whom nobody else could let in again, without an application that can change the policy
+    /// and be proved without a secret.
+    pub(crate) async fn refuse_lock_out(&mut self, tenant: TenantId) -> Result<()> {
+        if self.app.state.operator.get() != Some(&tenant) {
+            return Ok(());
+        }
+        let index = self.app.state.catalogue.find(PERMISSION).map(|permission| permission.index);
+        for id in self.tx.list_bound_applications(tenant).await? {
+            let Some(application) = self.tx.find_application(tenant, id).await? else { continue };
+            let ended = self.app.state.ended(application.clone()).ends_at.is_some_and(|end| end <= self.now);
+            let held = self.rights_of(tenant, &application.rights).await?;
+            if application.enabled && !ended && index.is_some_and(|index| held.has(index, Verb::Update)) {
+                return Ok(());
+            }
+        }
+        let detail = "nobody could take this back: first bind an application of the operator that holds credential-policy:UPDATE \
+            to the tokens of a trusted issuer";
+        Err(Error::conflict("operator_locked_out", detail))
+    }
+
     fn refuse_own_end(&self, tenant: TenantId, policy: &StoredPolicy, confirm: bool) -> Result<()> {
         let bounds = self.caller.tenant().bounds_with(tenant, policy);
+        let presented = self.caller.record().secret_of(self.caller.secret).is_some_and(LiveSecret::is_presented);
+        if !confirm && presented && bounds.as_ref().is_some_and(|bounds| bounds.secrets_forbidden) {
+            return Err(Error::invalid(
+                "/confirm",
+                "the policy would forbid the secret that this very request was made with, or that its session token was got with",
+                "call by a public key or a trusted issuer, or repeat the request with \"confirm\": true",
+            ));
+        }
         let end = bounds.and_then(|bounds| {
             let secret = bounds.secret_end(self.caller.secret.made_at());
             earlier(secret, bounds.application_ceiling(self.caller.record().id.made_at()))
@@ -107,6 +139,7 @@ fn describe(policy: &CredentialPolicy) -> Map<String, Value> {
         "rotation_overlap_seconds": policy.rotation_overlap_seconds,
         "unused_after_days": policy.unused_after_days,
         "on_leak": policy.on_leak.map(OnLeak::as_str),
+        "static_secrets": policy.static_secrets.map(StaticSecrets::as_str),
     });
     members.as_object().cloned().unwrap_or_default()
 }

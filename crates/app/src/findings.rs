@@ -48,7 +48,10 @@ impl App {
         let (mut items, mut looked_at): (Vec<Finding>, _) = (Vec::new(), 0);
         loop {
             let looks = self.looks(tenant, after.split('|').next().unwrap_or_default()).await?;
-            let found = looks.iter().flat_map(|look| look.findings(patience, now));
+            let found = looks.iter().flat_map(|look| match query.kind {
+                Some(Kind::StaticSecret) => look.static_secret(now).into_iter().collect(),
+                _ => look.findings(patience, now),
+            });
             for found in found.filter(|found| query.kind.is_none_or(|kind| kind == found.kind)) {
                 if found.position() <= after {
                     continue;

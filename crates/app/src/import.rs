@@ -115,6 +115,9 @@ impl Unit {
         let new = NewApplication { expires_at, ..imported.new.clone() };
         let application = new.into_application(tenant, id, imported.client_id.clone(), self.now);
         self.tx.insert_application(tenant, &application, &imported.new.name.key()).await?;
+        if !imported.secrets.is_empty() {
+            self.refuse_static_secret(tenant)?;
+        }
         let mut secrets = Vec::with_capacity(imported.secrets.len());
         for (index, one) in imported.secrets.iter().enumerate() {
             let secret_id = SecretId::new(self.now, self.app.state.random.bytes()?);

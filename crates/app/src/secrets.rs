@@ -116,12 +116,30 @@ impl Unit {
         application: ApplicationId,
         end: Option<Timestamp>,
     ) -> Result<MintedSecret> {
+        self.refuse_static_secret(tenant)?;
         let (mut minted, mut stored) = self.app.state.mint(tenant, application, self.now)?;
         stored.secret.expires_at = end;
         self.tx.insert_secret(tenant, &stored).await?;
         minted.secret = self.app.state.ended_secret(tenant, stored.secret);
         self.retain_text(tenant, &minted).await?;
         Ok(minted)
+    }
+}
+
+impl Unit {
+    /// Whether the tenant or one above forbids secrets.
+    pub(crate) fn forbids_secrets(&self, tenant: TenantId) -> bool {
+        self.bounds(tenant).is_some_and(|bounds| bounds.secrets_forbidden)
+    }
+
+    /// Refuses to make a secret where secrets are forbidden.
+    pub(crate) fn refuse_static_secret(&self, tenant: TenantId) -> Result<()> {
+        if !self.forbids_secrets(tenant) {
+            return Ok(());
+        }
+        let detail = "the credential policy of the tenant or of one above forbids secrets; give the application a public key, or \
+            bind it to the tokens of a trusted issuer";
+        Err(Error::conflict("static_secrets_forbidden", detail))
     }
 }
 

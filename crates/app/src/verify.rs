@@ -391,6 +391,9 @@ pub(crate) fn check_standing(record: &Record) -> Result<(), Refusal> {
 
 /// Whether a secret works now, wherever it is presented; until when.
 pub(crate) fn check_end(record: &Record, secret: &LiveSecret, now: Timestamp) -> Result<Timestamp, Refusal> {
+    if secret.is_presented() && record.forbids_secrets() {
+        return Err(Refusal::SecretsForbidden);
+    }
     check_life(record, record.end_of(secret), now)
 }
 

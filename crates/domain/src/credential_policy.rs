@@ -43,6 +43,31 @@ impl OnLeak {
     }
 }
 
+/// Whether applications may be proved by secrets that are stored somewhere.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum StaticSecrets {
+    /// They may.
+    #[default]
+    Allowed,
+    /// They may not: there are public keys and trusted issuers. What there is of secrets does not work.
+    Forbidden,
+}
+
+impl StaticSecrets {
+    /// The word on the wire and in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Forbidden => "forbidden",
+        }
+    }
+
+    /// What a word names.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Allowed, Self::Forbidden].into_iter().find(|one| one.as_str() == text)
+    }
+}
+
 /// What a tenant says itself; what it does not say it leaves to the tenants above.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CredentialPolicy {
@@ -58,6 +83,8 @@ pub struct CredentialPolicy {
     pub unused_after_days: Option<i64>,
     /// What happens to a leaked secret.
     pub on_leak: Option<OnLeak>,
+    /// Whether secrets work at all.
+    pub static_secrets: Option<StaticSecrets>,
 }
 
 impl CredentialPolicy {
@@ -95,6 +122,8 @@ pub struct EffectivePolicy {
     pub unused_after_days: i64,
     /// What happens to a leaked secret.
     pub on_leak: OnLeak,
+    /// Whether secrets work at all: not where any of the chain forbids them.
+    pub static_secrets: StaticSecrets,
 }
 
 impl Default for StoredPolicy {
@@ -144,6 +173,10 @@ impl EffectivePolicy {
                 .unwrap_or(OVERLAP_DEFAULT),
             unused_after_days: own().find_map(|policy| policy.unused_after_days).unwrap_or(UNUSED_AFTER_DEFAULT),
             on_leak: own().find_map(|policy| policy.on_leak).unwrap_or_default(),
+            static_secrets: match bounds {
+                Some(bounds) if bounds.secrets_forbidden => StaticSecrets::Forbidden,
+                _ => StaticSecrets::Allowed,
+            },
         }
     }
 }
@@ -187,6 +220,7 @@ mod tests {
             unused_after_days: Some(30),
             rotate_every_days: Some(80),
             rotation_overlap_seconds: Some(OVERLAP_MAX),
+            static_secrets: Some(StaticSecrets::Allowed),
             ..CredentialPolicy::default()
         });
         let above = set(CredentialPolicy {
@@ -195,6 +229,7 @@ mod tests {
             rotate_every_days: Some(90),
             unused_after_days: Some(10),
             on_leak: Some(OnLeak::Quarantine),
+            static_secrets: Some(StaticSecrets::Forbidden),
             ..CredentialPolicy::default()
         });
         let effective = EffectivePolicy::of([&own, &above].into_iter());
@@ -205,6 +240,7 @@ mod tests {
             rotation_overlap_seconds: OVERLAP_DEFAULT,
             unused_after_days: 30,
             on_leak: OnLeak::Quarantine,
+            static_secrets: StaticSecrets::Forbidden,
         };
         assert_eq!(effective, expected, "a shorter period with a longer overlap does not loosen what stands above");
         let nothing = EffectivePolicy::of(std::iter::empty());

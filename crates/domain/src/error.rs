@@ -38,6 +38,8 @@ pub enum Refusal {
     Expired,
     /// The secret is right, its tenant or a tenant above it is suspended.
     TenantSuspended,
+    /// The secret is right, and its tenant or one above forbids secrets that are stored.
+    SecretsForbidden,
     /// The session token is none that this server would have signed.
     TokenInvalid,
     /// The session token was good, and its time is over.
@@ -57,6 +59,7 @@ impl Refusal {
                 | Self::Expired
                 | Self::TenantSuspended
                 | Self::KeyTypeRetired
+                | Self::SecretsForbidden
                 | Self::TokenExpired
                 | Self::TokenRevoked
         )
@@ -73,6 +76,7 @@ impl Refusal {
             Self::Disabled => "application_disabled",
             Self::Expired => "credential_expired",
             Self::TenantSuspended => "tenant_suspended",
+            Self::SecretsForbidden => "static_secrets_forbidden",
             Self::TokenInvalid => "token_invalid",
             Self::TokenExpired => "token_expired",
             Self::TokenRevoked => "token_revoked",

@@ -37,11 +37,13 @@ pub enum Kind {
     NoOwner,
     /// Its rights come from the type of its key.
     LegacyKeyType,
+    /// It has a secret that is stored somewhere. Found only where it is asked for: most have one.
+    StaticSecret,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ApplicationUnused,
         Self::SecretUnused,
         Self::PermissionUnused,
@@ -49,6 +51,7 @@ impl Kind {
         Self::NoExpiry,
         Self::NoOwner,
         Self::LegacyKeyType,
+        Self::StaticSecret,
     ];
 
     /// The word on the wire.
@@ -61,6 +64,7 @@ impl Kind {
             Self::NoExpiry => "no_expiry",
             Self::NoOwner => "no_owner",
             Self::LegacyKeyType => "legacy_key_type",
+            Self::StaticSecret => "static_secret",
         }
     }
 
@@ -87,6 +91,8 @@ pub enum Remedy {
     NameOwner,
     /// Migrate it to a level of the same rights.
     Migrate,
+    /// Bind it to the tokens of an issuer; of which, the caller has to fill in.
+    Bind,
 }
 
 /// One finding.
@@ -298,6 +304,22 @@ impl Look {
             let detail = "nobody is named who answers for it".to_owned();
             self.finding(Kind::NoOwner, self.application.created_at, Remedy::NameOwner, detail)
         })
+    }
+
+    /// What forbidding secrets would end: the secrets that work now, and when somebody last called with one.
+    pub fn static_secret(&self, now: Timestamp) -> Option<Finding> {
+        if self.is_resting(now) {
+            return None;
+        }
+        let live: Vec<_> = self.secrets.iter().filter(|secret| is_live(secret, now)).collect();
+        let first = live.iter().map(|secret| secret.created_at).min()?;
+        let last = live.iter().filter_map(|secret| secret.last_use.as_ref()).max_by_key(|last| last.at);
+        let detail = match last {
+            None => "it has a secret with which nobody has called".to_owned(),
+            Some(last) => format!("somebody calls with its secret, last at {}", last.at),
+        };
+        let subjects = live.iter().map(|secret| secret.id.to_string()).collect();
+        Some(Finding { subjects, ..self.finding(Kind::StaticSecret, first, Remedy::Bind, detail) })
     }
 
     fn legacy_key_type(&self) -> Option<Finding> {

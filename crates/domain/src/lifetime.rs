@@ -1,7 +1,7 @@
 //! How long credentials live: their own ends, the ceilings and rotations that policies set, and who is to be told when.
 
 use crate::application::{Application, Secret};
-use crate::credential_policy::StoredPolicy;
+use crate::credential_policy::{StaticSecrets, StoredPolicy};
 use crate::notice::{NoticeKind, Telling};
 use crate::time::Timestamp;
 use crate::{Error, Result};
@@ -43,6 +43,8 @@ pub struct Bounds {
     pub secret_seconds: Option<i64>,
     /// Every demand for rotation there is.
     pub rotations: Vec<RotationRule>,
+    /// Whether secrets do not work at all.
+    pub secrets_forbidden: bool,
 }
 
 impl RotationRule {
@@ -61,6 +63,9 @@ impl Bounds {
             application_seconds: lowest(|policy| policy.own.max_application_lifetime_seconds),
             secret_seconds: lowest(|policy| policy.own.max_secret_lifetime_seconds),
             rotations: policies.clone().filter_map(StoredPolicy::rotation).collect(),
+            secrets_forbidden: policies
+                .clone()
+                .any(|policy| policy.own.static_secrets == Some(StaticSecrets::Forbidden)),
         };
         (bounds != Self::default()).then_some(bounds)
     }

@@ -3,7 +3,7 @@
 use crate::engine::Store;
 use crate::sql::{Tx, args, corrupt, id_of, row};
 use claviger_domain::Result;
-use claviger_domain::credential_policy::{CredentialPolicy, OnLeak, StoredPolicy};
+use claviger_domain::credential_policy::{CredentialPolicy, OnLeak, StaticSecrets, StoredPolicy};
 use claviger_domain::id::TenantId;
 use claviger_domain::time::Timestamp;
 
@@ -17,6 +17,7 @@ row! {
         rotation_since: Option<i64>,
         unused_after_days: Option<i64>,
         on_leak: Option<String>,
+        static_secrets: Option<String>,
         version: i64,
         updated_at: i64,
     }
@@ -25,6 +26,10 @@ row! {
 impl PolicyRow {
     pub(crate) fn read(self) -> Result<(TenantId, StoredPolicy)> {
         let on_leak = self.on_leak.as_deref().map(|word| OnLeak::parse(word).ok_or_else(|| corrupt("on_leak", word)));
+        let static_secrets = self
+            .static_secrets
+            .as_deref()
+            .map(|word| StaticSecrets::parse(word).ok_or_else(|| corrupt("static_secrets", word)));
         let own = CredentialPolicy {
             max_application_lifetime_seconds: self.max_application_lifetime_seconds,
             max_secret_lifetime_seconds: self.max_secret_lifetime_seconds,
@@ -32,6 +37,7 @@ impl PolicyRow {
             rotation_overlap_seconds: self.rotation_overlap_seconds,
             unused_after_days: self.unused_after_days,
             on_leak: on_leak.transpose()?,
+            static_secrets: static_secrets.transpose()?,
         };
         let policy = StoredPolicy {
             own,
@@ -44,7 +50,7 @@ impl PolicyRow {
 }
 
 const FIND: &str = "select tenant_id, max_application_lifetime_seconds, max_secret_lifetime_seconds, rotate_every_days, \
-                    rotation_overlap_seconds, rotation_since, unused_after_days, on_leak, version, updated_at \
+                    rotation_overlap_seconds, rotation_since, unused_after_days, on_leak, static_secrets, version, updated_at \
                     from credential_policies where tenant_id = $1";
 
 impl Tx {
@@ -64,15 +70,15 @@ impl Tx {
         let StoredPolicy { own, rotation_since, version, .. } = policy;
         self.execute(
             "insert into credential_policies (tenant_id, max_application_lifetime_seconds, max_secret_lifetime_seconds, \
-             rotate_every_days, rotation_overlap_seconds, rotation_since, unused_after_days, on_leak, version, updated_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+             rotate_every_days, rotation_overlap_seconds, rotation_since, unused_after_days, on_leak, version, updated_at, \
+             static_secrets) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
              on conflict (tenant_id) do update set \
              max_application_lifetime_seconds = excluded.max_application_lifetime_seconds, \
              max_secret_lifetime_seconds = excluded.max_secret_lifetime_seconds, \
              rotate_every_days = excluded.rotate_every_days, \
              rotation_overlap_seconds = excluded.rotation_overlap_seconds, rotation_since = excluded.rotation_since, \
              unused_after_days = excluded.unused_after_days, on_leak = excluded.on_leak, version = excluded.version, \
-             updated_at = excluded.updated_at",
+             updated_at = excluded.updated_at, static_secrets = excluded.static_secrets",
             args![
                 tenant,
                 own.max_application_lifetime_seconds,
@@ -83,7 +89,8 @@ impl Tx {
                 own.unused_after_days,
                 own.on_leak.map(OnLeak::as_str),
                 *version,
-                now
+                now,
+                own.static_secrets.map(StaticSecrets::as_str)
             ],
         )
         .await

@@ -51,6 +51,7 @@ const WITH_TEXT: &[(&str, &str, [&str; 2])] = &[
     with_text!("0015", "tokens"),
     with_text!("0016", "nodes"),
     with_text!("0019", "trusted_issuers"),
+    with_text!("0020", "static_secrets"),
 ];
 
 /// How a stored schema compares with the one this program knows.

@@ -214,7 +214,7 @@ impl Store {
         let found: Vec<PolicyRow> = self
             .all(
                 "select tenant_id, max_application_lifetime_seconds, max_secret_lifetime_seconds, rotate_every_days, \
-                 rotation_overlap_seconds, rotation_since, unused_after_days, on_leak, version, updated_at \
+                 rotation_overlap_seconds, rotation_since, unused_after_days, on_leak, static_secrets, version, updated_at \
                  from credential_policies where tenant_id > $1 order by tenant_id limit $2",
                 args![after.map_or_else(String::new, |id| id.to_string()), limit],
             )

@@ -266,6 +266,19 @@ impl Tx {
         Ok(found.into_iter().map(|(id, name)| Referrer { kind: "trusted_issuer", id, name }).collect())
     }
 
+    /// The applications that tokens of issuers stand for which the tenant trusts now, by id.
+    pub async fn list_bound_applications(&mut self, tenant: TenantId) -> Result<Vec<ApplicationId>> {
+        let found: Vec<(String,)> = self
+            .all(
+                "select distinct b.application_id from issuer_bindings b \
+                 join trusted_issuers t on t.tenant_id = b.tenant_id and t.id = b.issuer_id \
+                 where b.tenant_id = $1 and t.enabled order by b.application_id",
+                args![tenant],
+            )
+            .await?;
+        found.iter().map(|(id,)| id_of!(ApplicationId, id)).collect()
+    }
+
     /// Whether a binding of an issuer that is trusted now leads to an application.
     pub async fn is_bound(&mut self, tenant: TenantId, binding: BindingId, application: ApplicationId) -> Result<bool> {
         let found: Option<(String,)> = self

@@ -17,12 +17,14 @@ use http::{StatusCode, Uri};
 
 fn kept(created: &CreatedApplication) -> Kept {
     let application = ApplicationBody::from(&created.application);
-    keep(StatusCode::CREATED, &CreatedBody { application, secret: MintedBody::without_text(&created.secret.secret) })
+    let secret = created.secret.as_ref().map(|minted| MintedBody::without_text(&minted.secret));
+    keep(StatusCode::CREATED, &CreatedBody { application, secret })
 }
 
 /// Make an application
 ///
-/// With its first secret, which stands in this one answer and never again. A repetition under the same `Idempotency-Key`
+/// With its first secret, which stands in this one answer and never again; `secret` is null where the credential policy
+/// forbids secrets. A repetition under the same `Idempotency-Key`
 /// answers with `secret.text` null. Nobody can hand out rights that they do not hold themselves.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/applications", tag = "applications",
     params(("tenant_id" = Uuid, Path), Creating), request_body = NewApplicationBody,
@@ -39,7 +41,7 @@ pub(crate) async fn create_application(
     match api.app.create_application(&caller, tenant, new, once).await? {
         Posted::Done(created) => {
             let application = ApplicationBody::from(&created.application);
-            made.created(&CreatedBody { application, secret: MintedBody::reveal(created.secret) })
+            made.created(&CreatedBody { application, secret: created.secret.map(MintedBody::reveal) })
         }
         Posted::Replayed(kept) => made.replayed(kept),
     }

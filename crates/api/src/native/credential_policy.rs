@@ -7,7 +7,7 @@ use axum::extract::State;
 use claviger_app::credential_policy::PolicyAndEffect;
 use claviger_domain::Result;
 use claviger_domain::credential_policy::{
-    CredentialPolicy, EffectivePolicy, OnLeak, parse_days, parse_lifetime, parse_overlap,
+    CredentialPolicy, EffectivePolicy, OnLeak, StaticSecrets, parse_days, parse_lifetime, parse_overlap,
 };
 use claviger_domain::id::TenantId;
 use claviger_domain::time::Timestamp;
@@ -23,6 +23,17 @@ pub(crate) enum OnLeakWord {
     Revoke,
     /// It is dead at once, and its application is disabled until somebody has looked at it.
     Quarantine,
+}
+
+/// Whether applications may be proved by secrets that are stored somewhere.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = StaticSecrets)]
+pub(crate) enum StaticSecretsWord {
+    /// They may.
+    Allowed,
+    /// They may not: secrets are neither made nor accepted, and tokens that were got with one have ended.
+    Forbidden,
 }
 
 /// A policy to be set. What is absent or `null` is left to the tenants above.
@@ -48,6 +59,9 @@ pub(crate) struct NewPolicyBody {
     /// What happens to a leaked secret.
     #[serde(default)]
     on_leak: Option<OnLeakWord>,
+    /// Whether secrets work at all; of all tenants along the way up any can forbid them.
+    #[serde(default)]
+    static_secrets: Option<StaticSecretsWord>,
     /// Says that the caller knows that the policy ends the credential of this very request.
     #[serde(default)]
     confirm: bool,
@@ -78,6 +92,9 @@ pub(crate) struct PolicyBody {
     /// What happens to a leaked secret.
     #[schema(required = true)]
     on_leak: Option<OnLeakWord>,
+    /// Whether secrets work at all.
+    #[schema(required = true)]
+    static_secrets: Option<StaticSecretsWord>,
     /// What holds.
     effective: EffectivePolicyBody,
     /// Counts the changes, from 1, which is a policy that says nothing; the entity tag.
@@ -106,6 +123,8 @@ pub(crate) struct EffectivePolicyBody {
     unused_after_days: i64,
     /// What happens to a leaked secret.
     on_leak: OnLeakWord,
+    /// Whether secrets work at all.
+    static_secrets: StaticSecretsWord,
 }
 
 impl From<OnLeak> for OnLeakWord {
@@ -126,6 +145,24 @@ impl From<OnLeakWord> for OnLeak {
     }
 }
 
+impl From<StaticSecrets> for StaticSecretsWord {
+    fn from(said: StaticSecrets) -> Self {
+        match said {
+            StaticSecrets::Allowed => Self::Allowed,
+            StaticSecrets::Forbidden => Self::Forbidden,
+        }
+    }
+}
+
+impl From<StaticSecretsWord> for StaticSecrets {
+    fn from(word: StaticSecretsWord) -> Self {
+        match word {
+            StaticSecretsWord::Allowed => Self::Allowed,
+            StaticSecretsWord::Forbidden => Self::Forbidden,
+        }
+    }
+}
+
 impl From<&EffectivePolicy> for EffectivePolicyBody {
     fn from(policy: &EffectivePolicy) -> Self {
         Self {
@@ -135,6 +172,7 @@ impl From<&EffectivePolicy> for EffectivePolicyBody {
             rotation_overlap_seconds: policy.rotation_overlap_seconds,
             unused_after_days: policy.unused_after_days,
             on_leak: policy.on_leak.into(),
+            static_secrets: policy.static_secrets.into(),
         }
     }
 }
@@ -149,6 +187,7 @@ impl From<&PolicyAndEffect> for PolicyBody {
             rotation_overlap_seconds: stored.own.rotation_overlap_seconds,
             unused_after_days: stored.own.unused_after_days,
             on_leak: stored.own.on_leak.map(Into::into),
+            static_secrets: stored.own.static_secrets.map(Into::into),
             effective: effective.into(),
             version: stored.version,
             updated_at: stored.updated_at,
@@ -174,6 +213,7 @@ impl NewPolicyBody {
             rotation_overlap_seconds: take(self.rotation_overlap_seconds, "/rotation_overlap_seconds", parse_overlap),
             unused_after_days: take(self.unused_after_days, "/unused_after_days", parse_days),
             on_leak: self.on_leak.map(Into::into),
+            static_secrets: self.static_secrets.map(Into::into),
         };
         fields.finish(Some(policy))
     }

@@ -38,6 +38,8 @@ pub(crate) enum KindWord {
     NoOwner,
     /// Its rights come from the type of its key.
     LegacyKeyType,
+    /// It has a secret that works: what forbidding secrets would end. Found only where this kind is asked for.
+    StaticSecret,
 }
 
 impl From<KindWord> for Kind {
@@ -50,6 +52,7 @@ impl From<KindWord> for Kind {
             KindWord::NoExpiry => Self::NoExpiry,
             KindWord::NoOwner => Self::NoOwner,
             KindWord::LegacyKeyType => Self::LegacyKeyType,
+            KindWord::StaticSecret => Self::StaticSecret,
         }
     }
 }
@@ -64,6 +67,7 @@ impl From<Kind> for KindWord {
             Kind::NoExpiry => Self::NoExpiry,
             Kind::NoOwner => Self::NoOwner,
             Kind::LegacyKeyType => Self::LegacyKeyType,
+            Kind::StaticSecret => Self::StaticSecret,
         }
     }
 }
@@ -153,6 +157,13 @@ impl FindingBody {
             Remedy::Migrate => {
                 let body = Some(value!({ "dry_run": false }));
                 RemedyBody { method: "POST", path: format!("{path}/migrate"), body, fill: Vec::new() }
+            }
+            Remedy::Bind => {
+                let condition = value!({ "claim": "sub", "equals": "" });
+                let binding = value!({ "application_id": found.application, "conditions": [condition] });
+                let body = Some(value!({ "name": found.name, "issuer": "", "bindings": [binding] }));
+                let path = format!("/v1/tenants/{tenant}/trusted-issuers");
+                RemedyBody { method: "POST", path, body, fill: vec!["/issuer", "/bindings/0/conditions/0/equals"] }
             }
         };
         Self {

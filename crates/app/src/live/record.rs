@@ -95,6 +95,13 @@ impl LiveSecret {
         Self { id: SecretId::from_u128(0), hash: SecretHash::IMPOSSIBLE, end: Timestamp::from_micros(0) };
 }
 
+impl LiveSecret {
+    /// Whether there is a text that is presented, and not only something that stands for a key.
+    pub fn is_presented(&self) -> bool {
+        !self.hash.matches(&SecretHash::IMPOSSIBLE)
+    }
+}
+
 /// One application: as small as it can be, since there may be millions.
 #[derive(Debug)]
 pub struct Record {
@@ -190,6 +197,11 @@ impl Record {
     /// All live secrets.
     pub fn live_secrets(&self) -> impl Iterator<Item = &LiveSecret> {
         std::iter::once(&self.first).chain(self.second()).filter(|secret| secret.id != LiveSecret::NONE.id)
+    }
+
+    /// Whether its tenant or one above forbids secrets.
+    pub fn forbids_secrets(&self) -> bool {
+        self.tenant.with_bounds(|bounds| bounds.secrets_forbidden).unwrap_or(false)
     }
 
     /// When the application itself really stops, whatever proves it.

@@ -80,6 +80,9 @@ pub(crate) struct Limits {
     pub(crate) rotate: Option<i64>,
     pub(crate) overlap: Option<i64>,
     pub(crate) since: Option<i64>,
+    /// Whether secrets are forbidden.
+    #[serde(default)]
+    pub(crate) forbids_secrets: bool,
 }
 
 /// What is said of a legacy key type; times in microseconds since 1970.

@@ -2,7 +2,7 @@
 
 use super::book::{Fact, Limits, Rule};
 use crate::live::tree::TenantNode;
-use claviger_domain::credential_policy::{CredentialPolicy, StoredPolicy};
+use claviger_domain::credential_policy::{CredentialPolicy, StaticSecrets, StoredPolicy};
 use claviger_domain::id::TenantId;
 use claviger_domain::key_type::{LegacyRule, LegacyRules, LegacyType};
 use claviger_domain::time::Timestamp;
@@ -46,9 +46,12 @@ impl Limits {
             max_secret_lifetime_seconds: secret,
             rotate_every_days: rotate,
             rotation_overlap_seconds: overlap,
+            static_secrets,
             ..
         } = policy.own;
-        Self { application, secret, rotate, overlap, since: policy.rotation_since.map(Timestamp::micros) }
+        let since = policy.rotation_since.map(Timestamp::micros);
+        let forbids_secrets = static_secrets == Some(StaticSecrets::Forbidden);
+        Self { application, secret, rotate, overlap, since, forbids_secrets }
     }
 
     /// The policy with these limits, at its next version.
@@ -57,6 +60,11 @@ impl Limits {
         policy.own.max_secret_lifetime_seconds = self.secret;
         policy.own.rotate_every_days = self.rotate;
         policy.own.rotation_overlap_seconds = self.overlap;
+        policy.own.static_secrets = match (self.forbids_secrets, policy.own.static_secrets) {
+            (true, _) => Some(StaticSecrets::Forbidden),
+            (false, Some(StaticSecrets::Forbidden)) => None,
+            (false, said) => said,
+        };
         policy.rotation_since = self.since.map(Timestamp::from_micros);
         policy.version += 1;
         policy

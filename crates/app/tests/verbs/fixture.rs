@@ -7,12 +7,13 @@ use claviger_app::live::tokens::TokenSettings;
 use claviger_app::nodes::Identity;
 use claviger_app::random::Random;
 use claviger_app::seal::RootKey;
+use claviger_app::secrets::MintedSecret;
 use claviger_app::text_keys::TextKeys;
 use claviger_app::unit::Posted;
 use claviger_app::verify::Presented;
 use claviger_app::{App, Parts};
 use claviger_domain::address::Origin;
-use claviger_domain::application::{NewApplication, Reach, Rights};
+use claviger_domain::application::{Application, NewApplication, Reach, Rights};
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::grants::{Grants, parse_grants};
 use claviger_domain::id::TenantId;
@@ -113,15 +114,24 @@ impl Fixture {
         self.tenant(name, Kind::Organization, self.operator.tenant().id).await
     }
 
-    pub(crate) async fn application(
-        &self,
-        tenant: TenantId,
-        name: &str,
-        rights: &[(&str, &[&str])],
-    ) -> (CreatedApplication, String) {
+    pub(crate) async fn application(&self, tenant: TenantId, name: &str, rights: &[(&str, &[&str])]) -> (Made, String) {
         let made = done(self.app.create_application(&self.operator, tenant, new(name, rights), None).await.unwrap());
+        let made = Made::from(made);
         let client_id = made.application.client_id.to_string();
         (made, client_id)
+    }
+}
+
+/// A new application with its secret.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) application: Application,
+    pub(crate) secret: MintedSecret,
+}
+
+impl From<CreatedApplication> for Made {
+    fn from(created: CreatedApplication) -> Self {
+        Self { application: created.application, secret: created.secret.unwrap() }
     }
 }
 

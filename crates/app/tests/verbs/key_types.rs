@@ -27,7 +27,7 @@ async fn a_rule_bites_when_it_is_said(f: crate::fixture::Fixture) {
     let old = NewApplication { rights: Rights::Legacy(LegacyType::Siem), ..new("Old", &[]) };
     let made = done(f.app.create_application(&f.operator, org, old, None).await.unwrap());
     let CreatedApplication { application, secret } = made;
-    let (client_id, secret) = (application.client_id.to_string(), secret.text.reveal());
+    let (client_id, secret) = (application.client_id.to_string(), secret.unwrap().text.reveal());
     let caller = verify(&f.app, &client_id, &secret).await.unwrap();
     assert_eq!(caller.advice().unwrap().sunset.unwrap().at, START.plus_seconds(60));
 

@@ -89,7 +89,7 @@ async fn levels_and_tenants_bite_at_once(f: Fixture) {
     let application =
         claviger_domain::application::NewApplication { rights: Rights::Level(level.id), ..new("SIEM", &[]) };
     let made = done(f.app.create_application(&f.operator, org.id, application, None).await.unwrap());
-    let (id, secret) = (made.application.client_id.to_string(), made.secret.text.reveal());
+    let (id, secret) = (made.application.client_id.to_string(), made.secret.unwrap().text.reveal());
     // The caller was verified before the change: rights are read from the live record.
     let caller = verify(&f.app, &id, &secret).await.unwrap();
     caller.allow("org.audits", Verb::Read).unwrap();

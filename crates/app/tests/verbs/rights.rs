@@ -24,7 +24,7 @@ const EDITOR: &[(&str, &[&str])] = &[
 
 async fn caller(f: &Fixture, tenant: claviger_domain::id::TenantId, application: NewApplication) -> Caller {
     let made = done(f.app.create_application(&f.operator, tenant, application, None).await.unwrap());
-    verify(&f.app, made.application.client_id.as_str(), &made.secret.text.reveal()).await.unwrap()
+    verify(&f.app, made.application.client_id.as_str(), &made.secret.unwrap().text.reveal()).await.unwrap()
 }
 
 fn forbidden<T>(result: Result<T>) -> String {

@@ -69,7 +69,7 @@ async fn make_samples(app: &Arc<App>, credentials: &Credentials) -> Result<Vec<S
         tenant_id: acme.id.to_string(),
         org_key: acme.org_key.to_string(),
         client_id: siem.application.client_id.to_string(),
-        secret: siem.secret.text.reveal(),
+        secret: siem.secret.map(|minted| minted.text.reveal()).unwrap_or_default(),
     };
     traffic(app, &sample).await;
     Ok(vec![sample])

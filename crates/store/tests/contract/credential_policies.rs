@@ -2,7 +2,7 @@
 
 use crate::fixtures::*;
 use claviger_domain::Error;
-use claviger_domain::credential_policy::{CredentialPolicy, OnLeak, StoredPolicy};
+use claviger_domain::credential_policy::{CredentialPolicy, OnLeak, StaticSecrets, StoredPolicy};
 use claviger_store::Store;
 
 facts!(the_last_policy_is_kept, policies_are_loaded_in_pages);
@@ -15,6 +15,7 @@ fn full() -> CredentialPolicy {
         rotation_overlap_seconds: Some(60),
         unused_after_days: Some(30),
         on_leak: Some(OnLeak::Quarantine),
+        static_secrets: Some(StaticSecrets::Forbidden),
     }
 }
 

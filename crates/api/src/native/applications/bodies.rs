@@ -132,8 +132,9 @@ pub(crate) struct DetailedBody {
 pub(crate) struct CreatedBody {
     /// The application.
     pub(crate) application: ApplicationBody,
-    /// Its secret, whose text is not shown again.
-    pub(crate) secret: MintedBody,
+    /// Its secret, whose text is not shown again; `null` where secrets are forbidden.
+    #[schema(required = true)]
+    pub(crate) secret: Option<MintedBody>,
 }
 
 /// An application to be made. Either `access_level_id` or `grants`, or a legacy `key_type`.

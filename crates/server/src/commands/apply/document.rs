@@ -51,6 +51,7 @@ impl Kind {
                 "rotation_overlap_seconds",
                 "unused_after_days",
                 "on_leak",
+                "static_secrets",
             ],
             Self::AccessLevel => &["description", "grants"],
             Self::Application => &[

@@ -52,9 +52,9 @@ impl Key {
                 json!({"kty": "EC", "crv": "P-256", "kid": kid, "use": "sig", "x": encode(&point[1..33]), "y": encode(&point[33..])})
             }
             Self::Rsa(pair) => {
-                let public = pair.public_key();
-                let (n, e) = (public.modulus(), public.exponent());
-                json!({"kty": "RSA", "kid": kid, "n": encode(n.big_endian_without_leading_zero()), "e": encode(e.big_endian_without_leading_zero())})
+                // SEQUENCE of two INTEGERs: 256 bytes after a zero, and the usual exponent.
+                let der = pair.public_key().as_ref();
+                json!({"kty": "RSA", "kid": kid, "n": encode(&der[9..265]), "e": encode(&der[267..])})
             }
         }
     }

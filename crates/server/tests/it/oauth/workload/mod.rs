@@ -123,4 +123,3 @@ async fn reasons(f: &Fixture, tenant: &str) -> Vec<String> {
     let reason = |entry: &Value| entry["details"]["reason"].as_str().map(str::to_owned);
     entries.iter().filter_map(reason).collect()
 }
-

@@ -23,10 +23,15 @@ on_both_outgoing![
 
 async fn a_build_job_needs_no_secret(f: Arc<Fixture>) {
     let scene = Scene::set(&f).await;
-    let answer = scene.present(&scene.token(&f), &[("client_id", &scene.application), ("scope", "org.audits:READ")]).await;
+    let answer =
+        scene.present(&scene.token(&f), &[("client_id", &scene.application), ("scope", "org.audits:READ")]).await;
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     let issued = answer.expect(200);
-    assert_eq!((&issued["token_type"], &issued["expires_in"]), (&json!("Bearer"), &json!(300)), "no longer than the other's");
+    assert_eq!(
+        (&issued["token_type"], &issued["expires_in"]),
+        (&json!("Bearer"), &json!(300)),
+        "no longer than the other's"
+    );
     assert_eq!((&issued["scope"], &issued["issued_token_type"]), (&json!("org.audits:READ"), &Value::Null));
     let token = issued["access_token"].as_str().unwrap();
     let me = whoami(&scene.client, token).await.expect(200);
@@ -71,7 +76,8 @@ async fn tokens_are_exchanged_in_the_words_of_rfc_8693(f: Arc<Fixture>) {
     let scene = Scene::set(&f).await;
     let token = scene.token(&f);
     let id = scene.application.as_str();
-    let good = [("grant_type", TOKEN_EXCHANGE), ("subject_token", &token), ("subject_token_type", JWT), ("client_id", id)];
+    let good =
+        [("grant_type", TOKEN_EXCHANGE), ("subject_token", &token), ("subject_token_type", JWT), ("client_id", id)];
     let with = |more: &[(&'static str, &'static str)], without: &str| -> Vec<(&str, &str)> {
         let kept = good.iter().copied().filter(|(name, _)| *name != without);
         kept.chain(more.iter().copied()).collect()
@@ -79,7 +85,10 @@ async fn tokens_are_exchanged_in_the_words_of_rfc_8693(f: Arc<Fixture>) {
     for (parameters, expected) in [
         (with(&[], "subject_token"), "invalid_request"),
         (with(&[], "subject_token_type"), "invalid_request"),
-        (with(&[("subject_token_type", "urn:ietf:params:oauth:token-type:saml2")], "subject_token_type"), "invalid_request"),
+        (
+            with(&[("subject_token_type", "urn:ietf:params:oauth:token-type:saml2")], "subject_token_type"),
+            "invalid_request",
+        ),
         (with(&[("requested_token_type", "urn:ietf:params:oauth:token-type:jwt")], ""), "invalid_request"),
         (with(&[("actor_token", "x")], ""), "invalid_request"),
         (with(&[("client_secret", "x")], ""), "invalid_request"),
@@ -95,7 +104,9 @@ async fn tokens_are_exchanged_in_the_words_of_rfc_8693(f: Arc<Fixture>) {
     let basic = basic.header("content-type", "application/x-www-form-urlencoded").body(super::encode(&good));
     assert_eq!(send(basic).await.expect(400)["error"], "invalid_request");
     let access = "urn:ietf:params:oauth:token-type:access_token";
-    let issued = bare(&scene.client, &with(&[("requested_token_type", "urn:ietf:params:oauth:token-type:access_token")], "")).await;
+    let issued =
+        bare(&scene.client, &with(&[("requested_token_type", "urn:ietf:params:oauth:token-type:access_token")], ""))
+            .await;
     assert_eq!(issued.expect(200)["issued_token_type"], access);
     let id_token = [("subject_token_type", "urn:ietf:params:oauth:token-type:id_token")];
     let token = scene.token(&f);
@@ -209,12 +220,19 @@ async fn what_is_taken_away_ends_at_once(f: Arc<Fixture>) {
     let token = scene.session(&f).await;
     let in_use = f.operator.delete(&format!("/v1/tenants/{}/applications/{}", scene.org, scene.application)).await;
     let in_use = in_use.expect(409);
-    assert_eq!((&in_use["code"], &in_use["referrers"][0]["kind"]), (&json!("application_in_use"), &json!("trusted_issuer")));
+    assert_eq!(
+        (&in_use["code"], &in_use["referrers"][0]["kind"]),
+        (&json!("application_in_use"), &json!("trusted_issuer"))
+    );
     assert_eq!(f.operator.delete(&scene.path()).await.status, 204);
     assert_eq!(whoami(&scene.client, &token).await.code(401), "token_revoked");
     assert_eq!(scene.assert(&scene.token(&f)).await.expect(400)["error"], "invalid_grant");
-    assert_eq!(f.operator.delete(&format!("/v1/tenants/{}/applications/{}", scene.org, scene.application)).await.status, 204);
-    let actions: Vec<_> = f.audit(&scene.org).await.iter().map(|entry| entry["action"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(
+        f.operator.delete(&format!("/v1/tenants/{}/applications/{}", scene.org, scene.application)).await.status,
+        204
+    );
+    let actions: Vec<_> =
+        f.audit(&scene.org).await.iter().map(|entry| entry["action"].as_str().unwrap().to_owned()).collect();
     for action in ["trusted_issuer.created", "trusted_issuer.updated", "trusted_issuer.deleted"] {
         assert!(actions.contains(&action.to_owned()), "{action}");
     }
@@ -251,7 +269,10 @@ async fn issuers_are_kept_like_other_things(f: Arc<Fixture>) {
     let read = f.operator.get(&scene.path()).await;
     assert_eq!(read.header("etag"), Some("\"1\""));
     let read = read.expect(200);
-    assert_eq!((&read, &read["max_token_age_seconds"], &read["single_use"]), (&scene.trusted, &json!(3_600), &json!(true)));
+    assert_eq!(
+        (&read, &read["max_token_age_seconds"], &read["single_use"]),
+        (&scene.trusted, &json!(3_600), &json!(true))
+    );
     assert_eq!(f.operator.get(&list).await.expect(200)["items"], json!([read]));
     let body = |change: Value| {
         let mut body = json!({"name": "B", "issuer": "https://b.example", "bindings": []});
@@ -310,8 +331,9 @@ async fn issuers_are_kept_like_other_things(f: Arc<Fixture>) {
     assert_eq!(stranger.get(&scene.path()).await.status, 404);
     assert_eq!(f.operator.get(&format!("/v1/tenants/{other}/trusted-issuers/{id}")).await.status, 404);
     assert_eq!(f.operator.delete(&format!("/v1/tenants/{other}/trusted-issuers/{id}")).await.status, 404);
-    let elsewhere = f.operator.post(&format!("/v1/tenants/{other}/trusted-issuers"), &body(json!({"bindings": [binding(&scene.application, "a")]})));
-    assert_eq!(elsewhere.await.expect(422)["errors"][0]["pointer"], "/bindings", "an application of another tenant");
+    let bound = body(json!({"bindings": [binding(&scene.application, "a")]}));
+    let elsewhere = f.operator.post(&format!("/v1/tenants/{other}/trusted-issuers"), &bound).await;
+    assert_eq!(elsewhere.expect(422)["errors"][0]["pointer"], "/bindings", "an application of another tenant");
 }
 
 async fn nobody_binds_what_is_above_them(f: Arc<Fixture>) {

@@ -278,6 +278,7 @@ fn patched(before: &Application, patch: ApplicationPatch) -> Result<Application>
     after.expires_at = patch.expires_at.unwrap_or(after.expires_at);
     after.enabled = patch.enabled.unwrap_or(after.enabled);
     after.rate_limit = patch.rate_limit.unwrap_or(after.rate_limit);
+    after.dpop_bound = patch.dpop_bound.unwrap_or(after.dpop_bound);
     Ok(after)
 }
 
@@ -304,6 +305,7 @@ pub(crate) fn describe(application: &Application) -> Map<String, Value> {
         "expires_at": application.expires_at,
         "enabled": application.enabled,
         "rate_limit": application.rate_limit,
+        "dpop_bound": application.dpop_bound,
     });
     match members {
         Value::Object(members) => members,

@@ -2,6 +2,7 @@
 
 use crate::App;
 use crate::caller::Caller;
+use crate::dpop::BoundToken;
 use crate::live::denials::Denial;
 use crate::live::meter::{Arrival, CountedRight};
 use crate::live::record::{LiveSecret, Record};
@@ -26,6 +27,8 @@ pub enum Proof<'a> {
     Secret(Presented<'a>),
     /// A session token.
     Token(&'a str),
+    /// A session token with a proof of the key that it is bound to.
+    Bound(BoundToken<'a>),
 }
 
 impl<'a> From<Presented<'a>> for Proof<'a> {
@@ -105,6 +108,8 @@ pub(crate) struct Call<'a> {
     pub(crate) monotonic: u64,
     /// By the clock of leases.
     pub(crate) boot: u64,
+    /// Whether a proof of possession comes with it.
+    pub(crate) proves: bool,
 }
 
 /// A secret that was presented and works. Few have an advice, so that it has no room of its own.
@@ -168,6 +173,10 @@ impl App {
         let presented = match proof.into() {
             Proof::Secret(presented) => presented,
             Proof::Token(text) => return self.authenticate_token(text, self.call(origin, user_agent)).await,
+            Proof::Bound(bound) => {
+                let call = Call { proves: true, ..self.call(origin, user_agent) };
+                return Box::pin(self.authenticate_bound(bound, call)).await;
+            }
         };
         let call = self.call(origin, user_agent);
         let caller = |record: &Record, Accepted { id: secret, advice }: Accepted| {
@@ -205,6 +214,8 @@ impl App {
                 let accepted = Accepted { id: session.secret, advice: advise(record, end, call.now) };
                 go_on(record, accepted, session.limit.as_ref())
             }),
+            // A proof may have to be asked of the store.
+            Proof::Bound(_) => return None,
         };
         match admitted {
             Ok(admitted) => admitted,
@@ -216,7 +227,7 @@ impl App {
         // The clocks are read before anything is looked up: reading one waits for every look-up under way.
         let clock = &self.state.clock;
         let monotonic = clock.monotonic();
-        Call { origin, user_agent, now: clock.now(), monotonic, boot: clock.boot(monotonic) }
+        Call { origin, user_agent, now: clock.now(), monotonic, boot: clock.boot(monotonic), proves: false }
     }
 
     /// As [`App::admit`], for a caller that was verified before.

@@ -117,9 +117,8 @@ impl Parts<'_> {
             None => Some(None),
             Some(value) => value.as_str().map(Some),
         };
-        let typed = word("typ")?.is_none_or(|typ| {
-            ["jwt", "client-authentication+jwt"].iter().any(|known| typ.eq_ignore_ascii_case(known))
-        });
+        let typed = word("typ")?
+            .is_none_or(|typ| ["jwt", "client-authentication+jwt"].iter().any(|known| typ.eq_ignore_ascii_case(known)));
         if !typed || self.header.contains_key("jwk") {
             return None;
         }

@@ -192,7 +192,9 @@ mod tests {
         ] {
             assert!(is_same_target(good, REQUEST), "{good}");
         }
-        for bad in ["https://claviger.example/V1/whoami", "https://claviger.example/v1/whoami/", "https://claviger.example"] {
+        for bad in
+            ["https://claviger.example/V1/whoami", "https://claviger.example/v1/whoami/", "https://claviger.example"]
+        {
             assert!(!is_same_target(bad, REQUEST), "{bad}");
         }
         let beneath = Requested { origin: "https://example.org/keys", ..REQUEST };

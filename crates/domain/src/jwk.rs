@@ -201,11 +201,14 @@ mod tests {
         assert_eq!(pointer(&with("use", json!("enc"))), "/jwk/use");
         assert_eq!(pointer(&with("key_ops", json!(["encrypt"]))), "/jwk/key_ops");
         assert_eq!(pointer(&with("kid", json!(7))), "/jwk/kid");
-        for x in ["", "AA", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo=", "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo"] {
+        for x in
+            ["", "AA", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo=", "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo"]
+        {
             assert_eq!(pointer(&with("x", json!(x))), "/jwk/x", "{x}");
         }
         for small in SMALL {
-            let mut bytes: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&small[2 * at..2 * at + 2], 16).unwrap()).collect();
+            let mut bytes: Vec<u8> =
+                (0..32).map(|at| u8::from_str_radix(&small[2 * at..2 * at + 2], 16).unwrap()).collect();
             for sign in [0, 0x80] {
                 bytes[31] |= sign;
                 assert_eq!(pointer(&with("x", json!(jws::encode(&bytes)))), "/jwk/x");

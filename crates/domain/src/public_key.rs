@@ -53,7 +53,8 @@ impl NewPublicKey {
             Some(kid) => {
                 let length = kid.len();
                 if length == 0 || length > KID_MAX || !kid.bytes().all(|byte| byte.is_ascii_graphic()) {
-                    let fix = format!("give 1 to {KID_MAX} printable ASCII characters without a blank, or leave it out");
+                    let fix =
+                        format!("give 1 to {KID_MAX} printable ASCII characters without a blank, or leave it out");
                     return Err(Error::invalid("/jwk/kid", "not a name for a key", fix));
                 }
                 kid.clone()
@@ -71,7 +72,10 @@ pub fn is_live(key: &PublicKey, now: Timestamp) -> bool {
 /// Refuses one more key where `live` are too many, or where one of them is the same.
 pub fn check_room(live: &[PublicKey], new: &NewPublicKey) -> Result<()> {
     if live.iter().any(|key| key.kid == new.kid || key.public == new.key.public) {
-        return Err(Error::conflict("key_exists", "the application has this key, or another of this kid; delete it first"));
+        return Err(Error::conflict(
+            "key_exists",
+            "the application has this key, or another of this kid; delete it first",
+        ));
     }
     if live.len() < KEYS_MAX {
         return Ok(());
@@ -118,7 +122,8 @@ mod tests {
     fn there_is_room_for_a_few_different_keys() {
         let mut live: Vec<_> = (0..4).map(|byte| key(&new(None, byte).unwrap(), byte.into())).collect();
         assert!(check_room(&live, &new(None, 9).unwrap()).is_ok());
-        let again = [new(None, 1).unwrap(), new(Some(&live[0].kid.clone()), 8).unwrap(), new(Some("other"), 1).unwrap()];
+        let again =
+            [new(None, 1).unwrap(), new(Some(&live[0].kid.clone()), 8).unwrap(), new(Some("other"), 1).unwrap()];
         for same in again {
             assert!(matches!(check_room(&live, &same), Err(Error::Conflict { code: "key_exists", .. })));
         }

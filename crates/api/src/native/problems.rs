@@ -25,6 +25,8 @@ const ENTRIES: &[Entry] = &[
     Entry("count_differs", "Another number of applications", "Since the dry run something has changed, so that more or fewer applications fit than expected_count says. Repeat the dry run, look at its items, and give its count."),
     Entry("credential_ambiguous", "More than one credential", "Send X-Auth-Token or Authorization, not both, and once."),
     Entry("credential_expired", "The credential has expired", "The application or the secret has reached its end: an expires_at, or the lifetime that a credential policy allows. An administrator of its tenant can set a later end or rotate the secret; effective_expires_at says when that was."),
+    Entry("dpop_proof_invalid", "The proof of possession is not acceptable", "The session token is bound to a key of its client. Send Authorization: DPoP with the token, and in the header DPoP a proof made just now by that key for this method, this URL and this token, each with a jti of its own (RFC 9449)."),
+    Entry("dpop_proof_missing", "A proof of possession is missing", "The session token is bound to a key of its client, or its application asks for that. Send it as Authorization: DPoP with a proof in the header DPoP (RFC 9449)."),
     Entry("export_too_large", "The export would be too large", "Export the tenants one by one, without beneath, or read the lists page by page."),
     Entry("forbidden", "Not allowed", "The credential is good but may not do this; detail says why. No single permission would change it."),
     Entry("headers_too_large", "The headers are too large", "Send fewer or shorter headers."),
@@ -32,9 +34,12 @@ const ENTRIES: &[Entry] = &[
     Entry("if_match_malformed", "If-Match cannot be read", "Send one entity tag exactly as ETag gave it, such as \"3\", or *."),
     Entry("internal", "Internal error", "The server failed. Nothing was changed unless a later read shows otherwise. Report request_id; it finds the reason in the server's log."),
     Entry("invalid", "Invalid members", "errors names each member, parameter or header that cannot be accepted, says why, and what would be."),
+    Entry("invalid_dpop_proof", "The proof of possession is not acceptable", "Send one DPoP header with a proof made just now for POST and the URL of the token endpoint, signed by EdDSA or ES256, with a jti of its own (RFC 9449, 4.2)."),
     Entry("invalid_request", "The form cannot be read", "detail says what is wrong with its parameters. Each is given once, percent-encoded."),
     Entry("invalid_scope", "The scope cannot be granted", "Ask for rights that the application holds, such as org.audits:READ, with blanks between; or leave scope out for all of them."),
     Entry("jobs_under_way", "Too many jobs are under way", "Wait for one of the tenant's jobs to end, then start the next."),
+    Entry("key_exists", "The key is registered already", "The application has this key, or another of this kid. Delete that first, or register the new one under another kid."),
+    Entry("key_limit_reached", "The application has as many keys as it may", "Delete one that no client signs with any more."),
     Entry("key_type_custom", "The application has been migrated", "It was of a legacy key type and is custom now. Read it again."),
     Entry("key_type_legacy", "The key type decides the rights", "An application of a legacy key type cannot be given an access level or grants. Migrate it to custom first, with POST /v1/tenants/{tenant_id}/applications/{id}/migrate; its id and its secret stay."),
     Entry("key_type_retired", "The key type has reached its end", "Keys of the types siem, api and live_response are legacy and stop on the day that Sunset names; on that day they are refused. Migrate the application: POST /v1/tenants/{tenant_id}/applications/{id}/migrate with {\"dry_run\": true} shows the access level that it would get, with {\"dry_run\": false} it gets it. Its client id and its secret stay, so no client has to be changed; notifications and everything else that the key could do, it can do afterwards. It takes a credential with applications:UPDATE, access-levels:CREATE and the rights of the type."),
@@ -154,6 +159,8 @@ mod tests {
             Refusal::KeyTypeRetired,
             Refusal::TokenExpired,
             Refusal::TokenRevoked,
+            Refusal::ProofMissing,
+            Refusal::ProofInvalid,
         ] {
             codes.insert(refusal.code().to_owned());
         }

@@ -64,6 +64,7 @@ impl Kind {
                 "expires_at",
                 "enabled",
                 "rate_limit",
+                "dpop_bound",
                 "client_id",
             ],
         }

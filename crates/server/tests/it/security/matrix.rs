@@ -78,6 +78,10 @@ fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
         | "rotate_signing_key"
         | "revoke_signing_key" => Some(json!({})),
         "update_token_settings" => Some(json!({"lifetime_seconds": 600})),
+        "register_public_key" => {
+            let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+            Some(json!({"name": "CI", "jwk": {"kty": "OKP", "crv": "Ed25519", "x": x}}))
+        }
         "report_leaks" => Some(json!({"texts": ["nothing"], "source": "test"})),
         "update_secret" => Some(json!({"expires_at": null})),
         "update_secret_visibility" => Some(json!({"visibility": "show_once", "confirm": true})),
@@ -101,6 +105,7 @@ struct Objects {
     application: String,
     secret: String,
     kid: String,
+    key: String,
     notice: String,
 }
 
@@ -115,7 +120,11 @@ impl Objects {
             .expect(201);
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let application = text(&made["application"]["id"]);
+        let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": "PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw"});
+        let keys = format!("/v1/tenants/{org}/applications/{application}/keys");
+        let key = f.operator.post(&keys, &json!({"name": "Object", "jwk": jwk})).await.expect(201);
         Self {
+            key: text(&key["id"]),
             notice: notice(f, org, &application).await,
             org: org.to_owned(),
             level: text(&level["id"]),
@@ -133,6 +142,7 @@ impl Objects {
             .replace("{id}", id)
             .replace("{secret_id}", &self.secret)
             .replace("{kid}", &self.kid)
+            .replace("{key_id}", &self.key)
             .replace("{notice_id}", &self.notice)
             .replace("{code}", "not_found")
     }

@@ -121,6 +121,7 @@ async fn a_store_that_was_put_back_is_served_only_after_what_was_revoked_is_revo
         secret_expires_at: None,
         enabled: true,
         rate_limit: None,
+        dpop_bound: false,
     };
     let claviger_app::unit::Posted::Done(made) = app.create_application(&caller, tenant, new, None).await.unwrap()
     else {

@@ -54,9 +54,10 @@ impl App {
                 let new = NewApplication { expires_at, ..new };
                 let application = new.into_application(tenant, id, ClientId::of(id), unit.now);
                 unit.tx.insert_application(tenant, &application, &key).await?;
-                let secret = match unit.forbids_secrets(tenant) {
-                    true => None,
-                    false => Some(unit.mint_secret_until(tenant, id, "/secret_expires_at", secret_end).await?),
+                let secret = if unit.forbids_secrets(tenant) {
+                    None
+                } else {
+                    Some(unit.mint_secret_until(tenant, id, "/secret_expires_at", secret_end).await?)
                 };
                 let mut details = describe(&application);
                 if let Some(secret) = &secret {
@@ -284,6 +285,7 @@ fn patched(before: &Application, patch: ApplicationPatch) -> Result<Application>
     after.expires_at = patch.expires_at.unwrap_or(after.expires_at);
     after.enabled = patch.enabled.unwrap_or(after.enabled);
     after.rate_limit = patch.rate_limit.unwrap_or(after.rate_limit);
+    after.dpop_bound = patch.dpop_bound.unwrap_or(after.dpop_bound);
     Ok(after)
 }
 
@@ -310,6 +312,7 @@ pub(crate) fn describe(application: &Application) -> Map<String, Value> {
         "expires_at": application.expires_at,
         "enabled": application.enabled,
         "rate_limit": application.rate_limit,
+        "dpop_bound": application.dpop_bound,
     });
     match members {
         Value::Object(members) => members,

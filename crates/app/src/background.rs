@@ -58,6 +58,7 @@ impl App {
                     if self.is_in_charge() {
                         self.log("sweeping", self.sweep().await);
                         self.log("sweeping tokens", self.sweep_tokens().await);
+                        self.log("sweeping what was accepted once", self.sweep_replay().await);
                         self.log("destroying removed texts of secrets", self.finish_removals().await);
                     }
                 }
@@ -66,6 +67,7 @@ impl App {
         }
         self.log("writing usage", self.flush_usage().await);
         self.log("writing accesses", self.flush_accesses().await);
+        self.log("saving what was accepted once", self.save_replay().await);
         let left = self.state.denials.take_all();
         self.log("writing denials", self.write_tallies(left).await);
         if self.is_in_charge() {

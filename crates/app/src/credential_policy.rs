@@ -92,7 +92,7 @@ impl Unit {
             return Ok(());
         }
         let index = self.app.state.catalogue.find(PERMISSION).map(|permission| permission.index);
-        for id in self.tx.list_bound_applications(tenant).await? {
+        for id in self.tx.list_secretless(tenant, self.now).await? {
             let Some(application) = self.tx.find_application(tenant, id).await? else { continue };
             let ended = self.app.state.ended(application.clone()).ends_at.is_some_and(|end| end <= self.now);
             let held = self.rights_of(tenant, &application.rights).await?;
@@ -100,8 +100,8 @@ impl Unit {
                 return Ok(());
             }
         }
-        let detail = "nobody could take this back: first bind an application of the operator that holds credential-policy:UPDATE \
-            to the tokens of a trusted issuer";
+        let detail = "nobody could take this back: an application of the operator that holds credential-policy:UPDATE must have a \
+            public key, or be bound to the tokens of a trusted issuer";
         Err(Error::conflict("operator_locked_out", detail))
     }
 

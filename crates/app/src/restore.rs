@@ -26,7 +26,7 @@ const LEASE_SECONDS: i64 = 6;
 /// What was done to a restored store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reapplied {
-    /// Secrets that were deleted, or given the end they had.
+    /// Secrets that were deleted, or given the end they had, and public keys that were deleted.
     pub secrets: u64,
     /// Applications that were disabled.
     pub applications: u64,
@@ -183,6 +183,8 @@ async fn void_sessions(tx: &mut Tx, store: &Store, now: Timestamp) -> Result<u64
         // In case a key comes back that the backup has never seen.
         tx.cut_off_tokens(operator.id, None, now, now).await?;
     }
+    // What was accepted since the backup was taken is not in it.
+    tx.forget_replay().await?;
     tx.revoke_signing_keys(now).await
 }
 
@@ -239,6 +241,12 @@ async fn reapply_application(
                 done.secrets += 1;
             }
             Some(_) => {}
+        }
+    }
+    for key in tx.list_public_keys(tenant, id).await? {
+        if known.iter().all(|(known, _)| *known != key.id) {
+            tx.delete_public_key(tenant, id, key.id).await?;
+            done.secrets += 1;
         }
     }
     if may_call || !application.enabled {

@@ -5,6 +5,7 @@
 
 use crate::App;
 use crate::caller::Caller;
+use crate::dpop::Thumbprint;
 use crate::live::record::Record;
 use crate::live::sessions::{Session, TokenHash};
 use crate::state::State;
@@ -15,7 +16,7 @@ use claviger_domain::grants::{GrantSet, Verb};
 use claviger_domain::id::{ClientId, TokenId};
 use claviger_domain::scope::{self, Scope};
 use claviger_domain::time::Timestamp;
-use claviger_domain::token::{Claims, lifetime};
+use claviger_domain::token::{Claims, Confirmation, lifetime};
 use claviger_domain::{Error, Refusal, Result, jws};
 use std::sync::Arc;
 
@@ -65,6 +66,16 @@ pub struct Inspected {
 impl App {
     /// Makes a session token for a caller that has proved its secret. Waits for nothing.
     pub fn issue_token(&self, caller: &Caller, wish: &Wish<'_>) -> Result<Issued> {
+        self.issue_bound_token(caller, wish, None)
+    }
+
+    /// As [`App::issue_token`], for whoever has the key that a proof was signed with.
+    pub fn issue_bound_token(&self, caller: &Caller, wish: &Wish<'_>, binding: Option<&Thumbprint>) -> Result<Issued> {
+        if caller.record().policy.dpop_bound && binding.is_none() {
+            let detail = "tokens of this application are bound to a key of its client: get one at /oauth2/token with a \
+                          proof in the DPoP header";
+            return Err(Error::Malformed { code: "invalid_dpop_proof", detail: detail.into() });
+        }
         let tokens = &self.state.tokens;
         let settings = tokens.settings()?;
         if caller.session.is_some() {
@@ -99,6 +110,7 @@ impl App {
             iat_us: at.micros(),
             exp,
             scope: narrowed.as_ref().map(|scope| scope.text.clone()),
+            cnf: binding.map(|Thumbprint(jkt)| Confirmation { jkt: jkt.clone() }),
         };
         let mut text = String::with_capacity(1_024);
         text.push_str(key.header());
@@ -236,6 +248,7 @@ impl App {
                 secret: claims.sid,
                 key,
                 limit: claims.scope.as_deref().map(|text| scope::limit(text, &self.state.catalogue)),
+                binding: claims.cnf.as_ref().map(|confirmed| Thumbprint(confirmed.jkt.clone())),
                 issued_at: claims.issued_at(),
                 expires_at: claims.expires_at(),
                 client_id: ClientId::stored(claims.client_id),
@@ -298,7 +311,8 @@ impl State {
             None if !record.is_allowed_from(call.origin) => return Err(Refusal::AddressNotAllowed),
             None => return Err(Refusal::TokenRevoked),
         };
-        self.check_token(record, session, call.now).map(|()| end)
+        self.check_token(record, session, call.now)?;
+        check_binding(record, session, call.proves).map(|()| end)
     }
 
     /// The same wherever it is used from.
@@ -323,6 +337,15 @@ impl State {
         }
         if session.expires_at <= now { Err(Refusal::TokenExpired) } else { Ok(()) }
     }
+}
+
+/// Whether what comes with a token fits how it is bound. The proof itself is looked at afterwards.
+fn check_binding(record: &Record, session: &Session, proves: bool) -> Result<(), Refusal> {
+    let bound = session.binding.is_some();
+    if (bound || record.policy.dpop_bound) && !proves {
+        return Err(Refusal::ProofMissing);
+    }
+    if proves && !bound { Err(Refusal::ProofInvalid) } else { Ok(()) }
 }
 
 impl Unit {

@@ -100,6 +100,7 @@ impl App {
             ends_at: None,
             enabled: true,
             rate_limit: None,
+            dpop_bound: false,
             version: 1,
             created_at: now,
             updated_at: now,

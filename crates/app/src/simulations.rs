@@ -37,16 +37,22 @@ impl App {
             },
         };
         let index = catalogue.find(&question.right.permission).map(|permission| permission.index);
+        let forbidden = node.bounds().is_some_and(|bounds| bounds.secrets_forbidden);
+        let mut ends: Vec<_> = self
+            .state
+            .ended_secrets(node.id, store.list_secrets(node.id, application).await?)
+            .into_iter()
+            .filter(|_| !forbidden)
+            .map(|secret| secret.ends_at)
+            .collect();
+        ends.extend(store.list_public_keys(node.id, application).await?.into_iter().map(|key| key.expires_at));
+        // A binding to tokens of a trusted issuer has no end of its own.
+        ends.extend(self.state.issuers.binds(application).then_some(None));
         let around = Circumstances {
             served: node.is_served(),
             legacy: found.rights.legacy().and_then(|kind| node.legacy_rule(kind)),
             holds: Circumstances::holds(&grants, index, &question.right),
-            secrets: self
-                .state
-                .ended_secrets(node.id, store.list_secrets(node.id, application).await?)
-                .into_iter()
-                .map(|secret| secret.ends_at)
-                .collect(),
+            secrets: ends,
         };
         let found = self.state.ended(found);
         Ok(obstacles(&found, &around, question))

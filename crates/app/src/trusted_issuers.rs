@@ -187,7 +187,8 @@ impl App {
 }
 
 impl Unit {
-    async fn refuse_operator_lock_out(&mut self, tenant: TenantId) -> Result<()> {
+    /// Refuses to take the operator's last way in where secrets are forbidden.
+    pub(crate) async fn refuse_operator_lock_out(&mut self, tenant: TenantId) -> Result<()> {
         if self.forbids_secrets(tenant) { self.refuse_lock_out(tenant).await } else { Ok(()) }
     }
 

@@ -1,16 +1,20 @@
 //! Verification: presented secret and address → caller or refusal. Memory only, no await and no SQL on a hit.
 
+mod checks;
+
+pub(crate) use self::checks::{check, check_bound, check_bound_state, check_end, check_place, check_standing};
+
 use crate::App;
 use crate::caller::Caller;
+use crate::dpop::BoundToken;
 use crate::live::denials::Denial;
 use crate::live::meter::{Arrival, CountedRight};
-use crate::live::record::{LiveSecret, Record};
+use crate::live::record::Record;
 use claviger_domain::address::Origin;
 use claviger_domain::advice::{Advice, Sunset};
 use claviger_domain::catalogue::Permission;
 use claviger_domain::grants::{GrantSet, Right, Verb};
 use claviger_domain::id::{ApplicationId, ClientId, SecretId, TenantId};
-use claviger_domain::key_type::is_served;
 use claviger_domain::lifetime::ADVICE_SECONDS;
 use claviger_domain::rate::{Quota, RateLimit};
 use claviger_domain::secret::{self, SecretHash};
@@ -26,6 +30,8 @@ pub enum Proof<'a> {
     Secret(Presented<'a>),
     /// A session token.
     Token(&'a str),
+    /// A session token with a proof of the key that it is bound to.
+    Bound(BoundToken<'a>),
 }
 
 impl<'a> From<Presented<'a>> for Proof<'a> {
@@ -105,6 +111,8 @@ pub(crate) struct Call<'a> {
     pub(crate) monotonic: u64,
     /// By the clock of leases.
     pub(crate) boot: u64,
+    /// Whether a proof of possession comes with it.
+    pub(crate) proves: bool,
 }
 
 /// A secret that was presented and works. Few have an advice, so that it has no room of its own.
@@ -168,6 +176,10 @@ impl App {
         let presented = match proof.into() {
             Proof::Secret(presented) => presented,
             Proof::Token(text) => return self.authenticate_token(text, self.call(origin, user_agent)).await,
+            Proof::Bound(bound) => {
+                let call = Call { proves: true, ..self.call(origin, user_agent) };
+                return Box::pin(self.authenticate_bound(bound, call)).await;
+            }
         };
         let call = self.call(origin, user_agent);
         let caller = |record: &Record, Accepted { id: secret, advice }: Accepted| {
@@ -205,6 +217,8 @@ impl App {
                 let accepted = Accepted { id: session.secret, advice: advise(record, end, call.now) };
                 go_on(record, accepted, session.limit.as_ref())
             }),
+            // A proof may have to be asked of the store.
+            Proof::Bound(_) => return None,
         };
         match admitted {
             Ok(admitted) => admitted,
@@ -216,7 +230,7 @@ impl App {
         // The clocks are read before anything is looked up: reading one waits for every look-up under way.
         let clock = &self.state.clock;
         let monotonic = clock.monotonic();
-        Call { origin, user_agent, now: clock.now(), monotonic, boot: clock.boot(monotonic) }
+        Call { origin, user_agent, now: clock.now(), monotonic, boot: clock.boot(monotonic), proves: false }
     }
 
     /// As [`App::admit`], for a caller that was verified before.
@@ -347,62 +361,4 @@ impl App {
         let denial = Denial { tenant_id, actor: record.client_id().to_string(), reason, address: origin.address() };
         self.state.denials.add(denial, tenant_id, now);
     }
-}
-
-/// Whether a secret works from there now; until when.
-pub(crate) fn check(
-    record: &Record,
-    secret: &LiveSecret,
-    origin: Origin,
-    now: Timestamp,
-) -> Result<Timestamp, Refusal> {
-    check_place(record, origin).and_then(|()| check_end(record, secret, now))
-}
-
-/// Whether an application that was bound to tokens of a trusted issuer may call from there now; until when it may at most.
-pub(crate) fn check_bound(record: &Record, origin: Origin, now: Timestamp) -> Result<Timestamp, Refusal> {
-    check_place(record, origin)?;
-    check_bound_state(record, now)
-}
-
-/// The same wherever the call comes from.
-pub(crate) fn check_bound_state(record: &Record, now: Timestamp) -> Result<Timestamp, Refusal> {
-    check_life(record, record.own_end(), now)
-}
-
-/// Whether any secret of the application works from there.
-fn check_place(record: &Record, origin: Origin) -> Result<(), Refusal> {
-    if !record.is_allowed_from(origin) {
-        return Err(Refusal::AddressNotAllowed);
-    }
-    check_standing(record)
-}
-
-/// Whether any secret of the application works, wherever it is presented.
-pub(crate) fn check_standing(record: &Record) -> Result<(), Refusal> {
-    if !record.policy.enabled {
-        return Err(Refusal::Disabled);
-    }
-    if !record.tenant.is_served() {
-        return Err(Refusal::TenantSuspended);
-    }
-    Ok(())
-}
-
-/// Whether a secret works now, wherever it is presented; until when.
-pub(crate) fn check_end(record: &Record, secret: &LiveSecret, now: Timestamp) -> Result<Timestamp, Refusal> {
-    if secret.is_presented() && record.forbids_secrets() {
-        return Err(Refusal::SecretsForbidden);
-    }
-    check_life(record, record.end_of(secret), now)
-}
-
-fn check_life(record: &Record, end: Timestamp, now: Timestamp) -> Result<Timestamp, Refusal> {
-    if end <= now {
-        return Err(Refusal::Expired);
-    }
-    if record.policy.legacy.is_some_and(|kind| !is_served(record.tenant.legacy_rule(kind), now)) {
-        return Err(Refusal::KeyTypeRetired);
-    }
-    Ok(end)
 }

@@ -9,6 +9,7 @@ use crate::live::denials::Denial;
 use crate::live::foreign::pretend;
 use crate::live::issuers::LiveIssuer;
 use crate::live::record::Record;
+use crate::replay::Single;
 use crate::verify::{Call, check_bound};
 use claviger_domain::address::Origin;
 use claviger_domain::foreign_token::{self, Checked, Mismatch, Unverified};
@@ -173,9 +174,20 @@ impl App {
 
     /// Accepts a token that is to be used once only.
     async fn use_up(&self, live: &LiveIssuer, checked: &Checked, named: &Named, call: Call<'_>) -> Result<()> {
-        let Some(_jti) = checked.jti.as_deref().filter(|_| live.issuer.trust.single_use) else { return Ok(()) };
-        let _ = (named, call);
-        Ok(())
+        let Some(jti) = checked.jti.as_deref().filter(|_| live.issuer.trust.single_use) else { return Ok(()) };
+        let single = Single {
+            kind: "issuer_token",
+            maker: &format!("{} {}", named.tenant, live.issuer.trust.issuer.as_str()),
+            part: named.tenant.as_u128(),
+            jti,
+            could_be: checked.valid_from,
+            ends_at: checked.expires_at,
+        };
+        if self.accept_once(&single, call.now).await? {
+            return Ok(());
+        }
+        let _ = self.mismatch(named, Mismatch::Used.code(), call);
+        Err(told("the token has been used before, or may have been before this server was started; get another one"))
     }
 
     /// Refuses a stranger, and counts it.

@@ -89,6 +89,8 @@ pub struct Application {
     pub enabled: bool,
     /// Rate limit; absent is none.
     pub rate_limit: Option<RateLimit>,
+    /// Whether its session tokens are bound to a key of its client (DPoP).
+    pub dpop_bound: bool,
     /// Counts the changes, from 1; the entity tag.
     pub version: i64,
     /// When it was made.
@@ -120,6 +122,8 @@ pub struct NewApplication {
     pub enabled: bool,
     /// Rate limit.
     pub rate_limit: Option<RateLimit>,
+    /// Whether its session tokens are bound to a key of its client.
+    pub dpop_bound: bool,
 }
 
 impl NewApplication {
@@ -145,6 +149,7 @@ impl NewApplication {
             ends_at: self.expires_at,
             enabled: self.enabled,
             rate_limit: self.rate_limit,
+            dpop_bound: self.dpop_bound,
             version: 1,
             created_at: now,
             updated_at: now,
@@ -173,6 +178,8 @@ pub struct ApplicationPatch {
     pub enabled: Option<bool>,
     /// New rate limit.
     pub rate_limit: Option<Option<RateLimit>>,
+    /// Bind session tokens to a key of the client, or not.
+    pub dpop_bound: Option<bool>,
     /// Said by a caller that knows it is about to shut out the address it calls from.
     pub confirm: bool,
 }

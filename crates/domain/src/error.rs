@@ -48,6 +48,16 @@ pub enum Refusal {
     TokenRevoked,
     /// The secret is right, the legacy type of its key has reached its sunset.
     KeyTypeRetired,
+    /// An assertion that none of the application's secrets or keys has signed, or that names another tenant.
+    AssertionInvalid,
+    /// An assertion that may have been accepted before.
+    AssertionReplayed,
+    /// An assertion of an application whose secret came without what verifies assertions.
+    SecretCannotSign,
+    /// The session token is good and bound to a key of its client, and no proof of that key came with it.
+    ProofMissing,
+    /// The session token is good, and the proof of possession is none of its key for this request, or none that is new.
+    ProofInvalid,
 }
 
 impl Refusal {
@@ -62,7 +72,14 @@ impl Refusal {
                 | Self::SecretsForbidden
                 | Self::TokenExpired
                 | Self::TokenRevoked
+                | Self::ProofMissing
+                | Self::ProofInvalid
         )
+    }
+
+    /// Whether a proof of possession would have been accepted.
+    pub fn wants_proof(self) -> bool {
+        matches!(self, Self::ProofMissing | Self::ProofInvalid)
     }
 
     /// The stable code, as in problem documents and audit entries.
@@ -81,6 +98,11 @@ impl Refusal {
             Self::TokenExpired => "token_expired",
             Self::TokenRevoked => "token_revoked",
             Self::KeyTypeRetired => "key_type_retired",
+            Self::AssertionInvalid => "assertion_invalid",
+            Self::AssertionReplayed => "assertion_replayed",
+            Self::SecretCannotSign => "secret_cannot_sign",
+            Self::ProofMissing => "dpop_proof_missing",
+            Self::ProofInvalid => "dpop_proof_invalid",
         }
     }
 }

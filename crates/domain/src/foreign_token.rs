@@ -114,6 +114,8 @@ pub struct Checked {
     pub subject: String,
     /// Its id, if it has one.
     pub jti: Option<String>,
+    /// The earliest moment at which it could have been accepted.
+    pub valid_from: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
 }
@@ -157,13 +159,15 @@ pub fn check(
     if exp <= seconds {
         return Err(Mismatch::Expired);
     }
-    if iat.max(nbf.unwrap_or(iat)) > seconds + LEEWAY || exp <= iat {
+    let begin = iat.max(nbf.unwrap_or(iat)) - LEEWAY;
+    if begin > seconds || exp <= iat {
         return Err(Mismatch::Early);
     }
     if seconds - iat > max_age_seconds {
         return Err(Mismatch::Old);
     }
-    Ok(Checked { subject, jti, expires_at: Timestamp::from_micros(0).plus_seconds(exp) })
+    let at = |seconds| Timestamp::from_micros(0).plus_seconds(seconds);
+    Ok(Checked { subject, jti, valid_from: at(begin), expires_at: at(exp) })
 }
 
 #[cfg(test)]

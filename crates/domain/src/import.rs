@@ -154,6 +154,7 @@ mod tests {
             secret_expires_at: None,
             enabled: true,
             rate_limit: None,
+            dpop_bound: false,
         };
         ImportedApplication { client_id: ClientId::parse("", client_id).unwrap(), new, secrets: Vec::new() }
     }

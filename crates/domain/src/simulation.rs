@@ -28,7 +28,7 @@ pub struct Circumstances {
     pub legacy: Option<LegacyRule>,
     /// Whether it has the right.
     pub holds: bool,
-    /// Ends of its secrets; none for one that does not end.
+    /// Ends of its secrets and of what else proves it; none for one that does not end.
     pub secrets: Vec<Option<Timestamp>>,
 }
 
@@ -55,7 +55,7 @@ pub fn obstacles(application: &Application, around: &Circumstances, question: &Q
     let at = question.at;
     let over = |end: &Option<Timestamp>| end.is_some_and(|end| end <= at);
     if around.secrets.iter().all(over) {
-        add("no_live_secret", format!("it has no secret that works at {at}; regenerate one"));
+        add("no_live_secret", format!("it has no secret that works at {at}, nor a public key or a binding; make one"));
     }
     if let (Some(networks), Some(address)) = (&application.allowed_networks, question.address)
         && !Networks::compile(networks).contains(address)

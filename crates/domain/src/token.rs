@@ -47,11 +47,24 @@ pub struct Claims {
     /// What it is narrowed to; none for everything that the application may do.
     #[serde(default, deserialize_with = "present")]
     pub scope: Option<String>,
+    /// The key that it is bound to; none for whoever bears it.
+    #[serde(default, deserialize_with = "present")]
+    pub cnf: Option<Confirmation>,
+}
+
+/// The key that a token is bound to (RFC 9449, 6).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmation {
+    /// Its thumbprint.
+    pub jkt: String,
 }
 
 /// A member that is there has a value: null is none.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<String>, D::Error> {
-    String::deserialize(deserializer).map(Some)
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 impl Claims {
@@ -69,6 +82,9 @@ impl Claims {
         let _ = write!(json, r#""tid":"{tid}","app":"{app}","sid":"{sid}","jti":"{jti}","#);
         if let Some(scope) = &self.scope {
             quote(&mut json, "scope", scope);
+        }
+        if let Some(Confirmation { jkt }) = &self.cnf {
+            let _ = write!(json, r#""cnf":{{"jkt":"{jkt}"}},"#);
         }
         let _ = write!(json, r#""iat":{},"iat_us":{},"exp":{}}}"#, self.iat, self.iat_us, self.exp);
         jws::encode_into(json.as_bytes(), text);
@@ -175,6 +191,7 @@ mod tests {
             iat_us: NOW.micros(),
             exp: 1_800_000_900,
             scope: None,
+            cnf: None,
         }
     }
 
@@ -187,7 +204,11 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let narrowed = Claims { scope: Some("org.audits:READ".into()), ..claims() };
-        for claims in [claims(), narrowed] {
+        let bound = Claims {
+            cnf: Some(Confirmation { jkt: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k".into() }),
+            ..claims()
+        };
+        for claims in [claims(), narrowed, bound] {
             assert_eq!(Claims::decode(&encode(&claims)), Some(claims));
         }
     }
@@ -208,7 +229,15 @@ mod tests {
             assert_eq!(read(&good.replace(&member, "\"x\":1")), None, "{name} absent, another there");
             assert_eq!(read(&good.replace(&member, &format!("{member},{member}"))), None, "{name} twice");
         }
-        for more in ["\"scope\":null", "\"nbf\":1", "\"scope\":[]", "\"cnf\":{}", "\"aud\":\"x\""] {
+        for more in [
+            "\"scope\":null",
+            "\"nbf\":1",
+            "\"scope\":[]",
+            "\"cnf\":{}",
+            "\"cnf\":null",
+            "\"cnf\":{\"jkt\":\"x\",\"y\":1}",
+            "\"aud\":\"x\"",
+        ] {
             assert_eq!(read(&good.replacen('{', &format!("{{{more},"), 1)), None, "{more}");
         }
         assert_eq!(read(&good.replace("\"aud\":\"https://claviger.example\"", "\"aud\":[\"x\"]")), None);

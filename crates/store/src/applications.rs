@@ -34,6 +34,7 @@ row! {
         created_at: i64,
         updated_at: i64,
         key_type: String,
+        dpop_bound: bool,
     }
 }
 
@@ -63,6 +64,7 @@ impl ApplicationRow {
             ends_at: self.expires_at.map(Timestamp::from_micros),
             enabled: self.enabled,
             rate_limit: rate_limit.transpose().map_err(|_| corrupt("rate limit of the application", &self.id))?,
+            dpop_bound: self.dpop_bound,
             version: self.version,
             created_at: Timestamp::from_micros(self.created_at),
             updated_at: Timestamp::from_micros(self.updated_at),
@@ -105,7 +107,8 @@ pub(crate) fn columns(tenant: TenantId, application: &Application, name_key: &st
         application.rate_limit.map(|limit| i64::from(limit.window_seconds)),
         application.version,
         application.updated_at,
-        application.rights.key_type()
+        application.rights.key_type(),
+        application.dpop_bound
     ]
 }
 
@@ -128,8 +131,8 @@ impl Tx {
         self.execute(
             "insert into applications (tenant_id, id, name, name_key, description, owner, access_level_id, grants, reach, \
              allowed_networks, expires_at, enabled, rate_requests, rate_window_seconds, version, updated_at, \
-             key_type, client_id, created_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+             key_type, dpop_bound, client_id, created_at) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
             values,
         )
         .await
@@ -149,7 +152,7 @@ impl Tx {
             .optional(
                 "select tenant_id, id, client_id, name, description, owner, access_level_id, grants, reach, \
                  allowed_networks, expires_at, enabled, rate_requests, rate_window_seconds, version, created_at, \
-                 updated_at, key_type \
+                 updated_at, key_type, dpop_bound \
                  from applications where tenant_id = $1 and id = $2",
                 args![tenant, id],
             )
@@ -169,6 +172,7 @@ impl Tx {
                 "update applications set name = $3, name_key = $4, description = $5, owner = $6, access_level_id = $7, \
                  grants = $8, reach = $9, allowed_networks = $10, expires_at = $11, enabled = $12, rate_requests = $13, \
                  rate_window_seconds = $14, version = $15, updated_at = $16, key_type = $17, \
+                 dpop_bound = $18, \
                  rights_since = case when access_level_id is distinct from $7 or grants is distinct from $8 \
                  or key_type is distinct from $17 then $16 else rights_since end, \
                  networks_since = case when allowed_networks is distinct from $10 then $16 else networks_since end \
@@ -202,6 +206,7 @@ impl Tx {
         for sql in [
             "delete from client_ids where tenant_id = $1 and application_id = $2",
             "delete from secrets where tenant_id = $1 and application_id = $2",
+            "delete from public_keys where tenant_id = $1 and application_id = $2",
             "delete from secret_uses where tenant_id = $1 and application_id = $2",
             "delete from usage_hours where tenant_id = $1 and application_id = $2",
             "delete from right_uses where tenant_id = $1 and application_id = $2",
@@ -234,7 +239,7 @@ impl Store {
             .optional(
                 "select tenant_id, id, client_id, name, description, owner, access_level_id, grants, reach, \
                  allowed_networks, expires_at, enabled, rate_requests, rate_window_seconds, version, created_at, \
-                 updated_at, key_type \
+                 updated_at, key_type, dpop_bound \
                  from applications where tenant_id = $1 and id = $2",
                 args![tenant, id],
             )
@@ -248,7 +253,7 @@ impl Store {
             .all(
                 "select tenant_id, id, client_id, name, description, owner, access_level_id, grants, reach, \
                  allowed_networks, expires_at, enabled, rate_requests, rate_window_seconds, version, created_at, \
-                 updated_at, key_type \
+                 updated_at, key_type, dpop_bound \
                  from applications where tenant_id = $1 and id > $2 order by id limit $3",
                 args![tenant, page.after.as_deref().unwrap_or(""), page.fetch()],
             )

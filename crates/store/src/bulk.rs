@@ -94,7 +94,7 @@ impl Tx {
             .all(
                 "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, \
-                 a.version, a.created_at, a.updated_at, a.key_type, \
+                 a.version, a.created_at, a.updated_at, a.key_type, a.dpop_bound, \
                  (select max(u.at) from secret_uses u \
                   where u.tenant_id = a.tenant_id and u.application_id = a.id) as used_at \
                  from applications a \

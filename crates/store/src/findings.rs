@@ -77,7 +77,7 @@ pub type NetworkUses = BTreeMap<ApplicationId, Vec<(Network, Timestamp)>>;
 
 const HOLDER: &str = "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
-                 a.created_at, a.updated_at, a.key_type, l.grants as level_grants, \
+                 a.created_at, a.updated_at, a.key_type, a.dpop_bound, l.grants as level_grants, \
                  coalesce(a.rights_since, a.created_at) as rights_since, \
                  coalesce(l.grants_since, l.created_at, a.created_at) as grants_since, \
                  coalesce(a.networks_since, a.created_at) as networks_since \
@@ -115,7 +115,7 @@ impl Store {
             .all(
                 "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
-                 a.created_at, a.updated_at, a.key_type, l.grants as level_grants, \
+                 a.created_at, a.updated_at, a.key_type, a.dpop_bound, l.grants as level_grants, \
                  coalesce(a.rights_since, a.created_at) as rights_since, \
                  coalesce(l.grants_since, l.created_at, a.created_at) as grants_since, \
                  coalesce(a.networks_since, a.created_at) as networks_since \

@@ -207,7 +207,7 @@ impl Store {
                  ) \
                  select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
-                 a.created_at, a.updated_at, a.key_type, u.at as used_at, u.address, u.user_agent \
+                 a.created_at, a.updated_at, a.key_type, a.dpop_bound, u.at as used_at, u.address, u.user_agent \
                  from beneath b join applications a on a.tenant_id = b.id and a.key_type in ('siem', 'api', 'live_response') \
                  left join secret_uses u on u.tenant_id = a.tenant_id and u.application_id = a.id and u.secret_id = ( \
                      select l.secret_id from secret_uses l \

@@ -40,8 +40,11 @@ const SHARED: &[(&str, &str, &str)] = &[
     migration!("shared", "0008", "load_order"),
     migration!("shared", "0009", "usage_log"),
 ];
-const POSTGRES: [(&str, &str, &str); 2] =
-    [migration!("postgres", "0001", "types"), migration!("postgres", "0007", "bytewise_text")];
+const POSTGRES: [(&str, &str, &str); 3] = [
+    migration!("postgres", "0001", "types"),
+    migration!("postgres", "0007", "bytewise_text"),
+    migration!("postgres", "0018", "unlogged"),
+];
 /// Shared migrations that add text columns: on PostgreSQL each goes on to make text compare byte by byte.
 const WITH_TEXT: &[(&str, &str, [&str; 2])] = &[
     with_text!("0010", "lifetime"),
@@ -50,6 +53,7 @@ const WITH_TEXT: &[(&str, &str, [&str; 2])] = &[
     with_text!("0013", "findings"),
     with_text!("0015", "tokens"),
     with_text!("0016", "nodes"),
+    with_text!("0017", "proofs"),
     with_text!("0019", "trusted_issuers"),
     with_text!("0020", "static_secrets"),
 ];

@@ -150,13 +150,15 @@ impl Store {
             .all(
                 "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
-                 a.created_at, a.updated_at, a.key_type, l.grants as level_grants, s.id as secret_id, s.hash as secret_hash, \
-                 s.expires_at as secret_expires_at \
+                 a.created_at, a.updated_at, a.key_type, a.dpop_bound, l.grants as level_grants, s.id as secret_id, s.hash as secret_hash, \
+                 s.expires_at as secret_expires_at, \
+                 k.id as key_id, k.kid, k.algorithm, k.public, k.expires_at as key_expires_at \
                  from ( \
                      select * from applications where (id, tenant_id) > ($1, $2) order by id, tenant_id limit $3 \
                  ) a \
                  left join access_levels l on l.tenant_id = a.tenant_id and l.id = a.access_level_id \
-                 left join secrets s on s.tenant_id = a.tenant_id and s.application_id = a.id",
+                 left join secrets s on s.tenant_id = a.tenant_id and s.application_id = a.id \
+                 left join public_keys k on k.tenant_id = a.tenant_id and k.application_id = a.id",
                 args![application, tenant, limit],
             )
             .await?;

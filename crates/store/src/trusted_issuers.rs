@@ -266,14 +266,17 @@ impl Tx {
         Ok(found.into_iter().map(|(id, name)| Referrer { kind: "trusted_issuer", id, name }).collect())
     }
 
-    /// The applications that tokens of issuers stand for which the tenant trusts now, by id.
-    pub async fn list_bound_applications(&mut self, tenant: TenantId) -> Result<Vec<ApplicationId>> {
+    /// The applications that need no secret, by id: that tokens of issuers stand for which the tenant trusts now, or that have a
+    /// public key that works.
+    pub async fn list_secretless(&mut self, tenant: TenantId, now: Timestamp) -> Result<Vec<ApplicationId>> {
         let found: Vec<(String,)> = self
             .all(
-                "select distinct b.application_id from issuer_bindings b \
+                "select b.application_id from issuer_bindings b \
                  join trusted_issuers t on t.tenant_id = b.tenant_id and t.id = b.issuer_id \
-                 where b.tenant_id = $1 and t.enabled order by b.application_id",
-                args![tenant],
+                 where b.tenant_id = $1 and t.enabled \
+                 union select k.application_id from public_keys k \
+                 where k.tenant_id = $1 and (k.expires_at is null or k.expires_at > $2) order by 1",
+                args![tenant, now],
             )
             .await?;
         found.iter().map(|(id,)| id_of!(ApplicationId, id)).collect()

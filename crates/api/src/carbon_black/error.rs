@@ -108,6 +108,9 @@ fn message(error: &Error, asked: &Asked<'_>) -> String {
         Error::Unauthenticated(Refusal::Expired) => "the API key has expired".into(),
         Error::Unauthenticated(Refusal::TokenExpired) => "the token has expired".into(),
         Error::Unauthenticated(Refusal::TokenRevoked) => "the token has been revoked".into(),
+        Error::Unauthenticated(Refusal::ProofMissing | Refusal::ProofInvalid) => {
+            "the token is bound to a key; send it with a DPoP proof of that key".into()
+        }
         Error::Unauthenticated(Refusal::TenantSuspended) => "the organization is suspended".into(),
         Error::Unauthenticated(Refusal::KeyTypeRetired) => {
             "keys of this type have stopped working; an administrator can migrate the API key to a custom access level"

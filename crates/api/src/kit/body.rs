@@ -2,6 +2,7 @@
 
 use crate::kit::{Failure, json, once};
 use axum::RequestExt as _;
+use axum::body::Body as Bytestream;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use claviger_domain::idempotency::Once;
@@ -46,15 +47,28 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Post<T> {
     }
 }
 
+/// Reads a JSON body whatever it is called: some clients name no media type, or the wrong one.
+///
+/// # Errors
+/// `Malformed`, `Invalid`.
+pub(crate) async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Bytestream) -> Result<T> {
+    json::parse(&read_bytes(headers, body).await?)
+}
+
 async fn read(request: Request) -> Result<(Parts, Bytes)> {
     check_media_type(request.method(), request.headers())?;
-    let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let (parts, body) = request.with_limited_body().into_parts();
+    let bytes = read_bytes(&parts.headers, body).await?;
+    Ok((parts, bytes))
+}
+
+async fn read_bytes(headers: &HeaderMap, body: Bytestream) -> Result<Bytes> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > BODY_MAX as u64) {
         return Err(too_large());
     }
-    let (parts, body) = request.with_limited_body().into_parts();
     match Limited::new(body, BODY_MAX).collect().await {
-        Ok(collected) => Ok((parts, collected.to_bytes())),
+        Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if is_length_limit(&*error) => Err(too_large()),
         Err(_) => Err(Error::Malformed {
             code: "body_incomplete",
@@ -94,7 +108,6 @@ fn check_media_type(method: &Method, headers: &HeaderMap) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::body::Body as Bytestream;
     use futures_util::stream;
     use http::HeaderValue;
     use serde_json::Value;

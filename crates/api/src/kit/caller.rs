@@ -31,7 +31,7 @@ impl<'a> Presentation<'a> {
     /// `Unauthenticated`; `Malformed` for more than one credential.
     pub(crate) fn read(api: &Api, head: Head<'a>, buffer: &'a mut Vec<u8>) -> Result<Self> {
         let (origin, user_agent) = circumstances(api, head);
-        match credential::read(head.headers, buffer) {
+        match credential::read(head, buffer) {
             Ok(presented) => Ok(Self { presented, origin, user_agent }),
             Err(Unreadable::Refused(refusal)) => Err(api.app.stranger(refusal, origin)),
             Err(Unreadable::Ambiguous) => Err(Error::Malformed {

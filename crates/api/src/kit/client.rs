@@ -1,4 +1,5 @@
-//! Clients of OAuth: who calls by Basic, by `client_id` and `client_secret` in the form, or by a header that other faces take.
+//! Clients of OAuth: who calls by Basic, by `client_id` and `client_secret` in the form, by an assertion in it that a key of the
+//! client has signed, or by a header that other faces take.
 
 use crate::kit::caller::{circumstances, with_request};
 use crate::kit::credential::{self, Unreadable};
@@ -7,10 +8,14 @@ use crate::kit::{Api, Form};
 use claviger_app::caller::Caller;
 use claviger_app::verify::{Presented, Proof};
 use claviger_domain::address::Origin;
+use claviger_domain::assertion::Parts as Jws;
 use claviger_domain::{Error, Refusal, Result};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use std::borrow::Cow;
+
+/// What an assertion in a form is said to be.
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// Who calls, and what the client calls itself.
 #[derive(Debug)]
@@ -29,7 +34,16 @@ pub async fn authenticate_client(api: &Api, parts: &Parts, form: &Form) -> Resul
     let (origin, user_agent) = circumstances(api, parts.into());
     let mut buffer = Vec::new();
     let (client_id, secret) = (form.get("client_id"), form.get("client_secret"));
-    let proof = match (credential::read(&parts.headers, &mut buffer), secret) {
+    if let Some(assertion) = form.get("client_assertion") {
+        let others = secret.is_some() || parts.headers.contains_key(AUTHORIZATION);
+        let none = credential::read(parts.into(), &mut buffer).err() == Some(Unreadable::Refused(Refusal::Absent));
+        if others || !none {
+            return Err(twice());
+        }
+        let caller = authenticate_by_key(api, form, assertion, origin, user_agent).await?;
+        return Ok(Client { caller: with_request(caller, parts), user_agent: user_agent.to_owned() });
+    }
+    let proof = match (credential::read(parts.into(), &mut buffer), secret) {
         (Err(Unreadable::Ambiguous), _) => return Err(twice()),
         (Err(Unreadable::Refused(Refusal::Absent)), Some(secret)) => {
             Proof::Secret(Presented { client_id: form.require("client_id")?, secret })
@@ -64,12 +78,49 @@ pub async fn authenticate_client(api: &Api, parts: &Parts, form: &Form) -> Resul
 /// `Malformed` where it does.
 pub fn without_credential<'a>(api: &Api, parts: &'a Parts, form: &Form) -> Result<(Origin, &'a str)> {
     let mut buffer = Vec::new();
-    let read = credential::read(&parts.headers, &mut buffer);
+    let read = credential::read(parts.into(), &mut buffer);
     let in_form = ["client_secret", "client_assertion"].iter().any(|name| form.get(name).is_some());
     if in_form || !matches!(read, Err(Unreadable::Refused(Refusal::Absent))) {
         return Err(invalid("the token is the credential; present no other one with it"));
     }
     Ok(circumstances(api, parts.into()))
+}
+
+/// Verifies who made the assertion that a request brings in a form of its own.
+///
+/// # Errors
+/// `Unauthenticated`, `Limited`, `Unavailable`.
+pub(crate) async fn authenticate_assertion(
+    api: &Api,
+    parts: &Parts,
+    assertion: &claviger_domain::assertion::Assertion<'_>,
+) -> Result<Client> {
+    let (origin, user_agent) = circumstances(api, parts.into());
+    let caller = api.app.authenticate_assertion(assertion, origin, user_agent).await?;
+    Ok(Client { caller: with_request(caller, parts), user_agent: user_agent.to_owned() })
+}
+
+/// Refuses a request that brings nothing that proves anybody, and counts it.
+pub(crate) fn stranger(api: &Api, parts: &Parts, refusal: Refusal) -> Error {
+    let (origin, _) = circumstances(api, parts.into());
+    api.app.stranger(refusal, origin)
+}
+
+/// Who has signed an assertion (RFC 7523, 2.2).
+async fn authenticate_by_key(api: &Api, form: &Form, text: &str, origin: Origin, user_agent: &str) -> Result<Caller> {
+    if form.require("client_assertion_type")? != ASSERTION_TYPE {
+        return Err(invalid("client_assertion_type is not one that is known here"));
+    }
+    let issuer = api.app.token_settings()?.issuer.as_str();
+    let endpoint = format!("{issuer}/oauth2/token");
+    let parts = Jws::read(text);
+    let now = api.app.clock().now();
+    let assertion = parts.as_ref().and_then(|parts| parts.client_assertion(&[issuer, &endpoint], now));
+    let Some(assertion) = assertion else { return Err(api.app.stranger(Refusal::AssertionInvalid, origin)) };
+    if form.get("client_id").is_some_and(|stated| stated != assertion.client_id) {
+        return Err(invalid("client_id is not the one of the assertion"));
+    }
+    api.app.authenticate_assertion(&assertion, origin, user_agent).await
 }
 
 fn plain(text: &str) -> Cow<'_, str> {

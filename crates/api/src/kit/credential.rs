@@ -1,9 +1,11 @@
 //! Credentials as they stand in headers: `X-Auth-Token: SECRET/CLIENT_ID`, `Authorization: Basic`, and session tokens as
-//! `Authorization: Bearer` or `access_token`. Queries, cookies and bodies are never looked at, so a secret that stands there
+//! `Authorization: Bearer` or `access_token`, or as `DPoP` with a proof in a header of its own. Queries, cookies and bodies are never looked at, so a secret that stands there
 //! is as good as none.
 
+use crate::kit::Head;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use claviger_app::dpop::{BoundToken, PresentedProof};
 use claviger_app::verify::{Presented, Proof};
 use claviger_domain::Refusal;
 use http::header::{AUTHORIZATION, HeaderName};
@@ -13,6 +15,7 @@ use http::{HeaderMap, HeaderValue};
 const DECODED_MAX: usize = 642;
 
 static X_AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+static DPOP: HeaderName = HeaderName::from_static("dpop");
 
 /// Why no credential could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +27,8 @@ pub(crate) enum Unreadable {
 }
 
 /// Reads the one credential that a request presents; `buffer` holds what Basic decodes to.
-pub(crate) fn read<'a>(headers: &'a HeaderMap, buffer: &'a mut Vec<u8>) -> Result<Proof<'a>, Unreadable> {
+pub(crate) fn read<'a>(head: Head<'a>, buffer: &'a mut Vec<u8>) -> Result<Proof<'a>, Unreadable> {
+    let headers = head.headers;
     let token = only(headers, &X_AUTH_TOKEN)?;
     let authorization = only(headers, &AUTHORIZATION)?;
     let found = match (token, authorization) {
@@ -36,12 +40,31 @@ pub(crate) fn read<'a>(headers: &'a HeaderMap, buffer: &'a mut Vec<u8>) -> Resul
             let rest = rest.trim_matches(' ');
             if scheme.eq_ignore_ascii_case("basic") {
                 basic(rest, buffer).map(Proof::Secret)
+            } else if scheme.eq_ignore_ascii_case("dpop") {
+                bound(head, rest).map(Proof::Bound)
             } else {
                 token_of(scheme, rest)
             }
         }),
     };
     found.ok_or(Unreadable::Refused(Refusal::Malformed))
+}
+
+/// The proof of possession that a request brings, whatever it is worth; none if it brings none.
+///
+/// # Errors
+/// `Ambiguous` for more than one.
+pub(crate) fn proof(head: Head<'_>) -> Result<Option<PresentedProof<'_>>, Unreadable> {
+    let found = only(head.headers, &DPOP)?;
+    let (method, path) = (head.method.as_str(), head.uri.path());
+    Ok(found.map(|value| PresentedProof { text: text(value).unwrap_or_default(), method, path }))
+}
+
+/// `DPoP TOKEN` (RFC 9449). Whoever sends no proof, or several, sends none that holds.
+fn bound<'a>(head: Head<'a>, token: &'a str) -> Option<BoundToken<'a>> {
+    let none = PresentedProof { text: "", method: "", path: "" };
+    let proof = proof(head).ok().flatten().unwrap_or(none);
+    (!token.is_empty() && !token.contains(' ')).then_some(BoundToken { token, proof })
 }
 
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Unreadable> {
@@ -83,6 +106,8 @@ fn basic<'a>(encoded: &str, buffer: &'a mut Vec<u8>) -> Option<Presented<'a>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kit::RequestId;
+    use http::{Method, Uri};
     use proptest::prelude::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -96,9 +121,14 @@ mod tests {
     fn parsed(pairs: &[(&'static str, &str)]) -> Result<(String, String), Unreadable> {
         let mut buffer = Vec::new();
         let headers = headers(pairs);
-        read(&headers, &mut buffer).map(|found| match found {
+        let (method, uri) = (Method::GET, Uri::from_static("/v1/whoami?x=1"));
+        let head = Head { method: &method, uri: &uri, headers: &headers, peer: None, id: RequestId::default() };
+        read(head, &mut buffer).map(|found| match found {
             Proof::Secret(found) => (found.client_id.to_owned(), found.secret.to_owned()),
             Proof::Token(token) => ("token".to_owned(), token.to_owned()),
+            Proof::Bound(BoundToken { token, proof }) => {
+                (format!("{token} by {} {}", proof.method, proof.path), proof.text.to_owned())
+            }
         })
     }
 
@@ -122,6 +152,16 @@ mod tests {
             assert_eq!(parsed(&[("authorization", value)]), expected, "{value}");
         }
         assert_eq!(parsed(&[("cookie", "access_token=a.b.c")]), Err(Unreadable::Refused(Refusal::Absent)));
+    }
+
+    #[test]
+    fn bound_tokens_come_with_their_proof() {
+        let pairs = [("authorization", "DPoP a.b.c"), ("dpop", "d.e.f")];
+        assert_eq!(parsed(&pairs), Ok(("a.b.c by GET /v1/whoami".to_owned(), "d.e.f".to_owned())));
+        let nothing = Ok(("a.b.c by  ".to_owned(), String::new()));
+        assert_eq!(parsed(&pairs[..1]), nothing);
+        assert_eq!(parsed(&[pairs[0], pairs[1], ("dpop", "g.h.i")]), nothing, "of two none holds");
+        assert_eq!(parsed(&[("authorization", "DPoP ")]), Err(Unreadable::Refused(Refusal::Malformed)));
     }
 
     #[test]

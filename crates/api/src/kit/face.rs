@@ -9,8 +9,8 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use claviger_app::nodes::{self, Acknowledged};
-use claviger_domain::Error;
 use claviger_domain::rate::{Quota, RateLimit};
+use claviger_domain::{Error, Refusal};
 use http::header::{CACHE_CONTROL, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::sync::{Arc, OnceLock};
@@ -18,6 +18,11 @@ use std::sync::{Arc, OnceLock};
 /// Seconds after which a caller may try again when the server is not ready.
 const UNAVAILABLE_SECONDS: u64 = 1;
 const CHALLENGE: HeaderValue = HeaderValue::from_static(r#"Basic realm="claviger", charset="UTF-8""#);
+/// What a client is told whose token is bound to a key (RFC 9449, 7.1).
+const PROOF_MISSING: HeaderValue = HeaderValue::from_static(
+    r#"DPoP algs="EdDSA ES256", error="invalid_token", error_description="the token is bound""#,
+);
+const PROOF_INVALID: HeaderValue = HeaderValue::from_static(r#"DPoP algs="EdDSA ES256", error="invalid_dpop_proof""#);
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// One dialect's words.
@@ -125,8 +130,13 @@ pub fn answer_failure<F: Face>(error: &Error, asked: &Asked<'_>) -> Response {
     let mut response = F::render(error, asked);
     let headers = response.headers_mut();
     match error {
-        Error::Unauthenticated(_) => {
-            headers.entry(WWW_AUTHENTICATE).or_insert(CHALLENGE);
+        Error::Unauthenticated(refusal) => {
+            let challenge = match refusal {
+                Refusal::ProofMissing => PROOF_MISSING,
+                Refusal::ProofInvalid => PROOF_INVALID,
+                _ => CHALLENGE,
+            };
+            headers.entry(WWW_AUTHENTICATE).or_insert(challenge);
         }
         Error::Limited { limit, retry_after_seconds } => {
             RateHeaders::of(*limit, 0, *retry_after_seconds).add_to(headers);

@@ -21,10 +21,13 @@ mod query;
 mod rate_headers;
 
 pub use advice::advise;
+pub(crate) use body::read_json;
 pub use body::{BODY_MAX, Body, Post};
 pub(crate) use caller::Presentation;
 pub use caller::{Authenticated, authenticate};
 pub use client::{Client, authenticate_client, without_credential};
+pub(crate) use client::{authenticate_assertion, stranger};
+pub(crate) use credential::proof as presented_proof;
 pub use face::{Asked, Face, Failure, answer_failure, fallback, framed, method_fallback, status};
 pub use fields::{Fields, given, not_null};
 pub use form::Form;

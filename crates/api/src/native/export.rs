@@ -140,6 +140,8 @@ pub(crate) struct ApplicationEntry {
     /// Rate limit; `null` is none.
     #[schema(required = true)]
     rate_limit: Option<RateLimitBody>,
+    /// Whether its session tokens are bound to a key of its client.
+    dpop_bound: bool,
 }
 
 impl ExportBody {
@@ -203,6 +205,7 @@ fn entry(application: &Application, path: &[String], levels: &HashMap<AccessLeve
         expires_at: application.expires_at,
         enabled: application.enabled,
         rate_limit: application.rate_limit.map(Into::into),
+        dpop_bound: application.dpop_bound,
     }
 }
 

@@ -22,6 +22,7 @@ mod nodes;
 mod notices;
 mod openapi;
 mod problems;
+mod public_keys;
 mod rate_limit;
 mod rotation;
 mod routes;

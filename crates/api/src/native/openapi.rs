@@ -41,6 +41,7 @@ pub fn openapi_json() -> String {
         (name = "tenants", description = "The tree of tenants"),
         (name = "applications", description = "Machine identities of a tenant"),
         (name = "secrets", description = "Secrets of applications, shown once"),
+        (name = "keys", description = "Public keys of applications, in place of secrets"),
         (name = "session tokens", description = "How long they live, how they end, and the keys that sign them"),
         (name = "access levels", description = "Named sets of grants"),
         (name = "trusted issuers", description = "Whose signed tokens stand for applications"),

@@ -3,8 +3,8 @@
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
     Native, access_levels, access_record, applications, audit, bulk, catalogue, credential_policy, export, findings,
-    import, key_types, leaks, migration, nodes, notices, openapi as document, problems, rotation, secrets, sessions,
-    signing_keys, simulations, tenants, trusted_issuers, usage, verify, visibility, whoami,
+    import, key_types, leaks, migration, nodes, notices, openapi as document, problems, public_keys, rotation, secrets,
+    sessions, signing_keys, simulations, tenants, trusted_issuers, usage, verify, visibility, whoami,
 };
 use axum::Router;
 use utoipa::openapi::OpenApi;
@@ -40,6 +40,8 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(rotation::rotate_secret))
         .routes(routes!(simulations::simulate))
         .routes(routes!(secrets::revoke_secret, secrets::update_secret))
+        .routes(routes!(public_keys::register_public_key, public_keys::list_public_keys))
+        .routes(routes!(public_keys::delete_public_key))
         .routes(routes!(visibility::read_secret_visibility, visibility::update_secret_visibility))
         .routes(routes!(visibility::read_secret_text))
         .routes(routes!(key_types::read_legacy_key_types, key_types::update_legacy_key_types))

@@ -43,8 +43,14 @@ fn oauth_status(error: &Error) -> StatusCode {
 }
 
 fn code(error: &Error) -> &'static str {
-    const KNOWN: [&str; 5] =
-        ["invalid_scope", "invalid_grant", "invalid_target", "unsupported_grant_type", "unsupported_token_type"];
+    const KNOWN: [&str; 6] = [
+        "invalid_dpop_proof",
+        "invalid_scope",
+        "invalid_grant",
+        "invalid_target",
+        "unsupported_grant_type",
+        "unsupported_token_type",
+    ];
     match error {
         Error::Malformed { code, .. } if KNOWN.contains(code) => code,
         Error::Malformed { .. } | Error::Invalid(_) | Error::Conflict { .. } | Error::PreconditionFailed { .. } => {

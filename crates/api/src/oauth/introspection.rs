@@ -3,6 +3,7 @@
 use super::error::{Answer, answer};
 use crate::kit::{Api, Form, authenticate_client};
 use axum::extract::{Request, State};
+use claviger_app::dpop::Thumbprint;
 use claviger_app::sessions::Inspected;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -17,11 +18,11 @@ pub(super) async fn introspect(State(api): State<Api>, request: Request) -> Answ
 }
 
 fn describe(Inspected { session, scope, issuer }: &Inspected) -> Value {
-    json!({
+    let mut body = json!({
         "active": true,
         "scope": scope,
         "client_id": session.client_id,
-        "token_type": "Bearer",
+        "token_type": if session.binding.is_some() { "DPoP" } else { "Bearer" },
         "exp": session.expires_at.seconds(),
         "iat": session.issued_at.seconds(),
         "sub": session.client_id,
@@ -30,5 +31,9 @@ fn describe(Inspected { session, scope, issuer }: &Inspected) -> Value {
         "jti": session.token,
         "tid": session.tenant,
         "app": session.application,
-    })
+    });
+    if let (Some(Thumbprint(jkt)), Value::Object(members)) = (&session.binding, &mut body) {
+        members.insert("cnf".into(), json!({ "jkt": jkt }));
+    }
+    body
 }

@@ -5,6 +5,7 @@ use super::workload::{JWT_BEARER, TOKEN_EXCHANGE};
 use crate::kit::Api;
 use axum::extract::State;
 use axum::response::Response;
+use claviger_domain::jwk::Algorithm;
 use claviger_domain::jws;
 use claviger_domain::signing::COPY_SECONDS;
 use http::header::CACHE_CONTROL;
@@ -33,7 +34,8 @@ pub(super) async fn read_keys(State(api): State<Api>) -> Answer {
 /// Answers `GET /.well-known/oauth-authorization-server`.
 pub(super) async fn read_metadata(State(api): State<Api>) -> Answer {
     let issuer = &api.app.token_settings()?.issuer;
-    let methods = ["client_secret_basic", "client_secret_post"];
+    let methods = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+    let algorithms = Algorithm::ALL.map(Algorithm::as_str);
     Ok(kept(&json!({
         "issuer": issuer,
         "token_endpoint": format!("{issuer}{TOKEN}"),
@@ -43,8 +45,12 @@ pub(super) async fn read_metadata(State(api): State<Api>) -> Answer {
         "grant_types_supported": ["client_credentials", JWT_BEARER, TOKEN_EXCHANGE],
         "response_types_supported": [],
         "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
         "introspection_endpoint_auth_methods_supported": methods,
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
         "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
+        "dpop_signing_alg_values_supported": algorithms,
     })))
 }
 

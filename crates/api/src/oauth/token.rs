@@ -2,12 +2,14 @@
 
 use super::error::{Answer, answer};
 use super::workload;
-use crate::kit::{Api, Client, Form, authenticate_client};
+use crate::kit::{Api, Client, Form, authenticate_client, presented_proof};
 use axum::extract::{Request, State};
+use claviger_app::dpop::Thumbprint;
 use claviger_app::sessions::{Issued, Wish};
 use claviger_domain::token::{LIFETIME_DEFAULT, LIFETIME_MAX};
 use claviger_domain::{Error, Result};
 use http::StatusCode;
+use http::request::Parts;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -29,8 +31,9 @@ pub(super) async fn issue(State(api): State<Api>, request: Request) -> Answer {
         return workload::exchange(&api, &parts, &form, grant).await;
     }
     let client = authenticate_client(&api, &parts, &form).await?;
+    let binding = binding(&api, &parts).await?;
     let issued = match form.require("grant_type")? {
-        "client_credentials" => client_credentials(&api, &client, &form)?,
+        "client_credentials" => client_credentials(&api, &client, &form, binding.as_ref())?,
         _ => {
             let detail = format!(
                 "grant_type can be client_credentials, {} or {}",
@@ -43,14 +46,30 @@ pub(super) async fn issue(State(api): State<Api>, request: Request) -> Answer {
     let body = TokenBody {
         access_token: &issued.text,
         issued_token_type: None,
-        token_type: "Bearer",
+        token_type: if binding.is_some() { "DPoP" } else { "Bearer" },
         expires_in: issued.expires_in,
         scope: &issued.scope,
     };
     Ok(answer(StatusCode::OK, &body))
 }
 
-fn client_credentials(api: &Api, Client { caller, user_agent }: &Client, form: &Form) -> Result<Issued> {
+/// The key that a proof of possession shows the client to have, if there is a proof (RFC 9449, 5).
+pub(super) async fn binding(api: &Api, parts: &Parts) -> Result<Option<Thumbprint>> {
+    let refused = || {
+        let detail = "the proof in the DPoP header is not acceptable for this request, or not a new one".into();
+        Error::Malformed { code: "invalid_dpop_proof", detail }
+    };
+    let Some(proof) = presented_proof(parts.into()).map_err(|_| refused())? else { return Ok(None) };
+    let proved = api.app.verify_proof(proof, None, api.app.clock().now()).await?;
+    proved.map(Some).map_err(|_| refused())
+}
+
+fn client_credentials(
+    api: &Api,
+    Client { caller, user_agent }: &Client,
+    form: &Form,
+    binding: Option<&Thumbprint>,
+) -> Result<Issued> {
     check_target(api, form)?;
     let wish = Wish {
         door: "client_credentials",
@@ -60,7 +79,7 @@ fn client_credentials(api: &Api, Client { caller, user_agent }: &Client, form: &
         user_agent,
         source: "",
     };
-    api.app.issue_token(caller, &wish)
+    api.app.issue_bound_token(caller, &wish, binding)
 }
 
 /// How long the token is to live at most, as the client says.

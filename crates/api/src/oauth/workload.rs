@@ -3,7 +3,7 @@
 
 use super::error::{Answer, answer};
 use super::metadata::TOKEN;
-use super::token::{TokenBody, check_target, lifetime};
+use super::token::{TokenBody, binding, check_target, lifetime};
 use crate::kit::{Api, Form, without_credential};
 use claviger_app::sessions::Wish;
 use claviger_app::workload::Assertion;
@@ -81,6 +81,7 @@ pub(super) async fn exchange(api: &Api, parts: &Parts, form: &Form, grant: Grant
     let door = format!("{here}{TOKEN}");
     let assertion = Assertion { text, client_id: form.get("client_id"), tenant, audiences: [here, &door] };
     let workload = api.app.authenticate_workload(&assertion, origin, user_agent).await?;
+    let binding = binding(api, parts).await?;
     let wish = Wish {
         door: grant.door(),
         scope: form.get("scope"),
@@ -89,11 +90,11 @@ pub(super) async fn exchange(api: &Api, parts: &Parts, form: &Form, grant: Grant
         user_agent,
         source: &workload.source,
     };
-    let issued = api.app.issue_token(&workload.caller, &wish)?;
+    let issued = api.app.issue_bound_token(&workload.caller, &wish, binding.as_ref())?;
     let body = TokenBody {
         access_token: &issued.text,
         issued_token_type: (grant == Grant::TokenExchange).then_some(ACCESS_TOKEN),
-        token_type: "Bearer",
+        token_type: if binding.is_some() { "DPoP" } else { "Bearer" },
         expires_in: issued.expires_in,
         scope: &issued.scope,
     };

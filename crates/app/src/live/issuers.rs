@@ -117,6 +117,11 @@ impl Issuers {
         self.bindings.pin().get(&binding).is_some_and(|leads| *leads == application)
     }
 
+    /// Whether any binding leads to an application.
+    pub fn binds(&self, application: ApplicationId) -> bool {
+        self.bindings.pin().values().any(|leads| *leads == application)
+    }
+
     /// Takes an issuer as it is stored, in place of what was taken of it before.
     pub fn put(&self, issuer: TrustedIssuer) {
         let mut taken = self.taken.lock();

@@ -63,6 +63,7 @@ struct PolicyKey {
     reach: Reach,
     enabled: bool,
     legacy: Option<LegacyType>,
+    dpop_bound: bool,
 }
 
 impl Default for Keyring {
@@ -292,8 +293,8 @@ impl Keyring {
             Held::Inline(set) => (None, Some(set.clone())),
         };
         let (networks, rate_limit) = (policy.networks.clone(), policy.rate_limit);
-        let (reach, enabled, legacy) = (policy.reach, policy.enabled, policy.legacy);
-        let key = PolicyKey { level, inline, networks, rate_limit, reach, enabled, legacy };
+        let (reach, enabled, legacy, dpop_bound) = (policy.reach, policy.enabled, policy.legacy, policy.dpop_bound);
+        let key = PolicyKey { level, inline, networks, rate_limit, reach, enabled, legacy, dpop_bound };
         let mut policies = self.policies.lock();
         if let Some(policy) = policies.get(&key).and_then(Weak::upgrade) {
             return policy;

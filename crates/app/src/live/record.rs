@@ -7,13 +7,14 @@ use claviger_domain::address::Origin;
 use claviger_domain::application::{Application, Reach};
 use claviger_domain::grants::{GrantSet, Verb};
 use claviger_domain::id::{ApplicationId, ClientId, SecretId};
+use claviger_domain::jwk::Algorithm;
 use claviger_domain::key_type::LegacyType;
 use claviger_domain::lifetime::earlier;
 use claviger_domain::network::Networks;
 use claviger_domain::rate::RateLimit;
 use claviger_domain::secret::SecretHash;
 use claviger_domain::time::Timestamp;
-use claviger_store::credentials::{Credential, CredentialSecret};
+use claviger_store::credentials::{Credential, CredentialKey, CredentialSecret};
 use std::sync::{Arc, OnceLock};
 
 /// Where the grants of a policy come from.
@@ -59,6 +60,8 @@ pub struct Policy {
     pub held: Held,
     /// Rate limit.
     pub rate_limit: Option<RateLimit>,
+    /// Whether their session tokens are bound to a key of the client.
+    pub dpop_bound: bool,
 }
 
 impl Policy {
@@ -71,6 +74,7 @@ impl Policy {
             networks: application.allowed_networks.as_deref().map(Networks::compile),
             held,
             rate_limit: application.rate_limit,
+            dpop_bound: application.dpop_bound,
         }
     }
 }
@@ -84,6 +88,27 @@ pub struct LiveSecret {
     pub hash: SecretHash,
     /// When it stops by itself, or its application does; [`Record::end_of`] asks policies, too.
     pub end: Timestamp,
+}
+
+/// One live key.
+#[derive(Debug, Clone)]
+pub struct LiveKey {
+    /// Id and end, as of a secret that nobody can present.
+    pub live: LiveSecret,
+    /// What assertions call it.
+    pub kid: Box<str>,
+    /// How it signs.
+    pub algorithm: Algorithm,
+    /// The key itself.
+    pub public: Box<[u8]>,
+}
+
+impl LiveKey {
+    fn of(key: CredentialKey, ends: Timestamp) -> Self {
+        let end = key.expires_at.map_or(ends, |end| end.min(ends));
+        let live = LiveSecret { id: key.id, hash: SecretHash::IMPOSSIBLE, end };
+        Self { live, kid: key.kid.into(), algorithm: key.algorithm, public: key.public.into() }
+    }
 }
 
 /// The end of what does not end.
@@ -126,6 +151,8 @@ struct Rare {
     foreign: Option<(ClientId, u128)>,
     /// When the application stops, if it does.
     expires_at: Option<Timestamp>,
+    /// Its public keys.
+    keys: Arc<[LiveKey]>,
 }
 
 /// With its key a record fills two lines of the cache.
@@ -146,8 +173,9 @@ impl Record {
         let first = secrets.next().unwrap_or(LiveSecret::NONE);
         let second = secrets.next();
         let foreign = (key != application.id.as_u128()).then_some((application.client_id, key));
-        let is_rare = second.is_some() || foreign.is_some() || expires_at.is_some();
-        let rare = is_rare.then(|| Box::new(Rare { second, foreign, expires_at }));
+        let keys: Arc<[LiveKey]> = credential.keys.into_iter().map(|key| LiveKey::of(key, ends)).collect();
+        let is_rare = second.is_some() || foreign.is_some() || expires_at.is_some() || !keys.is_empty();
+        let rare = is_rare.then(|| Box::new(Rare { second, foreign, expires_at, keys }));
         Self { id: application.id, tenant, policy, first, rare, cell: OnceLock::new() }
     }
 
@@ -189,13 +217,13 @@ impl Record {
         first.or(second)
     }
 
-    /// The live secret of that id.
+    /// The live secret of that id, or what stands for the live key of that id.
     pub fn secret_of(&self, id: SecretId) -> Option<&LiveSecret> {
-        std::iter::once(&self.first).chain(self.second()).find(|secret| secret.id == id)
+        std::iter::once(&self.first).chain(self.second()).chain(self.live_keys()).find(|secret| secret.id == id)
     }
 
     /// All live secrets.
-    pub fn live_secrets(&self) -> impl Iterator<Item = &LiveSecret> {
+    pub fn secrets(&self) -> impl Iterator<Item = &LiveSecret> {
         std::iter::once(&self.first).chain(self.second()).filter(|secret| secret.id != LiveSecret::NONE.id)
     }
 
@@ -208,6 +236,20 @@ impl Record {
     pub fn own_end(&self) -> Timestamp {
         let ceiling = self.tenant.with_bounds(|bounds| bounds.application_ceiling(self.id.made_at())).flatten();
         earlier(ceiling, self.expires_at()).unwrap_or(NEVER)
+    }
+
+    /// The application's keys.
+    pub fn keys(&self) -> &[LiveKey] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.keys)
+    }
+
+    fn live_keys(&self) -> impl Iterator<Item = &LiveSecret> {
+        self.keys().iter().map(|key| &key.live)
+    }
+
+    /// Everything that proves the application: its live secrets, and what stands for its live keys.
+    pub fn live_secrets(&self) -> impl Iterator<Item = &LiveSecret> {
+        self.secrets().chain(self.live_keys())
     }
 
     /// When a secret really stops: by itself, with its application, or by what its tenant's policies allow at most.

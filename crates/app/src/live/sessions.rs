@@ -3,6 +3,7 @@
 //! Two generations bound the memory: what is used moves into the young one, and when that is full it becomes the old one and
 //! the old one is forgotten. Only tokens that were verified enter, so nobody can push them out with garbage.
 
+use crate::dpop::Thumbprint;
 use crate::live::hashing::KeyHashing;
 use crate::live::signing::SigningKey;
 use arc_swap::ArcSwap;
@@ -37,6 +38,8 @@ pub struct Session {
     pub key: Arc<SigningKey>,
     /// What it is narrowed to; none for everything that the application may do.
     pub limit: Option<GrantSet>,
+    /// The thumbprint of the key that it is bound to; none for whoever bears it.
+    pub binding: Option<Thumbprint>,
     /// When it was signed.
     pub issued_at: Timestamp,
     /// When it ends.
@@ -133,6 +136,7 @@ mod tests {
             secret: SecretId::from_u128(1),
             key: Arc::new(key),
             limit: None,
+            binding: None,
             issued_at: now,
             expires_at: now,
         })

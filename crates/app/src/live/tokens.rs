@@ -1,12 +1,15 @@
 //! All that memory knows of session tokens.
 
 use crate::live::accesses::Accesses;
+use crate::live::macs::Macs;
+use crate::live::replay::Replay;
 use crate::live::sessions::Sessions;
 use crate::live::signing::SigningKeys;
 use crate::live::token_rules::TokenRules;
 use claviger_domain::signing::Rhythm;
 use claviger_domain::{Error, Result};
 use std::sync::OnceLock;
+use tokio::sync::OnceCell;
 
 /// How tokens are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +32,12 @@ pub struct Tokens {
     pub rules: TokenRules,
     /// Entries of the access record that wait.
     pub accesses: Accesses,
+    /// What was accepted once, where this server alone decides that.
+    pub replay: Replay,
+    /// Whether what a clean stop had saved of that has been taken over.
+    pub replay_taken: OnceCell<()>,
+    /// What verifies texts that clients sign with their secrets.
+    pub macs: Macs,
 }
 
 impl Tokens {

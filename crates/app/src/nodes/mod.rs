@@ -55,7 +55,7 @@ pub(crate) struct Nodes {
     pub(crate) run: i64,
     /// Whether there can be others.
     pub(crate) shared: bool,
-    started_at: Timestamp,
+    pub(crate) started_at: Timestamp,
     /// Until when it may answer, by the clock of leases; 0 for not at all.
     lease: AtomicU64,
     /// Microseconds by which this clock is ahead of the database's.

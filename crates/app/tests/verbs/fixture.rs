@@ -147,6 +147,7 @@ pub(crate) fn new(name: &str, rights: &[(&str, &[&str])]) -> NewApplication {
         secret_expires_at: None,
         enabled: true,
         rate_limit: None,
+        dpop_bound: false,
     }
 }
 

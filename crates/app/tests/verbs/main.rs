@@ -8,6 +8,7 @@
     reason = "a test that meets what it does not expect should stop there"
 )]
 
+mod assertions;
 mod attacks;
 mod coming;
 mod exports;

@@ -54,6 +54,7 @@ fn look() -> Look {
             ends_at: Some(days(-30)),
             enabled: true,
             rate_limit: None,
+            dpop_bound: false,
             version: 1,
             created_at: days(365),
             updated_at: days(365),

@@ -30,6 +30,7 @@ fn application(expires_at: Option<Timestamp>) -> Application {
         ends_at: None,
         enabled: true,
         rate_limit: None,
+        dpop_bound: false,
         version: 1,
         created_at: MADE,
         updated_at: MADE,

@@ -113,6 +113,7 @@ fn new(app: &App, number: usize) -> Outcome<NewApplication> {
         secret_expires_at: None,
         enabled: true,
         rate_limit: None,
+        dpop_bound: false,
     })
 }
 
@@ -182,6 +183,7 @@ impl Prepared {
                 ends_at: None,
                 enabled: true,
                 rate_limit: None,
+                dpop_bound: false,
                 version: 1,
                 created_at: now,
                 updated_at: now,

@@ -102,6 +102,7 @@ fn application(
         enabled: true,
         // More than any run can use up.
         rate_limit: Some(RateLimit { requests: 10_000_000, window_seconds: 60 }),
+        dpop_bound: false,
         version: 1,
         created_at: made(index),
         updated_at: made(index),

@@ -121,6 +121,7 @@ async fn application(
         secret_expires_at: None,
         enabled: true,
         rate_limit: Some(RateLimit { requests: 1_000, window_seconds: 300 }),
+        dpop_bound: false,
     };
     done(app.create_application(caller, tenant, new, None).await.map_err(failed)?)
 }

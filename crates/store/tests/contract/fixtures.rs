@@ -80,6 +80,7 @@ pub fn application(tenant: TenantId, number: u128) -> Application {
         ends_at: None,
         enabled: true,
         rate_limit: None,
+        dpop_bound: false,
         version: 1,
         created_at: NOW,
         updated_at: NOW,

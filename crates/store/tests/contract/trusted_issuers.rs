@@ -169,8 +169,8 @@ async fn an_application_that_is_bound_stays(store: Store) {
         [("trusted_issuer", "Issuer 1")]
     );
     assert_eq!(tx.list_issuers_of(tenant, application_id(99)).await.unwrap(), []);
-    assert_eq!(tx.list_bound_applications(tenant).await.unwrap(), [application]);
-    assert_eq!(tx.list_bound_applications(tenant_id(9)).await.unwrap(), []);
+    assert_eq!(tx.list_secretless(tenant, NOW).await.unwrap(), [application]);
+    assert_eq!(tx.list_secretless(tenant_id(9), NOW).await.unwrap(), []);
     assert!(tx.delete_application(tenant, application).await.is_err());
 }
 

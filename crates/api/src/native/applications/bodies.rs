@@ -106,6 +106,8 @@ pub(crate) struct ApplicationBody {
     /// Rate limit; `null` is none.
     #[schema(required = true)]
     rate_limit: Option<RateLimitBody>,
+    /// Whether its session tokens are bound to a key of its client (DPoP, RFC 9449).
+    dpop_bound: bool,
     /// Counts the changes; the entity tag.
     version: i64,
     /// When it was made.
@@ -186,6 +188,9 @@ pub(crate) struct NewApplicationBody {
     #[serde(default)]
     #[schema(value_type = Option<RateLimitInput>)]
     rate_limit: Option<RateLimitBody>,
+    /// Whether its session tokens are bound to a key of its client (DPoP, RFC 9449); not if not given.
+    #[serde(default)]
+    dpop_bound: Option<bool>,
 }
 
 /// A change of an application: a merge patch.
@@ -233,6 +238,10 @@ pub(crate) struct ApplicationPatchBody {
     #[serde(default, deserialize_with = "crate::kit::given")]
     #[schema(value_type = Option<RateLimitInput>)]
     rate_limit: Option<Option<RateLimitBody>>,
+    /// Bind its session tokens to a key of its client, or not. Those that are not bound stop at once.
+    #[serde(default, deserialize_with = "crate::kit::not_null")]
+    #[schema(nullable = false)]
+    dpop_bound: Option<bool>,
     /// Says that the caller knows that it shuts out the address it calls from.
     #[serde(default)]
     confirm: bool,
@@ -262,6 +271,7 @@ impl From<&Application> for ApplicationBody {
             effective_expires_at: application.ends_at,
             enabled: application.enabled,
             rate_limit: application.rate_limit.map(Into::into),
+            dpop_bound: application.dpop_bound,
             version: application.version,
             created_at: application.created_at,
             updated_at: application.updated_at,
@@ -327,6 +337,7 @@ impl NewApplicationBody {
             secret_expires_at,
             enabled: self.enabled.unwrap_or(true),
             rate_limit,
+            dpop_bound: self.dpop_bound.unwrap_or(false),
         });
         fields.finish(built)
     }
@@ -355,6 +366,7 @@ impl ApplicationPatchBody {
             expires_at: self.expires_at.map(|end| end.and_then(|at| fields.take(parse_expiry("/expires_at", at, now)))),
             enabled: self.enabled,
             rate_limit: self.rate_limit.map(|limit| limit.and_then(|limit| fields.take(limit.parse("/rate_limit")))),
+            dpop_bound: self.dpop_bound,
             confirm: self.confirm,
         };
         fields.finish(Some(patch))

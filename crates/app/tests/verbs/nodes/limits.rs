@@ -24,7 +24,7 @@ async fn limited(f: &Fixture, requests: u32) -> (String, String) {
     let rate_limit = Some(RateLimit { requests, window_seconds: 3_600 });
     let new = claviger_domain::application::NewApplication { rate_limit, ..new("Limited", &[]) };
     let made = done(f.app.create_application(&f.operator, org.id, new, None).await.unwrap());
-    (made.application.client_id.to_string(), made.secret.text.reveal())
+    (made.application.client_id.to_string(), made.secret.unwrap().text.reveal())
 }
 
 /// The clock stands still, so that nothing comes back: what is let through is exactly what the limit has.

@@ -79,7 +79,7 @@ async fn a_rule_of_a_key_type_bites_on_every_node() {
     f.app.put_legacy_rules(&f.operator, org, rule(600)).await.unwrap();
     let old = NewApplication { rights: Rights::Legacy(LegacyType::Siem), ..new("Old", &[]) };
     let made = done(f.app.create_application(&f.operator, org, old, None).await.unwrap());
-    let known = (made.application.client_id.to_string(), made.secret.text.reveal());
+    let known = (made.application.client_id.to_string(), made.secret.unwrap().text.reveal());
     assert_eq!(accepted(&nodes, &known).await, [true; 3]);
     f.app.put_legacy_rules(&f.operator, org, rule(-1)).await.unwrap();
     assert_eq!(accepted(&nodes, &known).await, [false; 3]);

@@ -65,6 +65,7 @@ impl Kind {
                 "expires_at",
                 "enabled",
                 "rate_limit",
+                "dpop_bound",
                 "client_id",
             ],
         }

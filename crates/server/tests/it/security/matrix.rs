@@ -77,7 +77,13 @@ fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
         | "invalidate_application_tokens"
         | "rotate_signing_key"
         | "revoke_signing_key" => Some(json!({})),
+        "create_trusted_issuer" => Some(json!({"name": "New", "issuer": "https://issuer.example"})),
+        "update_trusted_issuer" => Some(json!({"name": "Changed"})),
         "update_token_settings" => Some(json!({"lifetime_seconds": 600})),
+        "register_public_key" => {
+            let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+            Some(json!({"name": "CI", "jwk": {"kty": "OKP", "crv": "Ed25519", "x": x}}))
+        }
         "report_leaks" => Some(json!({"texts": ["nothing"], "source": "test"})),
         "update_secret" => Some(json!({"expires_at": null})),
         "update_secret_visibility" => Some(json!({"visibility": "show_once", "confirm": true})),
@@ -101,6 +107,8 @@ struct Objects {
     application: String,
     secret: String,
     kid: String,
+    key: String,
+    issuer: String,
     notice: String,
 }
 
@@ -115,7 +123,14 @@ impl Objects {
             .expect(201);
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let application = text(&made["application"]["id"]);
+        let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": "PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw"});
+        let keys = format!("/v1/tenants/{org}/applications/{application}/keys");
+        let key = f.operator.post(&keys, &json!({"name": "Object", "jwk": jwk})).await.expect(201);
+        let issuer = json!({"name": "Object", "issuer": "https://object.example"});
+        let issuer = f.operator.post(&format!("/v1/tenants/{org}/trusted-issuers"), &issuer).await.expect(201);
         Self {
+            key: text(&key["id"]),
+            issuer: text(&issuer["id"]),
             notice: notice(f, org, &application).await,
             org: org.to_owned(),
             level: text(&level["id"]),
@@ -126,13 +141,18 @@ impl Objects {
     }
 
     fn path(&self, operation: &Operation) -> String {
-        let id = if operation.path.contains("access-levels") { &self.level } else { &self.application };
+        let id = match &operation.path {
+            path if path.contains("access-levels") => &self.level,
+            path if path.contains("trusted-issuers") => &self.issuer,
+            _ => &self.application,
+        };
         operation
             .path
             .replace("{tenant_id}", &self.org)
             .replace("{id}", id)
             .replace("{secret_id}", &self.secret)
             .replace("{kid}", &self.kid)
+            .replace("{key_id}", &self.key)
             .replace("{notice_id}", &self.notice)
             .replace("{code}", "not_found")
     }
@@ -297,6 +317,8 @@ async fn foreign_objects_look_missing(f: Arc<Fixture>) {
             application: theirs.application.clone(),
             secret: theirs.secret.clone(),
             kid: theirs.kid.clone(),
+            key: theirs.key.clone(),
+            issuer: theirs.issuer.clone(),
             notice: theirs.notice.clone(),
         };
         let missing = call(&admin, &operation, &nowhere).await;

@@ -121,12 +121,13 @@ async fn a_store_that_was_put_back_is_served_only_after_what_was_revoked_is_revo
         secret_expires_at: None,
         enabled: true,
         rate_limit: None,
+        dpop_bound: false,
     };
     let claviger_app::unit::Posted::Done(made) = app.create_application(&caller, tenant, new, None).await.unwrap()
     else {
         panic!("replayed")
     };
-    let (client_id, secret) = (made.application.client_id.to_string(), made.secret.text.reveal());
+    let (client_id, secret) = (made.application.client_id.to_string(), made.secret.unwrap().text.reveal());
     let second = claviger_app::verify::Presented { client_id: &client_id, secret: &secret };
     server.serve(async {}).await.unwrap();
     drop((caller, app));

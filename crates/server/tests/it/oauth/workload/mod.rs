@@ -3,6 +3,8 @@
 mod fetching;
 mod forged;
 mod issuer;
+mod nodes;
+mod static_secrets;
 mod trust;
 
 use self::issuer::{Issuer, Key};

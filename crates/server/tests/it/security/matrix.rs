@@ -306,6 +306,7 @@ async fn foreign_objects_look_missing(f: Arc<Fixture>) {
             level: theirs.level.clone(),
             application: theirs.application.clone(),
             secret: theirs.secret.clone(),
+            key: none.clone(),
             kid: theirs.kid.clone(),
             notice: theirs.notice.clone(),
         };

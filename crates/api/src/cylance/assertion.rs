@@ -62,7 +62,11 @@ fn claims<'a>(parts: &'a Parts<'_>, now: Timestamp) -> Option<Result<Asked<'a>, 
         None => Some(None),
         Some(value) => value.as_str().map(Some),
     };
-    let scope = optional("scp")?.map(|scopes| scopes.split(',').map(str::trim).collect::<Vec<_>>().join(" "));
+    // In lower case they are scopes of this family and no rights of the catalogue, some of which differ in nothing else.
+    let scope = optional("scp")?.map(|scopes| {
+        let words: Vec<_> = scopes.split(',').map(|word| word.trim().to_ascii_lowercase()).collect();
+        words.join(" ")
+    });
     let source = clean(optional("src")?.unwrap_or_default());
     let begins = match parts.claims.get("nbf") {
         None => iat,
@@ -170,7 +174,7 @@ mod tests {
     #[test]
     fn scopes_have_commas_and_blanks_between() {
         let scope = |text: &str| outcome(&hs256(), &with("scp", json!(text))).unwrap().0.unwrap();
-        assert_eq!(scope("device:list, device:read ,user:list"), "device:list device:read user:list");
+        assert_eq!(scope("device:list, Device:READ ,user:list"), "device:list device:read user:list");
         assert_eq!(scope("device:list"), "device:list");
         assert_eq!(scope(" "), "");
     }

@@ -103,7 +103,8 @@ async fn what_is_known_costs_no_statement_on_one_server(f: Fixture) {
         let issued = f.app.issue_token(&caller, &wish).unwrap();
         f.app.authenticate(Proof::Token(&issued.text), HERE, "").await.unwrap();
     }
-    let most = if f.app.store().engine() == Engine::Sqlite { 0 } else { 10 };
+    // On PostgreSQL each is a unit of one statement.
+    let most = if f.app.store().engine() == Engine::Sqlite { 0 } else { 30 };
     assert!(f.app.store().statements() - before <= most, "{}", f.app.store().statements() - before);
 }
 

@@ -9,7 +9,9 @@
 )]
 
 mod carbon_black;
+mod cylance;
 mod fixture;
+mod keys;
 mod native;
 mod oauth;
 mod security;

@@ -316,8 +316,8 @@ async fn foreign_objects_look_missing(f: Arc<Fixture>) {
             level: theirs.level.clone(),
             application: theirs.application.clone(),
             secret: theirs.secret.clone(),
+            key: none.clone(),
             kid: theirs.kid.clone(),
-            key: theirs.key.clone(),
             issuer: theirs.issuer.clone(),
             notice: theirs.notice.clone(),
         };

@@ -1,0 +1,3 @@
+//! The Cylance User API.
+
+mod token;

@@ -316,7 +316,7 @@ async fn foreign_objects_look_missing(f: Arc<Fixture>) {
             level: theirs.level.clone(),
             application: theirs.application.clone(),
             secret: theirs.secret.clone(),
-            key: none.clone(),
+            key: theirs.key.clone(),
             kid: theirs.kid.clone(),
             issuer: theirs.issuer.clone(),
             notice: theirs.notice.clone(),

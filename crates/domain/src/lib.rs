@@ -21,6 +21,7 @@ pub mod rate;
 pub mod rotation;
 pub mod scope;
 pub mod secret;
+pub mod sign_in;
 pub mod signing;
 pub mod simulation;
 pub mod tenant;

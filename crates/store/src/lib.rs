@@ -22,6 +22,7 @@ pub mod journal;
 pub mod queue_cursors;
 mod schema;
 pub mod secrets;
+pub mod sign_ins;
 pub mod signing_keys;
 mod sql;
 pub mod system;

@@ -1,6 +1,7 @@
 //! What crosses tenants: loading at start, finding a tenant from what a client presents, signing heads, sweeping. All of
 //! it stands in this file, so that a reviewer sees it; no verb called for a request lists across tenants.
 
+mod sign_ins;
 mod tokens;
 
 use crate::credentials::{Credential, CredentialRow, assemble};

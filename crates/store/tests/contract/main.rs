@@ -39,6 +39,7 @@ mod queue_cursors;
 mod rates;
 mod schema;
 mod secrets;
+mod sign_ins;
 mod system;
 mod tenants;
 mod tokens;

@@ -217,17 +217,7 @@ impl App {
             Box::pin(async move {
                 unit.covers_level(&new.grants)?;
                 unit.refuse_built_in_name(&new.name)?;
-                let level = AccessLevel {
-                    id: AccessLevelId::new(unit.now, unit.app.state.random.bytes()?),
-                    tenant_id: Some(tenant),
-                    name: new.name.as_str().to_owned(),
-                    description: new.description,
-                    grants: new.grants,
-                    version: 1,
-                    created_at: unit.now,
-                    updated_at: unit.now,
-                };
-                unit.tx.insert_access_level(tenant, &level, &new.name.key()).await?;
+                let level = unit.insert_level(tenant, new).await?;
                 let mut details = describe(&level);
                 if let Some(original) = copied_from {
                     details.insert("copied_from".into(), original.to_string().into());
@@ -241,6 +231,22 @@ impl App {
 }
 
 impl Unit {
+    /// Inserts a level of the tenant as it is: whether the caller may make it, the verb has asked.
+    pub(crate) async fn insert_level(&mut self, tenant: TenantId, new: NewAccessLevel) -> Result<AccessLevel> {
+        let level = AccessLevel {
+            id: AccessLevelId::new(self.now, self.app.state.random.bytes()?),
+            tenant_id: Some(tenant),
+            name: new.name.as_str().to_owned(),
+            description: new.description,
+            grants: new.grants,
+            version: 1,
+            created_at: self.now,
+            updated_at: self.now,
+        };
+        self.tx.insert_access_level(tenant, &level, &new.name.key()).await?;
+        Ok(level)
+    }
+
     async fn own_level(&mut self, tenant: TenantId, id: AccessLevelId, if_match: Option<i64>) -> Result<AccessLevel> {
         if let Some(level) = self.app.state.catalogue.level(id) {
             refuse_built_in(&level.name)?;
@@ -252,7 +258,7 @@ impl Unit {
     }
 
     /// A level of a tenant stands in one list with the built-in ones, and must not pass for one of them.
-    fn refuse_built_in_name(&self, name: &Name) -> Result<()> {
+    pub(crate) fn refuse_built_in_name(&self, name: &Name) -> Result<()> {
         for level in self.app.state.catalogue.levels() {
             if Name::parse("/name", &level.name)?.key() == name.key() {
                 let detail =

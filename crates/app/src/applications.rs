@@ -9,6 +9,9 @@ use claviger_domain::audit::Target;
 use claviger_domain::error::Referrer;
 use claviger_domain::grants::{GrantSet, Grants, Verb, grants_to_json};
 use claviger_domain::id::{ApplicationId, ClientId, TenantId};
+use claviger_domain::key_type::refuse_rights;
+use claviger_domain::lifetime::check_end;
+use claviger_domain::name::Name;
 use claviger_domain::network::Networks;
 use claviger_domain::page::{Page, PageRequest};
 use claviger_domain::{Error, Result};
@@ -41,30 +44,23 @@ impl App {
             Box::pin(async move {
                 let wanted = unit.rights_of(tenant, &new.rights).await?;
                 unit.caller.covers(&wanted, new.reach)?;
-                unit.check_application_limit(tenant).await?;
+                let rule = unit.check_key_type(tenant, &new.rights)?;
+                unit.check_application_limit(tenant, 1).await?;
                 let id = ApplicationId::new(unit.now, unit.app.state.random.bytes()?);
-                let application = Application {
-                    id,
-                    tenant_id: tenant,
-                    client_id: ClientId::of(id),
-                    name: new.name.as_str().to_owned(),
-                    description: new.description,
-                    owner: new.owner,
-                    rights: new.rights,
-                    reach: new.reach,
-                    allowed_networks: new.allowed_networks,
-                    expires_at: new.expires_at,
-                    enabled: new.enabled,
-                    rate_limit: new.rate_limit,
-                    version: 1,
-                    created_at: unit.now,
-                    updated_at: unit.now,
-                };
-                unit.tx.insert_application(tenant, &application, &new.name.key()).await?;
-                let secret = unit.mint_secret(tenant, id).await?;
+                let bounds = unit.bounds(tenant);
+                let ceiling = bounds.as_ref().and_then(|bounds| bounds.application_ceiling(id.made_at()));
+                let expires_at = check_end("/expires_at", new.expires_at, ceiling)?;
+                let (key, secret_end) = (new.name.key(), new.secret_expires_at);
+                let new = NewApplication { expires_at, ..new };
+                let application = new.into_application(tenant, id, ClientId::of(id), unit.now);
+                unit.tx.insert_application(tenant, &application, &key).await?;
+                let secret = unit.mint_secret_until(tenant, id, "/secret_expires_at", secret_end).await?;
                 let mut details = describe(&application);
                 details.insert("secret_id".into(), secret.secret.id.to_string().into());
                 unit.record("application.created", target(&application), details);
+                if let Some(rule) = rule {
+                    unit.tell_sunset(&application, rule);
+                }
                 unit.affects(Effect::Application(tenant, id));
                 Ok(CreatedApplication { application, secret })
             })
@@ -76,7 +72,8 @@ impl App {
     pub async fn find_application(&self, caller: &Caller, tenant: TenantId, id: ApplicationId) -> Result<Application> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Read)?;
-        self.state.store.find_application(tenant, id).await?.ok_or(Error::NotFound("application"))
+        let found = self.state.store.find_application(tenant, id).await?.ok_or(Error::NotFound("application"))?;
+        Ok(self.state.ended(found))
     }
 
     /// An application with its live secrets and their last use. Needs `applications:READ`.
@@ -100,7 +97,8 @@ impl App {
     ) -> Result<Page<Application>> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Read)?;
-        let items = self.state.store.list_applications(tenant, page).await?;
+        let found = self.state.store.list_applications(tenant, page).await?;
+        let items = found.into_iter().map(|application| self.state.ended(application)).collect();
         Ok(Page::cut(items, page, |application| application.id.to_string()))
     }
 
@@ -118,19 +116,19 @@ impl App {
         self.unit(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, move |unit| {
             Box::pin(async move {
                 let before = unit.application_within_rights(tenant, id, if_match).await?;
-                let name_key = patch.name.as_ref().map(claviger_domain::name::Name::key);
-                let after = patched(&before, patch.clone(), unit)?;
+                let mut after = patched(&before, patch.clone())?;
+                if let Some(given) = patch.expires_at {
+                    let bounds = unit.bounds(tenant);
+                    let ceiling = bounds.as_ref().and_then(|bounds| bounds.application_ceiling(id.made_at()));
+                    after.expires_at = check_end("/expires_at", given, ceiling)?;
+                }
                 let wanted = unit.rights_of(tenant, &after.rights).await?;
                 unit.caller.covers(&wanted, after.reach)?;
                 unit.refuse_own_lock_out(&before, &after, patch.confirm)?;
-                let name_key = match name_key {
-                    Some(key) => key,
-                    None => claviger_domain::name::Name::parse("/name", &after.name)?.key(),
-                };
-                unit.tx.update_application(tenant, &after, &name_key).await?;
+                let after = unit.change_application(after).await?;
                 unit.record("application.updated", target(&after), changed(&describe(&before), &describe(&after)));
                 unit.affects(Effect::Application(tenant, id));
-                Ok(after)
+                Ok(unit.app.state.ended(after))
             })
         })
         .await
@@ -182,6 +180,7 @@ impl Unit {
         let compile = |grants: &Grants| GrantSet::compile(grants, &catalogue);
         match rights {
             Rights::Inline(grants) => Ok(compile(grants)),
+            Rights::Legacy(kind) => Ok(catalogue.legacy_grants(*kind)),
             Rights::Level(id) => match catalogue.level(*id) {
                 Some(level) => Ok(compile(&level.grants)),
                 None => match self.tx.find_access_level(tenant, *id).await? {
@@ -194,6 +193,19 @@ impl Unit {
                 },
             },
         }
+    }
+
+    /// Writes an application that was changed, as its next version.
+    pub(crate) async fn change_application(&mut self, changed: Application) -> Result<Application> {
+        let changed = Application { version: changed.version + 1, updated_at: self.now, ..changed };
+        let key = Name::parse("/name", &changed.name)?.key();
+        self.tx.update_application(changed.tenant_id, &changed, &key).await?;
+        Ok(changed)
+    }
+
+    /// Writes that an application may not call any more.
+    pub(crate) async fn disable_application(&mut self, application: &Application) -> Result<Application> {
+        self.change_application(Application { enabled: false, ..application.clone() }).await
     }
 
     /// The application, where the caller's own rights cover it and its version is the one expected.
@@ -211,10 +223,11 @@ impl Unit {
         Ok(application)
     }
 
-    async fn check_application_limit(&mut self, tenant: TenantId) -> Result<()> {
+    /// Refuses so many more applications where the tenant may not have them.
+    pub(crate) async fn check_application_limit(&mut self, tenant: TenantId, more: usize) -> Result<()> {
         let limit = self.tx.find_tenant(tenant).await?.ok_or(Error::NotFound("tenant"))?.application_limit;
         let count = self.tx.count_applications(tenant).await?;
-        if count < limit {
+        if count.saturating_add(i64::try_from(more).unwrap_or(i64::MAX)) <= limit {
             return Ok(());
         }
         let detail = format!(
@@ -249,8 +262,11 @@ impl Unit {
     }
 }
 
-fn patched(before: &Application, patch: ApplicationPatch, unit: &Unit) -> Result<Application> {
+fn patched(before: &Application, patch: ApplicationPatch) -> Result<Application> {
     let mut after = before.clone();
+    if let (Some(kind), Some(_)) = (before.rights.legacy(), &patch.rights) {
+        return Err(refuse_rights(kind));
+    }
     if let Some(name) = patch.name {
         after.name = name.as_str().to_owned();
     }
@@ -262,8 +278,6 @@ fn patched(before: &Application, patch: ApplicationPatch, unit: &Unit) -> Result
     after.expires_at = patch.expires_at.unwrap_or(after.expires_at);
     after.enabled = patch.enabled.unwrap_or(after.enabled);
     after.rate_limit = patch.rate_limit.unwrap_or(after.rate_limit);
-    after.version += 1;
-    after.updated_at = unit.now;
     Ok(after)
 }
 
@@ -272,10 +286,11 @@ pub(crate) fn target(application: &Application) -> Target {
 }
 
 /// The members of an application that its audit entries may hold.
-fn describe(application: &Application) -> Map<String, Value> {
+pub(crate) fn describe(application: &Application) -> Map<String, Value> {
     let rights = match &application.rights {
         Rights::Level(id) => json!({ "access_level_id": id }),
         Rights::Inline(grants) => json!({ "grants": grants_to_json(grants) }),
+        Rights::Legacy(kind) => json!({ "key_type": kind.as_str() }),
     };
     let networks = application.allowed_networks.as_ref();
     let members = json!({

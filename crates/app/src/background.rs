@@ -3,57 +3,34 @@
 use crate::App;
 use crate::live::denials::Tally;
 use crate::metering::FOLD_EACH;
+use claviger_domain::Result;
 use claviger_domain::audit::{Actor, NewEntry, Target};
 use claviger_domain::time::Timestamp;
-use claviger_domain::{Error, Result};
 use serde_json::{Map, json};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 const FLUSH_EACH: Duration = Duration::from_secs(1);
 const SIGN_EACH: Duration = Duration::from_secs(60);
-/// How often the hold on the store is confirmed.
-const HOLD_EACH: Duration = Duration::from_millis(250);
-/// How long calls are answered while the store is away.
-const UNCONFIRMED_MAX: Duration = Duration::from_secs(5);
 const SWEEP_EACH: Duration = Duration::from_secs(600);
+/// How soon after a start it is looked whether owners are to be told something, and how often then.
+const LIFETIMES_FIRST: Duration = Duration::from_secs(10);
+const LIFETIMES_EACH: Duration = Duration::from_secs(300);
 /// Denials that are written in one transaction.
 const TALLIES_AT_ONCE: usize = 256;
 
 impl App {
     /// Runs until `stopping` turns true, then writes what is left and returns.
     pub async fn run_background(self: Arc<Self>, stopping: watch::Receiver<bool>) {
-        tokio::join!(self.write_out(stopping.clone()), self.fold(stopping.clone()), self.keep_hold(stopping));
+        tokio::join!(
+            self.write_out(stopping.clone()),
+            self.fold(stopping.clone()),
+            self.look_after_lifetimes(stopping)
+        );
         self.log("folding usage", self.fold_usage().await);
-    }
-
-    /// Makes sure that no other server changes the store behind the keyring's back, and refuses every call when that
-    /// cannot be known: at once when another server has taken over, after a while when the store does not answer (nobody
-    /// can change anything then).
-    async fn keep_hold(self: &Arc<Self>, mut stopping: watch::Receiver<bool>) {
-        let mut confirmed = Instant::now();
-        while !*stopping.borrow() {
-            let sent = Instant::now();
-            let held = self.confirm_hold().await;
-            let refuse = match &held {
-                Ok(()) => {
-                    confirmed = sent;
-                    false
-                }
-                Err(Error::Conflict { .. }) => true,
-                Err(_) => self.state.followed.lock().lost || confirmed.elapsed() > UNCONFIRMED_MAX,
-            };
-            if self.state.refusing.swap(refuse, Ordering::AcqRel) != refuse {
-                tracing::error!(refuse, ?held, "whether this server may answer has changed");
-            }
-            tokio::select! {
-                () = tokio::time::sleep(HOLD_EACH) => {}
-                _ = stopping.changed() => {}
-            }
-        }
+        self.leave().await;
     }
 
     async fn write_out(&self, mut stopping: watch::Receiver<bool>) {
@@ -73,10 +50,16 @@ impl App {
                     self.log("making the next signing key", self.tend_signing_keys().await);
                 }
                 () = self.state.denials.arrived.notified() => self.log("writing denials", self.flush_denials().await),
-                _ = sign.tick() => self.log("signing the heads of the audit record", self.sign_heads().await),
+                _ = sign.tick() => if self.is_in_charge() {
+                    self.log("signing the heads of the audit record", self.sign_heads().await);
+                },
                 _ = sweep.tick() => {
-                    self.log("sweeping", self.sweep().await);
-                    self.log("sweeping tokens", self.sweep_tokens().await);
+                    self.forget_tokens();
+                    if self.is_in_charge() {
+                        self.log("sweeping", self.sweep().await);
+                        self.log("sweeping tokens", self.sweep_tokens().await);
+                        self.log("destroying removed texts of secrets", self.finish_removals().await);
+                    }
                 }
                 _ = stopping.changed() => break,
             }
@@ -85,7 +68,9 @@ impl App {
         self.log("writing accesses", self.flush_accesses().await);
         let left = self.state.denials.take_all();
         self.log("writing denials", self.write_tallies(left).await);
-        self.log("signing the heads of the audit record", self.sign_heads().await);
+        if self.is_in_charge() {
+            self.log("signing the heads of the audit record", self.sign_heads().await);
+        }
     }
 
     /// Beside the writing, which must not wait for it.
@@ -96,10 +81,24 @@ impl App {
                 () = tokio::time::sleep(FLUSH_EACH) => {}
                 _ = stopping.changed() => return,
             }
-            if folded.elapsed() >= FOLD_EACH || self.is_log_full() {
+            if (folded.elapsed() >= FOLD_EACH && self.is_in_charge()) || self.is_log_full() {
                 self.log("folding usage", self.fold_usage().await);
                 folded = Instant::now();
             }
+        }
+    }
+
+    /// Beside the writing, too. Owners are told with a day's precision; what ends does so without this.
+    async fn look_after_lifetimes(self: &Arc<Self>, mut stopping: watch::Receiver<bool>) {
+        let mut pause = LIFETIMES_FIRST;
+        while !*stopping.borrow() {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => if self.is_in_charge() {
+                    self.log("telling owners", self.tell_lifetimes().await);
+                },
+                _ = stopping.changed() => return,
+            }
+            pause = LIFETIMES_EACH;
         }
     }
 
@@ -154,6 +153,7 @@ impl App {
 
     async fn sweep(&self) -> Result<()> {
         let mut tx = self.state.store.begin().await?;
+        self.still_in_charge(&mut tx).await?;
         tx.sweep(self.state.clock.now()).await?;
         tx.commit().await
     }

@@ -1,16 +1,19 @@
 //! The caller: who stands behind a request after verification, and what it may do.
 
 use crate::live::denials::Denial;
-use crate::live::record::Record;
+use crate::live::record::{NEVER, Record};
 use crate::live::sessions::Session;
 use crate::live::tree::TenantNode;
+use crate::nodes::AcknowledgedSlot;
 use crate::state::State;
 use claviger_domain::address::Origin;
+use claviger_domain::advice::Advice;
 use claviger_domain::application::Reach;
 use claviger_domain::audit::Actor;
 use claviger_domain::grants::{GrantSet, Right, Verb};
 use claviger_domain::id::{ClientId, SecretId, TenantId};
 use claviger_domain::rate::{Quota, RateLimit};
+use claviger_domain::time::Timestamp;
 use claviger_domain::usage::Outcome;
 use claviger_domain::{Error, Result};
 use std::fmt;
@@ -27,6 +30,7 @@ pub struct Caller {
     pub(crate) state: Arc<State>,
     pub(crate) origin: Origin,
     pub(crate) quota: Option<(RateLimit, Quota)>,
+    pub(crate) advice: Option<Box<Advice>>,
     pub(crate) request: Arc<RequestLine>,
 }
 
@@ -37,6 +41,8 @@ pub struct RequestLine {
     pub id: String,
     /// Method and path, without the query.
     pub line: String,
+    /// Which nodes have followed what it changed, once that is known.
+    pub acknowledged: Arc<AcknowledgedSlot>,
 }
 
 impl Caller {
@@ -63,6 +69,17 @@ impl Caller {
     /// The application's rate limit and what is left of it; none if it has no limit.
     pub fn quota(&self) -> Option<(RateLimit, Quota)> {
         self.quota
+    }
+
+    /// What answers to it say besides what it asked, if anything.
+    pub fn advice(&self) -> Option<Advice> {
+        self.advice.as_deref().copied()
+    }
+
+    /// When the secret it presented really stops; none if never.
+    pub fn credential_end(&self) -> Option<Timestamp> {
+        let end = self.record.secret_of(self.secret).map(|secret| self.record.end_of(secret));
+        end.filter(|end| *end != NEVER)
     }
 
     /// Everything it may do, as it is now.
@@ -119,6 +136,16 @@ impl Caller {
         found.is_some_and(|permission| self.has(permission.index, verb))
     }
 
+    /// Refuses whoever lacks a right, as [`Caller::allow`] does; counts nothing.
+    pub(crate) fn must_hold(&self, permission: &str, verb: Verb) -> Result<()> {
+        if self.holds(permission, verb) {
+            return Ok(());
+        }
+        let missing = Right::new(permission, verb);
+        self.deny(missing.to_string());
+        Err(Error::missing(missing))
+    }
+
     /// Counts a call that needs no right.
     pub fn count(&self) {
         self.state.meter.count(self.record.cell(), None, Outcome::Allowed, self.state.clock.now());
@@ -141,8 +168,8 @@ impl Caller {
         })
     }
 
-    /// Whether a tenant is within reach; counts nothing.
-    pub(crate) fn has_in_reach(&self, tenant: TenantId) -> bool {
+    /// Whether it reaches a tenant; notes no denial, for it has not asked.
+    pub(crate) fn reaches(&self, tenant: TenantId) -> bool {
         let own = self.tenant();
         let beneath = || self.state.tree.find(tenant).is_some_and(|node| node.is_within(own.id));
         own.id == tenant || (self.record.policy.reach == Reach::Beneath && beneath())

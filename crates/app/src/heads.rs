@@ -1,6 +1,7 @@
 //! Signed heads: each minute the end of every audit chain that has moved is signed (Ed25519) and logged, so that whoever
 //! can write the database still cannot rewrite the past unseen. A head is signed only where its chain goes on from the one
-//! signed before.
+//! signed before. Of a tenant that retains the texts of its secrets, or did, a head also states which: whoever turns that
+//! back in the database is contradicted by the heads.
 
 mod chains;
 
@@ -11,8 +12,9 @@ use crate::state::State;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use claviger_domain::audit::{GENESIS, link};
 use claviger_domain::id::TenantId;
+use claviger_domain::visibility::Visibility;
 use claviger_domain::{Error, Result};
-use claviger_store::system::SignedHead;
+use claviger_store::system::{Head, SignedHead};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 
@@ -23,7 +25,7 @@ const PAGE: i64 = 2_000;
 /// Signs heads.
 pub struct HeadSigner {
     pair: Ed25519KeyPair,
-    signed: Mutex<HashMap<TenantId, (i64, [u8; 32])>>,
+    signed: Mutex<HashMap<TenantId, Head>>,
 }
 
 impl HeadSigner {
@@ -70,55 +72,75 @@ impl App {
     /// Signs the head of every chain that has moved since it was last signed. A chain that does not go on from there is
     /// not signed, and logged.
     pub async fn sign_heads(&self) -> Result<()> {
+        self.sign(true).await
+    }
+
+    /// As [`App::sign_heads`]; `in_charge` where only the node may that does it for all. What two nodes sign is one head.
+    pub(crate) async fn sign(&self, in_charge: bool) -> Result<()> {
         let now = self.state.clock.now();
         let mut moved = Vec::new();
-        for (tenant, number, hash) in self.state.store.list_heads().await? {
+        for head in self.state.store.list_heads().await? {
+            let Head { tenant, number, hash, visibility } = head;
             let known = self.heads.signed.lock().get(&tenant).copied();
-            if known == Some((number, hash)) {
+            if known.is_some_and(|known| (known.number, known.hash) == (number, hash)) {
                 continue;
             }
-            if !self.goes_on(tenant, known, (number, hash)).await? {
+            if !self.goes_on(known, &head).await? {
                 tracing::error!(%tenant, number, "the audit record does not go on from its last signed head: it was changed");
                 continue;
             }
-            let signature = self.heads.pair.sign(&statement(tenant, number, &hash)).as_ref().to_vec();
+            let signature = self.heads.pair.sign(&statement(&head)).as_ref().to_vec();
             let key_id = self.public_key_id();
-            moved.push(SignedHead { tenant, number, hash, signed_at: now, key_id, signature });
+            moved.push(SignedHead { tenant, number, hash, visibility, signed_at: now, key_id, signature });
         }
         if moved.is_empty() {
             return Ok(());
         }
         let mut tx = self.state.store.begin().await?;
+        if in_charge {
+            self.still_in_charge(&mut tx).await?;
+        }
         tx.insert_signed_heads(&moved).await?;
         tx.commit().await?;
         for head in moved {
             tracing::info!(
                 tenant = %head.tenant, number = head.number, hash = hex(&head.hash), signature = hex(&head.signature),
-                "audit head signed"
+                visibility = head.visibility.map(Visibility::as_str), "audit head signed"
             );
-            self.heads.signed.lock().insert(head.tenant, (head.number, head.hash));
+            self.heads.signed.lock().insert(head.tenant, head_of(&head));
         }
         Ok(())
     }
 
-    /// Whether the chain leads from the head that was signed last to `head`.
-    async fn goes_on(&self, tenant: TenantId, known: Option<(i64, [u8; 32])>, head: (i64, [u8; 32])) -> Result<bool> {
-        let store = &self.state.store;
-        let (mut number, mut hash) = match known {
-            Some(known) => known,
+    /// What the tenant's last signed head states of its secrets; none if it states nothing, or is not signed by this store.
+    pub(crate) async fn stated_visibility(&self, tenant: TenantId) -> Result<Option<Visibility>> {
+        let last = self.state.store.last_signed_head(tenant).await?;
+        Ok(last.filter(|last| self.is_signed(last)).and_then(|last| last.visibility))
+    }
+
+    fn is_signed(&self, head: &SignedHead) -> bool {
+        let key = UnparsedPublicKey::new(&ED25519, self.heads.pair.public_key().as_ref());
+        key.verify(&statement(&head_of(head)), &head.signature).is_ok()
+    }
+
+    /// Whether the chain leads from the head that was signed last to `head`, and nothing was made readable again.
+    async fn goes_on(&self, known: Option<Head>, head: &Head) -> Result<bool> {
+        let (store, tenant) = (&self.state.store, head.tenant);
+        let last = match known {
+            Some(known) => Some(known),
             None => match store.last_signed_head(tenant).await? {
-                None => (0, GENESIS),
-                Some(last) => {
-                    let key = UnparsedPublicKey::new(&ED25519, self.heads.pair.public_key().as_ref());
-                    if key.verify(&statement(tenant, last.number, &last.hash), &last.signature).is_err() {
-                        return Ok(false);
-                    }
-                    (last.number, last.hash)
-                }
+                Some(last) if !self.is_signed(&last) => return Ok(false),
+                last => last.as_ref().map(head_of),
             },
         };
-        while number < head.0 {
-            let page = store.list_audit_after(tenant, number, None, PAGE.min(head.0 - number)).await?;
+        if last.and_then(|last| last.visibility) == Some(Visibility::ShowOnce)
+            && head.visibility != Some(Visibility::ShowOnce)
+        {
+            return Ok(false);
+        }
+        let (mut number, mut hash) = last.map_or((0, GENESIS), |last| (last.number, last.hash));
+        while number < head.number {
+            let page = store.list_audit_after(tenant, number, None, PAGE.min(head.number - number)).await?;
             if page.is_empty() {
                 break;
             }
@@ -127,7 +149,7 @@ impl App {
                 hash = link(&hash, &entry.canonical);
             }
         }
-        Ok((number, hash) == head)
+        Ok((number, hash) == (head.number, head.hash))
     }
 
     fn public_key_id(&self) -> String {
@@ -135,11 +157,21 @@ impl App {
     }
 }
 
-/// What is signed of a head.
-fn statement(tenant: TenantId, number: i64, hash: &[u8; 32]) -> Vec<u8> {
-    format!("claviger audit head 1\n{tenant}\n{number}\n{}", hex(hash)).into_bytes()
+fn head_of(signed: &SignedHead) -> Head {
+    let SignedHead { tenant, number, hash, visibility, .. } = signed;
+    Head { tenant: *tenant, number: *number, hash: *hash, visibility: *visibility }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// What is signed of a head.
+fn statement(Head { tenant, number, hash, visibility }: &Head) -> Vec<u8> {
+    let hash = hex(hash);
+    match visibility {
+        None => format!("claviger audit head 1\n{tenant}\n{number}\n{hash}"),
+        Some(visibility) => format!("claviger audit head 2\n{tenant}\n{number}\n{hash}\n{}", visibility.as_str()),
+    }
+    .into_bytes()
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

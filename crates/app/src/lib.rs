@@ -8,27 +8,43 @@ pub mod access_record;
 pub mod applications;
 pub mod audit;
 pub mod background;
+pub mod bulk;
 pub mod caller;
 pub mod clock;
+pub mod credential_policy;
+pub mod export;
+pub mod findings;
 pub mod heads;
+pub mod import;
 pub mod jobs;
+pub mod key_types;
+pub mod leaks;
+pub mod lifetimes;
 pub mod live;
 mod metering;
+pub mod migration;
+pub mod nodes;
+pub mod notices;
 pub mod random;
 mod renewal;
+pub mod restore;
+mod revocations;
 pub mod rotation;
 pub mod seal;
 pub mod secrets;
 pub mod sessions;
 pub mod setup;
+pub mod shrink;
 pub mod signing_keys;
 pub mod simulations;
 mod state;
 pub mod tenants;
+pub mod text_keys;
 pub mod tokens;
 pub mod unit;
 pub mod usage;
 pub mod verify;
+pub mod visibility;
 
 use crate::caller::RequestLine;
 use crate::clock::Clock;
@@ -38,17 +54,16 @@ use crate::live::levels::Levels;
 use crate::live::meter::Meter;
 use crate::live::tokens::Tokens;
 use crate::live::tree::Tree;
+use crate::nodes::{Identity, Nodes};
 use crate::random::Random;
+use crate::revocations::Revocations;
 use crate::seal::RootKey;
-use crate::state::{Followed, State};
+use crate::state::State;
+use crate::text_keys::TextKeys;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::{Error, Result};
 use claviger_store::Store;
-use claviger_store::hold::Hold;
 use std::sync::{Arc, OnceLock};
-
-const HOLD_TRIES: usize = 20;
-const HOLD_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// The server without its sockets.
 pub struct App {
@@ -58,6 +73,8 @@ pub struct App {
     /// Held while what was counted is written, so that whoever asks for it to be written waits for what is under way.
     pub(crate) writing: tokio::sync::Mutex<()>,
     pub(crate) folding: tokio::sync::Mutex<()>,
+    /// Held while what a tenant has removed is destroyed.
+    pub(crate) removing: tokio::sync::Mutex<()>,
     pub(crate) heads: heads::HeadSigner,
 }
 
@@ -69,6 +86,8 @@ pub struct Parts {
     pub catalogue: Catalogue,
     /// The root key.
     pub root_key: RootKey,
+    /// The text keys.
+    pub text_keys: TextKeys,
     /// The clock.
     pub clock: Clock,
     /// Randomness.
@@ -77,9 +96,28 @@ pub struct Parts {
 
 impl App {
     /// Opens the server on a store: proves the root key and reads the tree of tenants. Applications are loaded by
-    /// [`App::load_keyring`], which may go on while the server serves. Refused while another server has the store.
+    /// [`App::load_keyring`], which may go on while the server serves.
     pub async fn open(parts: Parts) -> Result<Arc<Self>> {
-        let held = hold(&parts.store).await?;
+        Self::open_as(parts, Identity::default()).await
+    }
+
+    /// As [`App::open`], as a server that the others of its store know by name.
+    pub async fn open_as(parts: Parts, identity: Identity) -> Result<Arc<Self>> {
+        let store_id = setup::store_id(&parts.store, &parts.random).await?;
+        let (history, revisions) = parts.store.look().await?;
+        let kept = identity.revocations.clone();
+        let revocations = Revocations::open(kept.as_deref(), &store_id, history, &revisions)?;
+        let nodes = Nodes::enter(&parts.store, &parts.clock, identity).await?;
+        let (store, id, run) = (parts.store.clone(), nodes.identity.id.clone(), nodes.run);
+        let opened = Self::open_on(parts, nodes, revocations).await;
+        if opened.is_err() {
+            // Nobody is to wait for a server that has never served.
+            let _ = store.remove_node(&id, run).await;
+        }
+        opened
+    }
+
+    async fn open_on(parts: Parts, nodes: Nodes, revocations: Revocations) -> Result<Arc<Self>> {
         let catalogue = Arc::new(parts.catalogue);
         let state = State {
             store: parts.store,
@@ -88,6 +126,7 @@ impl App {
             clock: parts.clock,
             random: parts.random,
             root_key: parts.root_key,
+            text_keys: parts.text_keys,
             tree: Tree::default(),
             keyring: Keyring::default(),
             meter: Meter::default(),
@@ -96,9 +135,9 @@ impl App {
             operator: OnceLock::new(),
             unwritten: parking_lot::Mutex::default(),
             logged: metering::Logged::default(),
-            refusing: std::sync::atomic::AtomicBool::new(false),
             fault: parking_lot::Mutex::default(),
-            followed: parking_lot::Mutex::new(Followed { revision: held.revision, lost: false }),
+            nodes,
+            revocations,
         };
         setup::prove_root_key(&state).await?;
         jobs::end_abandoned(&state).await?;
@@ -109,9 +148,16 @@ impl App {
             refreshing: tokio::sync::Mutex::default(),
             writing: tokio::sync::Mutex::default(),
             folding: tokio::sync::Mutex::default(),
+            removing: tokio::sync::Mutex::default(),
             heads,
         });
         app.load_tree().await?;
+        app.refuse_beside_retaining().await?;
+        app.join().await?;
+        // Whoever is in charge: the key may be this node's alone, and what is done twice is done once.
+        if let Err(error) = app.finish_removals().await {
+            tracing::error!(%error, "removed texts of secrets could not be destroyed yet; it will be tried again");
+        }
         Ok(app)
     }
 
@@ -135,6 +181,15 @@ impl App {
                 return Err(Error::Internal(format!("{before} tenants stand under no known tenant")));
             }
         }
+        let (mut after, mut policies) = (None, Vec::new());
+        loop {
+            let page = self.state.store.load_credential_policies(after, 5_000).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(*last);
+            policies.extend(page);
+        }
+        self.state.tree.put_policies(policies);
+        self.state.tree.put_all_legacy(&self.state.store.load_legacy_rules().await?);
         if let Some(operator) = self.state.store.find_operator().await? {
             let _ = self.state.operator.set(operator.id);
         }
@@ -163,8 +218,8 @@ impl App {
 
     /// Whether the server can do its work; if not, why, in words fit for anyone.
     pub fn ready(&self) -> std::result::Result<(), String> {
-        if self.state.refusing.load(std::sync::atomic::Ordering::Acquire) {
-            return Err("the store cannot be confirmed; every call is refused".into());
+        if let Err(Error::Unavailable(why)) = self.may_answer() {
+            return Err(why);
         }
         match *self.state.fault.lock() {
             None => Ok(()),
@@ -187,17 +242,6 @@ impl App {
         let node = self.state.tree.find_org(org_key).ok_or(Error::NotFound("organization"))?;
         caller.reach(node.id).map_err(|_| Error::NotFound("organization"))
     }
-}
-
-/// Takes the hold on the store. A server that was killed may seem to have it for a moment longer.
-async fn hold(store: &Store) -> Result<Hold> {
-    for _ in 0..HOLD_TRIES {
-        match store.hold_alone().await {
-            Err(Error::Conflict { .. }) => tokio::time::sleep(HOLD_PAUSE).await,
-            answer => return answer,
-        }
-    }
-    store.hold_alone().await
 }
 
 /// Refuses where `If-Match` names another version than the stored one.

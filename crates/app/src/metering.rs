@@ -2,10 +2,12 @@
 //! when a good deal has gathered, and when the server stops.
 
 use crate::App;
+use crate::unit::to_the_end;
 use claviger_domain::Result;
 use claviger_domain::id::TenantId;
 use claviger_store::changes::{SHARDS, shard_of};
 use claviger_store::usage_log::UsageBatch;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -33,6 +35,18 @@ const fn bit(shard: i64) -> u64 {
     1 << (shard & (SHARDS - 1))
 }
 
+/// Shards that something is left of when this is dropped: folding failed, or whoever asked for it went away.
+struct Left<'a> {
+    logged: &'a AtomicU64,
+    bit: u64,
+}
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        self.logged.fetch_or(self.bit, Ordering::AcqRel);
+    }
+}
+
 impl App {
     /// Writes what the meter has counted to the log. A batch that cannot be written is kept, and no other is taken before it
     /// is written: the meter goes on adding up meanwhile, in no more room than it has anyway.
@@ -44,6 +58,12 @@ impl App {
         }
         let counted = self.state.meter.take(&self.state.catalogue);
         if counted.is_empty() { Ok(()) } else { self.log_or_keep(counted).await }
+    }
+
+    /// The same for a verb, whose request may go away: what was taken from the meter must be logged or kept.
+    pub(crate) async fn flush_usage_to_the_end(self: &Arc<Self>) -> Result<()> {
+        let app = Arc::clone(self);
+        to_the_end(async move { app.flush_usage().await }).await
     }
 
     async fn log_or_keep(&self, batch: UsageBatch) -> Result<()> {
@@ -89,18 +109,19 @@ impl App {
 
     async fn fold_shard(&self, shard: i64) -> Result<()> {
         let logged = &self.state.logged.shards;
-        if logged.load(Ordering::Acquire) & bit(shard) == 0 {
+        // What other nodes have logged is not known here.
+        let alone = !self.state.nodes.shared;
+        if alone && logged.load(Ordering::Acquire) & bit(shard) == 0 {
             return Ok(());
         }
         let _folding = self.folding.lock().await;
-        if logged.fetch_and(!bit(shard), Ordering::AcqRel) & bit(shard) == 0 {
+        if logged.fetch_and(!bit(shard), Ordering::AcqRel) & bit(shard) == 0 && alone {
             return Ok(());
         }
-        let folded = self.fold_rows(shard).await;
-        if folded.is_err() {
-            logged.fetch_or(bit(shard), Ordering::AcqRel);
-        }
-        folded
+        let mut left = Left { logged, bit: bit(shard) };
+        self.fold_rows(shard).await?;
+        left.bit = 0;
+        Ok(())
     }
 
     async fn fold_rows(&self, shard: i64) -> Result<()> {

@@ -2,76 +2,101 @@
 
 use crate::App;
 use crate::live::record::{Held, Policy, Record};
-use crate::state::{Followed, State};
+use crate::state::State;
 use crate::unit::{Effect, NO_RIGHT, Needs, Unit};
 use crate::verify;
 use claviger_domain::application::Rights;
-use claviger_domain::grants::{GrantSet, Grants, Right};
-use claviger_domain::network::Networks;
+use claviger_domain::grants::{GrantSet, Grants};
+use claviger_domain::id::TenantId;
+use claviger_domain::tenant::{Status, Tenant};
 use claviger_domain::token::{LEEWAY, LIFETIME_MAX};
 use claviger_domain::{Error, Refusal, Result};
 use claviger_store::credentials::Credential;
+use futures_util::StreamExt as _;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// After which rest something that could not be read is read again.
 const READ_AGAIN: Duration = Duration::from_millis(250);
-/// How long one confirmation of the hold may take.
-const HOLD_PATIENCE: Duration = Duration::from_secs(1);
+/// Effects that are read back at the same time.
+const EFFECTS_AT_ONCE: usize = 16;
 
 impl App {
     /// Makes memory what the store says about what has changed. What cannot be read right now is refused until it can be:
     /// the change is durable, and may have been made to revoke something.
-    pub(crate) async fn apply(self: &Arc<Self>, effects: &[Effect]) {
-        for effect in effects {
-            if let Err(error) = self.refresh(*effect).await {
-                tracing::error!(%error, ?effect, "a change could not be read back; what it is about is refused until it is");
-                self.doubt(*effect);
-                let (app, effect) = (Arc::downgrade(self), *effect);
-                tokio::spawn(async move {
-                    loop {
-                        tokio::time::sleep(READ_AGAIN).await;
-                        let Some(app) = app.upgrade() else { return };
-                        match app.refresh(effect).await {
-                            Ok(()) => return,
-                            Err(_) => app.doubt(effect),
-                        }
-                    }
-                });
-            }
-        }
+    async fn apply(self: &Arc<Self>, effects: &[Effect]) {
+        // Those of one kind do not depend on each other; a bulk change has thousands.
+        let alike = effects.iter().all(|effect| matches!(effect, Effect::Application(..)));
+        let at_once = if alike { EFFECTS_AT_ONCE } else { 1 };
+        futures_util::stream::iter(effects).for_each_concurrent(at_once, |effect| self.apply_one(*effect)).await;
     }
 
-    /// Makes sure of the hold on the store. Where it was lost and taken again, another server may have changed the store in
-    /// between: then memory is emptied, and fills again from the store.
-    pub(crate) async fn confirm_hold(self: &Arc<Self>) -> Result<()> {
-        let state = &self.state;
-        // A connection that was cut without a word would keep this waiting for ever.
-        let held = tokio::time::timeout(HOLD_PATIENCE, state.store.hold_alone()).await;
-        let held = held.map_err(|_| Error::Unavailable("the store does not confirm the hold in time".into()))??;
-        let followed = *state.followed.lock();
-        let lost = followed.lost || held.taken;
-        if lost {
-            *state.followed.lock() = Followed { lost, ..followed };
-            state.refusing.store(true, Ordering::Release);
-            if held.revision != followed.revision {
-                tracing::warn!("the hold on the store was lost for a while; everything is read again");
-                self.load_tokens().await?;
-                // Whoever reads something back just now may have read it before the other server changed it.
-                let _lock = self.refreshing.lock().await;
-                self.load_tree().await?;
-                state.keyring.forget_all(&state.levels).await;
-                let app = Arc::downgrade(self);
-                tokio::spawn(async move {
-                    let Some(app) = app.upgrade() else { return };
-                    if let Err(error) = app.load_keyring().await {
-                        tracing::error!(%error, "loading the applications failed; they are loaded one by one");
-                    }
-                });
-            }
+    /// Makes memory what a durable change of this node has made of the store, and keeps what it has narrowed. The change is
+    /// known everywhere once it is acknowledged, besides.
+    pub(crate) async fn settle(self: &Arc<Self>, tenant: TenantId, effects: &[Effect], revision: i64) {
+        if effects.is_empty() {
+            return;
         }
-        *state.followed.lock() = Followed { revision: held.revision, lost: false };
+        let before = effects.iter().map(|effect| self.standing(*effect)).collect();
+        self.apply(effects).await;
+        self.note(Self::numbered(tenant, revision, effects, before)).await;
+        self.state.nodes.has_applied(tenant, revision, i64::try_from(effects.len()).unwrap_or(i64::MAX));
+    }
+
+    async fn apply_one(self: &Arc<Self>, effect: Effect) {
+        let Err(error) = self.refresh(effect).await else { return };
+        tracing::error!(%error, ?effect, "a change could not be read back; what it is about is refused until it is");
+        self.doubt(effect).await;
+        let app = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(READ_AGAIN).await;
+                let Some(app) = app.upgrade() else { return };
+                match app.refresh(effect).await {
+                    Ok(()) => return,
+                    Err(_) => app.doubt(effect).await,
+                }
+            }
+        });
+    }
+
+    /// Makes memory what the store says about something that another node has changed.
+    pub(crate) async fn refresh_noted(&self, effect: Effect, (shard, revision): (i64, i64)) -> Result<()> {
+        let before = self.standing(effect);
+        self.refresh(effect).await?;
+        self.note(vec![(effect, before, shard, revision)]).await;
+        Ok(())
+    }
+
+    /// Takes a tenant in that memory has not heard of yet, and those above it.
+    async fn know_tenant(&self, id: TenantId) -> Result<()> {
+        let (mut missing, mut next) = (Vec::new(), Some(id));
+        while let Some(id) = next.filter(|id| self.state.tree.find(*id).is_none()) {
+            let Some(tenant) = self.state.store.find_tenant(id).await? else { break };
+            next = tenant.parent_id;
+            missing.push(tenant);
+        }
+        for tenant in missing.iter().rev() {
+            self.take_tenant(tenant).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a tenant as it is stored, with what it says about credentials.
+    async fn take_tenant(&self, tenant: &Tenant) -> Result<()> {
+        let state = &self.state;
+        let policy = state.store.find_credential_policy(tenant.id).await?;
+        let legacy = state.store.find_legacy_rules(tenant.id).await?;
+        if state.tree.find(tenant.id).is_none() {
+            // Not served before what it says is known.
+            state.tree.put(&Tenant { status: Status::Suspended, ..tenant.clone() });
+        }
+        state.tree.put_legacy(tenant.id, legacy);
+        if let Some(policy) = policy {
+            state.tree.put_policy(tenant.id, policy);
+        }
+        // Last, as it ends a doubt: until then nothing may work that these have ended.
+        state.tree.put(tenant);
         Ok(())
     }
 
@@ -81,10 +106,19 @@ impl App {
             Effect::Tenant(id) => {
                 let _lock = self.refreshing.lock().await;
                 if let Some(tenant) = state.store.find_tenant(id).await? {
-                    state.tree.put(&tenant);
+                    if let Some(parent) = tenant.parent_id {
+                        self.know_tenant(parent).await?;
+                    }
+                    self.take_tenant(&tenant).await?;
                 }
             }
-            Effect::Application(tenant, id) => state.keyring.refresh(state.surroundings(), tenant, id).await?,
+            Effect::Application(tenant, id) => {
+                if state.tree.find(tenant).is_none() {
+                    let _lock = self.refreshing.lock().await;
+                    self.know_tenant(tenant).await?;
+                }
+                state.keyring.refresh(state.surroundings(), tenant, id).await?;
+            }
             Effect::Level(tenant, id) => {
                 let _lock = self.refreshing.lock().await;
                 match state.store.find_access_level(tenant, id).await? {
@@ -99,10 +133,10 @@ impl App {
         Ok(())
     }
 
-    fn doubt(&self, effect: Effect) {
+    async fn doubt(&self, effect: Effect) {
         match effect {
             Effect::Tenant(id) => self.state.tree.doubt(id),
-            Effect::Application(_, id) => self.state.keyring.remove(id),
+            Effect::Application(_, id) => self.state.keyring.forget(id).await,
             Effect::Level(_, id) => self.state.levels.put(id, &Grants::new()),
             Effect::TokenRules(id) => self.state.tokens.rules.cut_off(id, self.state.clock.now()),
             Effect::RevokedToken(_, token) => {
@@ -125,7 +159,7 @@ impl Unit {
             None => Err(Refusal::UnknownClient),
             Some(record) => match record.secret_of(self.caller.secret) {
                 None => Err(Refusal::WrongSecret),
-                Some(secret) => verify::check(record, secret, self.caller.origin(), self.now),
+                Some(secret) => verify::check(record, secret, self.caller.origin(), self.now).map(|_| ()),
             },
         };
         let checked = match checked {
@@ -142,12 +176,10 @@ impl Unit {
         }
         self.caller.reach(needs.tenant)?;
         let (permission, verb) = needs.right;
-        if needs.right == NO_RIGHT || self.caller.holds(permission, verb) {
+        if needs.right == NO_RIGHT {
             return Ok(());
         }
-        let missing = Right::new(permission, verb);
-        self.caller.deny(missing.to_string());
-        Err(Error::missing(missing))
+        self.caller.must_hold(permission, verb)
     }
 }
 
@@ -158,19 +190,14 @@ impl State {
         let compile = |grants: &Grants| GrantSet::compile(grants, &self.catalogue);
         let held = match &application.rights {
             Rights::Inline(grants) => compile(grants),
+            Rights::Legacy(kind) => self.catalogue.legacy_grants(*kind),
             Rights::Level(id) => match (&credential.level_grants, self.catalogue.level(*id)) {
                 (Some(grants), _) => compile(grants),
                 (None, Some(built_in)) => compile(&built_in.grants),
                 (None, None) => GrantSet::default(),
             },
         };
-        let policy = Policy {
-            held: Held::Inline(held),
-            networks: application.allowed_networks.as_deref().map(Networks::compile),
-            rate_limit: application.rate_limit,
-            reach: application.reach,
-            enabled: application.enabled,
-        };
+        let policy = Policy::of(application, Held::Inline(held));
         let record = Record::of(credential, Arc::clone(&before.tenant), Arc::new(policy));
         record.go_on_from(before);
         record

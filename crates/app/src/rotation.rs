@@ -9,8 +9,9 @@ use claviger_domain::Result;
 use claviger_domain::application::Secret;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{ApplicationId, TenantId};
-use claviger_domain::name::Name;
+use claviger_domain::notice::{NoticeKind, Telling};
 use claviger_domain::rotation::{Rotation, check_room, is_live};
+use claviger_domain::time::Timestamp;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -25,6 +26,21 @@ pub struct RotatedSecret {
     pub previous: Option<Secret>,
 }
 
+/// A rotation, and when the new secret is to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Renewal {
+    /// How to rotate.
+    pub rotation: Rotation,
+    /// The new secret's end, none for no end of its own; if not given, it inherits that of the secret before.
+    pub expires_at: Option<Option<Timestamp>>,
+}
+
+impl From<Rotation> for Renewal {
+    fn from(rotation: Rotation) -> Self {
+        Self { rotation, expires_at: None }
+    }
+}
+
 impl App {
     /// Gives an application a new secret. By routine the one before goes on working for the overlap, and a third is refused
     /// while two are live; after a leak everything before is dead when this returns. End, networks and rate limit are the
@@ -35,16 +51,18 @@ impl App {
         caller: &Caller,
         tenant: TenantId,
         application: ApplicationId,
-        rotation: Rotation,
+        renewal: impl Into<Renewal>,
         once: Option<OnceFor<RotatedSecret>>,
     ) -> Result<Posted<RotatedSecret>> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Update)?;
+        let Renewal { rotation, expires_at } = renewal.into();
         // The answer tells when the secret before it was used last.
         self.settle_usage(tenant).await;
         self.unit_once(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, once, move |unit| {
             Box::pin(async move {
                 let found = unit.application_within_rights(tenant, application, None).await?;
+                let inherited = unit.tx.find_inherited_end(tenant, application, unit.now).await?;
                 let live = unit.bury_dead_secrets(tenant, application).await?;
                 let previous = match rotation {
                     Rotation::Routine { overlap_seconds } => {
@@ -54,18 +72,20 @@ impl App {
                     Rotation::Leak { quarantine } => {
                         unit.tx.delete_secrets(tenant, application).await?;
                         if quarantine {
-                            let mut disabled = found.clone();
-                            disabled.enabled = false;
-                            disabled.version += 1;
-                            disabled.updated_at = unit.now;
-                            let key = Name::parse("/name", &found.name)?.key();
-                            unit.tx.update_application(tenant, &disabled, &key).await?;
+                            unit.disable_application(&found).await?;
+                        }
+                        for leaked in &live {
+                            let detail = format!("the secret {} was reported as leaked and is dead", leaked.hint);
+                            unit.tell(Telling::of_secret(NoticeKind::SecretLeaked, &found, leaked.id, detail));
                         }
                         let ended = live.into_iter().next_back();
-                        ended.map(|secret| Secret { expires_at: Some(unit.now), ..secret })
+                        ended.map(|secret| Secret { expires_at: Some(unit.now), ends_at: Some(unit.now), ..secret })
                     }
                 };
-                let secret = unit.mint_secret(tenant, application).await?;
+                let secret = match expires_at {
+                    Some(end) => unit.mint_secret_until(tenant, application, "/expires_at", end).await?,
+                    None => unit.mint_secret(tenant, application, inherited).await?,
+                };
                 let action = match rotation {
                     Rotation::Routine { .. } => "secret.rotated",
                     Rotation::Leak { .. } => "secret.leaked",
@@ -87,8 +107,9 @@ impl Unit {
         application: ApplicationId,
     ) -> Result<Vec<Secret>> {
         let now = self.now;
-        let (live, dead): (Vec<_>, Vec<_>) =
-            self.tx.list_secrets(tenant, application).await?.into_iter().partition(|secret| is_live(secret, now));
+        let stored = self.tx.list_secrets(tenant, application).await?;
+        let ended = self.app.state.ended_secrets(tenant, stored);
+        let (live, dead): (Vec<_>, Vec<_>) = ended.into_iter().partition(|secret| is_live(secret, now));
         for secret in dead {
             self.tx.delete_secret(tenant, application, secret.id).await?;
         }
@@ -99,9 +120,9 @@ impl Unit {
     async fn end_secret(&mut self, tenant: TenantId, secret: Option<Secret>, overlap: i64) -> Result<Option<Secret>> {
         let Some(secret) = secret else { return Ok(None) };
         let end = self.now.plus_seconds(overlap);
-        let end = secret.expires_at.map_or(end, |own| own.min(end));
+        let end = secret.ends_at.map_or(end, |own| own.min(end));
         self.tx.end_secret(tenant, secret.application_id, secret.id, end).await?;
-        Ok(Some(Secret { expires_at: Some(end), ..secret }))
+        Ok(Some(Secret { expires_at: Some(end), ends_at: Some(end), ..secret }))
     }
 }
 

@@ -34,6 +34,16 @@ impl RootKey {
         self.id.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// The key that this key and a second one make together: what it seals is lost with either.
+    pub fn joined_with(&self, second: &[u8; 32]) -> Result<Self> {
+        let fail = |_| Error::Internal("joining two keys failed".into());
+        let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, b"claviger joined key 1").extract(&self.key);
+        let info = [second.as_slice()];
+        let mut joined = [0; 32];
+        prk.expand(&info, hkdf::HKDF_SHA256).and_then(|okm| okm.fill(&mut joined)).map_err(fail)?;
+        Ok(Self::new(joined))
+    }
+
     /// Seals `text` for `row` of `tenant`.
     pub fn seal(&self, random: &Random, tenant: TenantId, row: &str, text: &[u8]) -> Result<Vec<u8>> {
         let nonce = random.bytes::<NONCE_LEN>()?;
@@ -46,6 +56,11 @@ impl RootKey {
             .map_err(|_| Error::Internal("sealing failed".into()))?;
         sealed.extend_from_slice(&body);
         Ok(sealed)
+    }
+
+    /// Whether a text was sealed under this key.
+    pub fn has_sealed(&self, sealed: &[u8]) -> bool {
+        sealed.get(1..HEADER) == Some(self.id.as_slice())
     }
 
     /// Opens what [`RootKey::seal`] made for the same row of the same tenant.
@@ -101,6 +116,17 @@ impl Drop for RootKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_two_keys_seal_needs_both() {
+        let (key, random) = (RootKey::new([7; 32]), Random::seeded(1));
+        let tenant = TenantId::from_u128(1);
+        let sealed = key.joined_with(&[1; 32]).unwrap().seal(&random, tenant, "row", b"text").unwrap();
+        assert_eq!(key.joined_with(&[1; 32]).unwrap().open(tenant, "row", &sealed).unwrap(), b"text");
+        assert!(key.open(tenant, "row", &sealed).is_err());
+        assert!(key.joined_with(&[2; 32]).unwrap().open(tenant, "row", &sealed).is_err());
+        assert!(RootKey::new([8; 32]).joined_with(&[1; 32]).unwrap().open(tenant, "row", &sealed).is_err());
+    }
 
     #[test]
     fn sealed_texts_open_only_where_they_belong() {

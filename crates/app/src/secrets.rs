@@ -45,7 +45,7 @@ impl App {
     pub(crate) async fn live_secrets(&self, tenant: TenantId, application: ApplicationId) -> Result<Vec<Secret>> {
         self.settle_usage(tenant).await;
         let now = self.state.clock.now();
-        let mut secrets = self.state.store.list_secrets(tenant, application).await?;
+        let mut secrets = self.state.ended_secrets(tenant, self.state.store.list_secrets(tenant, application).await?);
         secrets.retain(|secret| is_live(secret, now));
         Ok(secrets)
     }
@@ -64,8 +64,9 @@ impl App {
         self.unit_once(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, once, move |unit| {
             Box::pin(async move {
                 let found = unit.application_within_rights(tenant, application, None).await?;
+                let end = unit.tx.find_inherited_end(tenant, application, unit.now).await?;
                 let dead = unit.tx.delete_secrets(tenant, application).await?;
-                let minted = unit.mint_secret(tenant, application).await?;
+                let minted = unit.mint_secret(tenant, application, end).await?;
                 let details = json!({ "secret_id": minted.secret.id, "dead": dead });
                 unit.record("secret.regenerated", target(&found), details.as_object().cloned().unwrap_or_default());
                 unit.affects(Effect::Application(tenant, application));
@@ -107,10 +108,19 @@ impl App {
 }
 
 impl Unit {
-    /// Makes a secret and stores what recognises it.
-    pub(crate) async fn mint_secret(&mut self, tenant: TenantId, application: ApplicationId) -> Result<MintedSecret> {
-        let (minted, stored) = self.app.state.mint(tenant, application, self.now)?;
+    /// Makes a secret that ends by itself at `end`, if ever, and stores what recognises it; where
+    /// the tenant retains texts, that too, sealed.
+    pub(crate) async fn mint_secret(
+        &mut self,
+        tenant: TenantId,
+        application: ApplicationId,
+        end: Option<Timestamp>,
+    ) -> Result<MintedSecret> {
+        let (mut minted, mut stored) = self.app.state.mint(tenant, application, self.now)?;
+        stored.secret.expires_at = end;
         self.tx.insert_secret(tenant, &stored).await?;
+        minted.secret = self.app.state.ended_secret(tenant, stored.secret);
+        self.retain_text(tenant, &minted).await?;
         Ok(minted)
     }
 }
@@ -133,6 +143,7 @@ impl State {
             hint: text.hint(),
             created_at: now,
             expires_at: None,
+            ends_at: None,
             last_use: None,
         };
         let stored = StoredSecret { secret: secret.clone(), hash: text.hash(), sealed_mac };

@@ -9,7 +9,7 @@ use crate::live::record::Record;
 use crate::live::sessions::{Session, TokenHash};
 use crate::state::State;
 use crate::unit::Unit;
-use crate::verify::{Call, check};
+use crate::verify::{Call, advise, check, check_end, check_standing};
 use claviger_domain::access::{Access, clean};
 use claviger_domain::grants::{GrantSet, Verb};
 use claviger_domain::id::{ClientId, TokenId};
@@ -18,7 +18,6 @@ use claviger_domain::time::Timestamp;
 use claviger_domain::token::{Claims, lifetime};
 use claviger_domain::{Error, Refusal, Result, jws};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// What somebody wants of a token.
 #[derive(Clone, Copy, Debug)]
@@ -133,11 +132,12 @@ impl App {
 
     /// Verifies a session token, as [`App::authenticate`] does a secret.
     pub(crate) async fn authenticate_token(&self, text: &str, call: Call<'_>) -> Result<Caller> {
-        let caller = |record: &Record, session: &Arc<Session>| {
+        let caller = |record: &Record, session: &Arc<Session>, end| {
+            let advice = advise(record, end, call.now);
             let quota = self.meter(record, session.secret, call, None)?;
             let (state, request) = (Arc::clone(&self.state), Arc::clone(&self.no_request));
             let (secret, session) = (session.secret, Some(Arc::clone(session)));
-            Ok(Caller { record: record.share(), secret, session, state, origin: call.origin, quota, request })
+            Ok(Caller { record: record.share(), secret, session, state, origin: call.origin, quota, advice, request })
         };
         let mut found = self.recognise_token(text, call, caller)?;
         if found.is_none() {
@@ -152,7 +152,13 @@ impl App {
         let keys = &self.state.tokens.keys;
         let known = jws::split(text).is_some_and(|parts| keys.find(parts.header, call.now).is_some());
         if !known && keys.may_ask(call.monotonic) {
-            self.refresh_signing_keys().await?;
+            keys.ask(true);
+            let read = self.refresh_signing_keys().await;
+            keys.ask(false);
+            read?;
+        } else if !known && keys.are_asked_for() {
+            // Whoever asks holds it until memory has the answer.
+            let _answered = self.refreshing.lock().await;
         }
         match self.read_token(text, call.now)? {
             Some(session) => self.look_up(session.client_id.as_str()).await,
@@ -165,12 +171,10 @@ impl App {
         &self,
         text: &str,
         call: Call<'_>,
-        go_on: impl FnOnce(&Record, &Arc<Session>) -> T,
+        go_on: impl FnOnce(&Record, &Arc<Session>, Timestamp) -> T,
     ) -> Result<Option<T>> {
         let state = &self.state;
-        if state.refusing.load(Ordering::Acquire) {
-            return Err(Error::Unavailable("the server cannot confirm what it knows; try again soon".into()));
-        }
+        state.nodes.may_answer(call.boot)?;
         let Some(session) = self.read_token(text, call.now)? else {
             // Another server may have made the key; a token of a key that is known is no token.
             let strange =
@@ -179,7 +183,7 @@ impl App {
             return if asks { Ok(None) } else { Err(self.stranger(Refusal::TokenInvalid, call.origin)) };
         };
         let found = state.keyring.with_key(session.place, session.application, |record| {
-            state.check_session(record, &session, call).map(|()| go_on(record, &session)).map_err(|refusal| {
+            state.check_session(record, &session, call).map(|end| go_on(record, &session, end)).map_err(|refusal| {
                 self.deny_known(record, refusal.code().into(), call.origin, call.now);
                 Error::Unauthenticated(refusal)
             })
@@ -200,7 +204,7 @@ impl App {
     /// What a token says, if a key of ours that is still accepted has signed it.
     fn read_token(&self, text: &str, now: Timestamp) -> Result<Option<Arc<Session>>> {
         let tokens = &self.state.tokens;
-        let issuer = &tokens.settings()?.issuer;
+        tokens.settings()?;
         if tokens.keys.are_doubted() {
             return Err(Error::Unavailable("the signing keys cannot be confirmed; try again soon".into()));
         }
@@ -219,7 +223,8 @@ impl App {
                 return None;
             }
             let claims = Claims::decode(parts.payload)?;
-            let ours = claims.iss == *issuer && claims.aud == *issuer && claims.sub == claims.client_id;
+            // Each server of the store signs in its own name; that it is one of them, the key says.
+            let ours = claims.iss == claims.aud && claims.sub == claims.client_id;
             if !ours || !claims.is_plausible(now) {
                 return None;
             }
@@ -251,7 +256,7 @@ impl App {
         }
         Box::pin(self.look_up_token(text, call)).await?;
         let found = self.read_token(text, call.now)?;
-        Ok(found.filter(|session| caller.has_in_reach(session.tenant)))
+        Ok(found.filter(|session| caller.reaches(session.tenant)))
     }
 
     /// What a token of a tenant within the caller's reach is and allows now; none for anything else, and for one that is not
@@ -276,22 +281,28 @@ impl App {
 }
 
 impl State {
-    /// Whether a token may be used from there now.
-    pub(crate) fn check_session(&self, record: &Record, session: &Session, call: Call<'_>) -> Result<(), Refusal> {
+    /// Whether a token may be used from there now; until when the secret works that it was got with.
+    pub(crate) fn check_session(
+        &self,
+        record: &Record,
+        session: &Session,
+        call: Call<'_>,
+    ) -> Result<Timestamp, Refusal> {
         // What it was got with is gone: from a right address its owner is told so, from any other one nobody is.
         let secret = record.secret_of(session.secret);
-        match secret {
+        let end = match secret {
             Some(secret) => check(record, secret, call.origin, call.now)?,
             None if !record.is_allowed_from(call.origin) => return Err(Refusal::AddressNotAllowed),
             None => return Err(Refusal::TokenRevoked),
-        }
-        self.check_token(record, session, call.now)
+        };
+        self.check_token(record, session, call.now).map(|()| end)
     }
 
     /// The same wherever it is used from.
     fn check_standing(&self, record: &Record, session: &Session, now: Timestamp) -> Result<(), Refusal> {
         let secret = record.secret_of(session.secret).ok_or(Refusal::TokenRevoked)?;
-        crate::verify::check_state(record, secret, now)?;
+        check_standing(record)?;
+        check_end(record, secret, now)?;
         self.check_token(record, session, now)
     }
 

@@ -1,18 +1,21 @@
 //! Setting a store up, and recognising one that is: the operator, the first application, the root key's proof.
 
 use crate::App;
+use crate::random::Random;
 use crate::seal::RootKey;
 use crate::secrets::MintedSecret;
 use crate::state::State;
 use claviger_domain::application::{Application, Reach, Rights};
-use claviger_domain::audit::{Actor, NewEntry, Target};
+use claviger_domain::audit::{NewEntry, Target};
 use claviger_domain::id::{ApplicationId, ClientId, OrgKey, TenantId};
 use claviger_domain::name::Name;
 use claviger_domain::tenant::{APPLICATION_LIMIT, Kind, Status, Tenant};
 use claviger_domain::{Error, Result};
+use claviger_store::Store;
 use serde_json::Map;
 
 const ROOT_KEY_PROOF: &str = "root_key_proof";
+const STORE_ID: &str = "store_id";
 const PROOF: &[u8] = b"claviger";
 
 /// What the first start on an empty store made.
@@ -43,6 +46,16 @@ pub(crate) async fn prove_root_key(state: &State) -> Result<()> {
     }
 }
 
+/// The store's id, by which it is known among others; made with the store.
+pub(crate) async fn store_id(store: &Store, random: &Random) -> Result<String> {
+    let mut tx = store.begin().await?;
+    let made: String = random.bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+    tx.insert_setting(STORE_ID, made.as_bytes()).await?;
+    let found = tx.find_setting(STORE_ID).await?.unwrap_or_default();
+    tx.commit().await?;
+    Ok(String::from_utf8_lossy(&found).into_owned())
+}
+
 fn mismatch(key: &RootKey) -> String {
     format!(
         "the root key {} is not the one this store was set up with; give the server the root key that belongs to the store \
@@ -55,7 +68,7 @@ impl App {
     /// Makes the operator and its first application, if the store has no operator yet.
     pub async fn set_up(&self) -> Result<Option<FirstStart>> {
         if self.state.store.find_operator().await?.is_some() {
-            return Ok(None);
+            return self.was_set_up().await;
         }
         let (random, now) = (&self.state.random, self.state.clock.now());
         let level = self.state.catalogue.levels().last().ok_or_else(|| Error::Internal("no built-in level".into()))?;
@@ -84,6 +97,7 @@ impl App {
             reach: Reach::Beneath,
             allowed_networks: None,
             expires_at: None,
+            ends_at: None,
             enabled: true,
             rate_limit: None,
             version: 1,
@@ -92,21 +106,29 @@ impl App {
         };
         let (secret, stored) = self.state.mint(tenant.id, id, now)?;
         let mut tx = self.state.store.begin().await?;
-        tx.insert_tenant(&tenant, &name(&tenant.name)?.key()).await?;
+        if let Err(error) = tx.insert_tenant(&tenant, &name(&tenant.name)?.key()).await {
+            drop(tx);
+            // Another server may have been quicker.
+            return match self.state.store.find_operator().await? {
+                Some(_) => self.was_set_up().await,
+                None => Err(error),
+            };
+        }
         tx.insert_application(tenant.id, &application, &name(&application.name)?.key()).await?;
         tx.insert_secret(tenant.id, &stored).await?;
-        let entry = NewEntry {
-            at: now,
-            actor: Actor { kind: "system", id: String::new(), tenant_id: None },
-            action: "store.set_up",
-            target: Target { kind: "tenant", id: tenant.id.to_string(), name: tenant.name.clone() },
-            address: None,
-            request_id: String::new(),
-            request: String::new(),
-            details: Map::from_iter([("application_id".to_owned(), id.to_string().into())]),
-        };
+        let target = Target { kind: "tenant", id: tenant.id.to_string(), name: tenant.name.clone() };
+        let details = Map::from_iter([("application_id".to_owned(), id.to_string().into())]);
+        let entry = NewEntry::by_system(now, "store.set_up", target, details);
         tx.append_audit(tenant.id, &entry).await?;
         tx.commit().await?;
         Ok(Some(FirstStart { tenant_id: tenant.id, client_id: application.client_id, secret }))
+    }
+
+    /// Learns what another server has set up since the tree was read.
+    async fn was_set_up(&self) -> Result<Option<FirstStart>> {
+        if self.state.operator.get().is_none() {
+            self.load_tree().await?;
+        }
+        Ok(None)
     }
 }

@@ -64,21 +64,29 @@ impl App {
         self.load_token_rules().await
     }
 
-    /// Makes the next signing key when it is time to. Asks memory only, mostly.
+    /// Makes the next signing key when it is time to. Asks memory only, mostly. One that is due later is made by the server in
+    /// charge; where there is none to sign with now, whoever finds that makes one.
     pub async fn tend_signing_keys(&self) -> Result<()> {
         let tokens = &self.state.tokens;
         let Ok(settings) = tokens.settings() else { return Ok(()) };
         let Some(operator) = self.state.operator.get().copied() else { return Ok(()) };
         let now = self.state.clock.now();
         let known: Vec<_> = tokens.keys.all().iter().map(|key| key.times()).collect();
-        if next_key(&known, now, settings.rhythm).is_none() {
-            return Ok(());
+        match next_key(&known, now, settings.rhythm) {
+            None => return Ok(()),
+            Some(signs_from) if signs_from > now && !self.is_in_charge() => return Ok(()),
+            // Its clock may be wrong.
+            Some(_) if self.may_answer().is_err() => return Ok(()),
+            Some(_) => {}
         }
         let mut tx = self.state.store.begin().await?;
         tx.lock_tenant(operator).await?;
         // Another server may have been quicker.
         let stored: Vec<_> = tx.list_signing_keys().await?.iter().map(|key| key.times).collect();
         if let Some(signs_from) = next_key(&stored, now, settings.rhythm) {
+            if signs_from > now {
+                self.still_in_charge(&mut tx).await?;
+            }
             let made = self.state.make_key(&mut tx, now, signs_from).await?;
             // The first one comes with the store, whose entry says that it was set up.
             if !stored.is_empty() {
@@ -189,22 +197,6 @@ impl App {
         .await
     }
 
-    /// Ends every session token there is, whoever holds it: revokes all signing keys and makes a new one. For a store that was
-    /// restored from a backup, where nobody knows what was revoked since.
-    pub async fn void_sessions(&self) -> Result<()> {
-        let Some(operator) = self.state.operator.get().copied() else { return Ok(()) };
-        let now = self.state.clock.now();
-        let mut tx = self.state.store.begin().await?;
-        tx.lock_tenant(operator).await?;
-        tx.revoke_signing_keys(now).await?;
-        let made = self.state.make_key(&mut tx, now, now).await?;
-        let entry = NewEntry { action: "sessions.voided", ..made_by_itself(&made, now) };
-        tx.append_audit(operator, &entry).await?;
-        tx.bump_revision(operator, &[Change { kind: ChangeKind::SigningKeys, subject: made.kid }]).await?;
-        tx.commit().await?;
-        self.refresh_signing_keys().await
-    }
-
     /// The operator, if the caller is one of its own: what is the server's is nobody else's.
     fn operator_alone(&self, caller: &Caller) -> Result<TenantId> {
         match self.state.operator.get() {
@@ -283,13 +275,18 @@ fn made_by_itself(key: &KeyState, now: Timestamp) -> NewEntry {
 }
 
 impl App {
-    /// Forgets what keeps no token out any more.
+    /// Forgets, in the store, what keeps no token out any more.
     pub(crate) async fn sweep_tokens(&self) -> Result<()> {
         let now = self.state.clock.now();
         let mut tx = self.state.store.begin().await?;
+        self.still_in_charge(&mut tx).await?;
         tx.sweep_tokens(now).await?;
-        tx.commit().await?;
+        tx.commit().await
+    }
+
+    /// The same for this server's memory.
+    pub(crate) fn forget_tokens(&self) {
+        let now = self.state.clock.now();
         self.state.tokens.rules.forget(now.plus_seconds(-LEEWAY));
-        Ok(())
     }
 }

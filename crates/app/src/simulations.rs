@@ -27,6 +27,7 @@ impl App {
         let catalogue = &self.state.catalogue;
         let grants = match &found.rights {
             Rights::Inline(grants) => GrantSet::compile(grants, catalogue),
+            Rights::Legacy(kind) => catalogue.legacy_grants(*kind),
             Rights::Level(id) => match catalogue.level(*id) {
                 Some(level) => GrantSet::compile(&level.grants, catalogue),
                 None => {
@@ -38,14 +39,16 @@ impl App {
         let index = catalogue.find(&question.right.permission).map(|permission| permission.index);
         let around = Circumstances {
             served: node.is_served(),
+            legacy: found.rights.legacy().and_then(|kind| node.legacy_rule(kind)),
             holds: Circumstances::holds(&grants, index, &question.right),
-            secrets: store
-                .list_secrets(node.id, application)
-                .await?
+            secrets: self
+                .state
+                .ended_secrets(node.id, store.list_secrets(node.id, application).await?)
                 .into_iter()
-                .map(|secret| secret.expires_at)
+                .map(|secret| secret.ends_at)
                 .collect(),
         };
+        let found = self.state.ended(found);
         Ok(obstacles(&found, &around, question))
     }
 }

@@ -8,14 +8,16 @@ use crate::live::meter::Meter;
 use crate::live::tokens::Tokens;
 use crate::live::tree::Tree;
 use crate::metering::Logged;
+use crate::nodes::Nodes;
 use crate::random::Random;
+use crate::revocations::Revocations;
 use crate::seal::RootKey;
+use crate::text_keys::TextKeys;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::id::TenantId;
 use claviger_store::Store;
 use claviger_store::usage_log::UsageBatch;
 use parking_lot::Mutex;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 /// The server's state; callers hold it too.
@@ -25,6 +27,7 @@ pub struct State {
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) root_key: RootKey,
+    pub(crate) text_keys: TextKeys,
     pub(crate) tree: Tree,
     pub(crate) levels: Levels,
     pub(crate) keyring: Keyring,
@@ -32,25 +35,16 @@ pub struct State {
     pub(crate) denials: Denials,
     pub(crate) tokens: Tokens,
     pub(crate) operator: OnceLock<TenantId>,
-    /// Whether every call is refused, because memory may be out of date.
-    pub(crate) refusing: AtomicBool,
     /// What keeps the server from its work, if anything does.
     pub(crate) fault: Mutex<Option<&'static str>>,
-    /// What is known of the store's revisions.
-    pub(crate) followed: Mutex<Followed>,
+    /// This server among those of its store.
+    pub(crate) nodes: Nodes,
+    /// What was revoked, kept apart from the store.
+    pub(crate) revocations: Revocations,
     /// What was counted and could not be written yet.
     pub(crate) unwritten: Mutex<Option<UsageBatch>>,
     /// What was written and not folded yet.
     pub(crate) logged: Logged,
-}
-
-/// How far memory has followed the store.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Followed {
-    /// The sum of all revisions when the hold was last confirmed.
-    pub(crate) revision: i64,
-    /// Whether the hold was lost since, and memory has not been compared with the store yet.
-    pub(crate) lost: bool,
 }
 
 impl State {

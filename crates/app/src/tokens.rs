@@ -33,7 +33,11 @@ impl App {
     /// others within reach. What is no token, or one out of reach, is answered as if it had been revoked.
     pub async fn revoke_token(self: &Arc<Self>, caller: &Caller, text: &str) -> Result<()> {
         caller.count();
-        let Some(session) = self.find_session(caller, text).await? else { return Ok(()) };
+        let Some(session) = self.find_session(caller, text).await? else {
+            // It may have ended by a call that other nodes have not followed yet.
+            *caller.request.acknowledged.lock() = Some(self.acknowledged().await?);
+            return Ok(());
+        };
         let own = session.application == caller.record().id;
         let right = if own { NO_RIGHT } else { END_SESSIONS };
         if !own && !caller.holds(right.0, right.1) {

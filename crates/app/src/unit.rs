@@ -9,6 +9,7 @@ use claviger_domain::audit::{NewEntry, Target};
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId, TokenId};
 use claviger_domain::idempotency::Once;
+use claviger_domain::notice::Telling;
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
 use claviger_store::Tx;
@@ -46,7 +47,7 @@ pub enum Posted<T> {
 }
 
 /// A change that must be in memory before the verb returns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// The tenant was made or changed.
     Tenant(TenantId),
@@ -87,6 +88,8 @@ pub struct Unit {
     tenant: TenantId,
     entry: Option<NewEntry>,
     effects: Vec<Effect>,
+    rehearsal: bool,
+    pub(crate) tellings: Vec<Telling>,
 }
 
 impl Unit {
@@ -114,7 +117,13 @@ impl Unit {
         self.effects.push(effect);
     }
 
-    async fn finish(mut self) -> Result<Vec<Effect>> {
+    /// Says that nothing is to stay of what it does: somebody only asks what would come of it.
+    pub(crate) fn only_rehearses(&mut self) {
+        self.rehearsal = true;
+    }
+
+    /// What it has changed, and the revision after the last change.
+    async fn finish(mut self) -> Result<(Vec<Effect>, i64)> {
         let Some(entry) = self.entry.take() else {
             return Err(Error::Internal("a verb left no audit entry".into()));
         };
@@ -124,18 +133,22 @@ impl Unit {
             "details": entry.details,
         });
         let journal = JournalEntry { kind: entry.action.to_owned(), body };
-        self.tx.append_journal(self.tenant, self.now, &[journal]).await?;
+        let tellings = std::mem::take(&mut self.tellings);
+        let mut entries = self.app.state.store_tellings(&mut self.tx, self.tenant, tellings, self.now).await?;
+        entries.insert(0, journal);
+        self.tx.append_journal(self.tenant, self.now, &entries).await?;
         self.tx.append_audit(self.tenant, &entry).await?;
         let changes: Vec<_> = self.effects.iter().map(change).collect();
+        let mut revision = 0;
         if !changes.is_empty() {
-            self.tx.bump_revision(self.tenant, &changes).await?;
+            revision = self.tx.bump_revision(self.tenant, &changes).await?;
         }
         self.tx.commit().await?;
-        Ok(self.effects)
+        Ok((self.effects, revision))
     }
 }
 
-fn change(effect: &Effect) -> Change {
+pub(crate) fn change(effect: &Effect) -> Change {
     let (kind, subject) = match effect {
         Effect::Tenant(id) => (ChangeKind::Tenant, id.to_string()),
         Effect::Application(_, id) => (ChangeKind::Application, id.to_string()),
@@ -177,7 +190,17 @@ impl App {
             let now = app.state.clock.now();
             let tx = app.state.store.begin().await?;
             let tenant = needs.tenant;
-            let mut unit = Unit { app: Arc::clone(&app), caller, now, tx, tenant, entry: None, effects: Vec::new() };
+            let mut unit = Unit {
+                app: Arc::clone(&app),
+                caller,
+                now,
+                tx,
+                tenant,
+                entry: None,
+                effects: Vec::new(),
+                rehearsal: false,
+                tellings: Vec::new(),
+            };
             let owner = (unit.caller.tenant().id, unit.caller.record().id);
             if let Some(once) = &once {
                 match unit.tx.claim_once(owner.0, owner.1, &once.once, now).await? {
@@ -185,7 +208,11 @@ impl App {
                     Claim::Replay(answer) => {
                         unit.renew_caller(needs).await?;
                         // What was read may be of a unit that is not durable yet: this commit waits for it.
+                        let request = Arc::clone(&unit.caller.request);
                         unit.tx.commit().await?;
+                        // Whoever repeats it may do so because the first answer has not come yet.
+                        let acknowledged = app.acknowledged().await?;
+                        *request.acknowledged.lock() = Some(acknowledged);
                         return Ok(Posted::Replayed(kept(answer)));
                     }
                     Claim::Mismatch => return Err(key_reused()),
@@ -196,17 +223,31 @@ impl App {
             unit.now = app.state.clock.now();
             unit.renew_caller(needs).await?;
             let done = work(&mut unit).await?;
+            if unit.rehearsal {
+                return Ok(Posted::Done(done));
+            }
             if let Some(once) = &once {
                 let kept = (once.keep)(&done);
                 let answer = StoredAnswer { status: i64::from(kept.status), body: kept.body };
                 unit.tx.store_answer(owner.0, owner.1, &once.once, &answer).await?;
             }
-            let effects = unit.finish().await?;
-            app.apply(&effects).await;
+            let (acted_upon, request) = (unit.tenant, Arc::clone(&unit.caller.request));
+            let (effects, revision) = unit.finish().await?;
+            if !effects.is_empty() {
+                app.settle(acted_upon, &effects, revision).await;
+                // The last word of several units of a request is about all of them.
+                let acknowledged = app.acknowledged().await?;
+                *request.acknowledged.lock() = Some(acknowledged);
+            }
             Ok(Posted::Done(done))
         });
         running.await.map_err(|_| Error::Internal("a unit of work ended early".into()))?
     }
+}
+
+/// Runs what must come to its end although the request that asked for it may go away.
+pub(crate) async fn to_the_end<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    tokio::spawn(work).await.map_err(|_| Error::Internal("work ended early".into()))?
 }
 
 fn kept(answer: StoredAnswer) -> Kept {

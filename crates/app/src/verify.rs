@@ -6,16 +6,18 @@ use crate::live::denials::Denial;
 use crate::live::meter::{Arrival, CountedRight};
 use crate::live::record::{LiveSecret, Record};
 use claviger_domain::address::Origin;
+use claviger_domain::advice::{Advice, Sunset};
 use claviger_domain::catalogue::Permission;
 use claviger_domain::grants::{GrantSet, Right, Verb};
 use claviger_domain::id::{ApplicationId, ClientId, SecretId, TenantId};
+use claviger_domain::key_type::is_served;
+use claviger_domain::lifetime::ADVICE_SECONDS;
 use claviger_domain::rate::{Quota, RateLimit};
 use claviger_domain::secret::{self, SecretHash};
 use claviger_domain::time::Timestamp;
 use claviger_domain::usage::Outcome;
 use claviger_domain::{Error, Refusal, Result};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// What somebody presents to be recognised.
 #[derive(Clone, Copy)]
@@ -72,6 +74,8 @@ pub struct Admission {
     pub foreign: Option<ClientId>,
     /// Its rate limit and what is left of it; none if it has no limit.
     pub quota: Option<(RateLimit, Quota)>,
+    /// What the answer says besides, if anything.
+    pub advice: Option<Box<Advice>>,
 }
 
 /// Why somebody was not let in.
@@ -81,11 +85,13 @@ pub struct NotAdmitted {
     pub error: Error,
     /// What is left of the rate limit, where the credential was right.
     pub quota: Option<(RateLimit, Quota)>,
+    /// What the answer says besides, where the credential was right.
+    pub advice: Option<Box<Advice>>,
 }
 
 impl From<Error> for NotAdmitted {
     fn from(error: Error) -> Self {
-        Self { error, quota: None }
+        Self { error, quota: None, advice: None }
     }
 }
 
@@ -97,6 +103,22 @@ pub(crate) struct Call<'a> {
     pub(crate) now: Timestamp,
     /// For the rate limit, in nanoseconds.
     pub(crate) monotonic: u64,
+    /// By the clock of leases.
+    pub(crate) boot: u64,
+}
+
+/// A secret that was presented and works. Few have an advice, so that it has no room of its own.
+struct Accepted {
+    id: SecretId,
+    advice: Option<Box<Advice>>,
+}
+
+/// What an answer to the application says besides, if the secret it presented stops at `end`.
+pub(crate) fn advise(record: &Record, end: Timestamp, now: Timestamp) -> Option<Box<Advice>> {
+    let expires_at = (end <= now.plus_seconds(ADVICE_SECONDS)).then_some(end);
+    let rule = record.policy.legacy.and_then(|kind| record.tenant.legacy_rule(kind));
+    let sunset = rule.map(|rule| Sunset { deprecated_at: rule.since, at: rule.end() });
+    Advice { expires_at, sunset }.filled().map(Box::new)
 }
 
 /// How an application stands to what is wanted of it.
@@ -148,10 +170,10 @@ impl App {
             Proof::Token(text) => return self.authenticate_token(text, self.call(origin, user_agent)).await,
         };
         let call = self.call(origin, user_agent);
-        let caller = |record: &Record, secret| {
+        let caller = |record: &Record, Accepted { id: secret, advice }: Accepted| {
             let quota = self.meter(record, secret, call, None)?;
             let (state, request) = (Arc::clone(&self.state), Arc::clone(&self.no_request));
-            Ok(Caller { record: record.share(), secret, session: None, state, origin, quota, request })
+            Ok(Caller { record: record.share(), secret, session: None, state, origin, quota, advice, request })
         };
         let mut found = self.recognise(presented, call, caller)?;
         if found.is_none() {
@@ -172,15 +194,17 @@ impl App {
         wanted: Wanted<'_>,
     ) -> Option<Result<Admission, NotAdmitted>> {
         let call = self.call(origin, user_agent);
-        let go_on = |record: &Record, secret, limit: Option<&GrantSet>| {
+        let go_on = |record: &Record, Accepted { id, advice }: Accepted, limit: Option<&GrantSet>| {
             let standing = Standing::of(record, limit, wanted);
-            let quota = self.meter(record, secret, call, standing.counted(wanted))?;
-            self.judge(standing, record, quota, call, wanted)
+            let quota = self.meter(record, id, call, standing.counted(wanted))?;
+            self.judge(standing, record, (quota, advice), call, wanted)
         };
         let admitted = match proof.into() {
             Proof::Secret(presented) => self.recognise(presented, call, |record, secret| go_on(record, secret, None)),
-            Proof::Token(text) => self
-                .recognise_token(text, call, |record, session| go_on(record, session.secret, session.limit.as_ref())),
+            Proof::Token(text) => self.recognise_token(text, call, |record, session, end| {
+                let accepted = Accepted { id: session.secret, advice: advise(record, end, call.now) };
+                go_on(record, accepted, session.limit.as_ref())
+            }),
         };
         match admitted {
             Ok(admitted) => admitted,
@@ -191,7 +215,8 @@ impl App {
     pub(crate) fn call<'a>(&self, origin: Origin, user_agent: &'a str) -> Call<'a> {
         // The clocks are read before anything is looked up: reading one waits for every look-up under way.
         let clock = &self.state.clock;
-        Call { origin, user_agent, now: clock.now(), monotonic: clock.monotonic() }
+        let monotonic = clock.monotonic();
+        Call { origin, user_agent, now: clock.now(), monotonic, boot: clock.boot(monotonic) }
     }
 
     /// As [`App::admit`], for a caller that was verified before.
@@ -202,21 +227,21 @@ impl App {
         if let Some((right, outcome)) = standing.counted(wanted) {
             self.state.meter.count(caller.record.cell(), right, outcome, call.now);
         }
-        self.judge(standing, &caller.record, caller.quota, call, wanted)
+        self.judge(standing, &caller.record, (caller.quota, caller.advice.clone()), call, wanted)
     }
 
     fn judge(
         &self,
         standing: Standing,
         record: &Record,
-        quota: Option<(RateLimit, Quota)>,
+        (quota, advice): (Option<(RateLimit, Quota)>, Option<Box<Advice>>),
         call: Call<'_>,
         Wanted { permission, verb, .. }: Wanted<'_>,
     ) -> Result<Admission, NotAdmitted> {
         let (reason, error) = match standing {
             Standing::Holds => {
                 let (tenant, application, foreign) = (record.tenant.id, record.id, record.foreign().cloned());
-                return Ok(Admission { tenant, application, foreign, quota });
+                return Ok(Admission { tenant, application, foreign, quota, advice });
             }
             Standing::Lacks => {
                 let missing = Right::new(&permission.name, verb);
@@ -228,7 +253,7 @@ impl App {
             }
         };
         self.deny_known(record, reason, call.origin, call.now);
-        Err(NotAdmitted { error, quota })
+        Err(NotAdmitted { error, quota, advice })
     }
 
     /// Reads the application of a client id from the store, unless it is known not to exist.
@@ -258,17 +283,21 @@ impl App {
         &self,
         presented: Presented<'_>,
         call: Call<'_>,
-        go_on: impl FnOnce(&Record, SecretId) -> T,
+        go_on: impl FnOnce(&Record, Accepted) -> T,
     ) -> Result<Option<T>> {
         let state = &self.state;
-        if state.refusing.load(Ordering::Acquire) {
-            return Err(Error::Unavailable("the server cannot confirm what it knows; try again soon".into()));
-        }
-        // Hashed before the look-up, so that an unknown client id takes as long as a known one.
-        let hash = SecretHash::of(presented.secret);
+        state.nodes.may_answer(call.boot)?;
+        // Whoever is unknown has hashed as well, and so takes as long as who is known.
         let found = state.keyring.with(presented.client_id, |record| {
+            // What the call will read is on its way through memory while the secret is hashed.
+            record.fetch();
+            let admitted = check_place(record, call.origin);
+            let hash = SecretHash::of(presented.secret);
+            // No matter of form: imported secrets have any, and equal hashes mean equal texts.
             let checked = match record.secret(&hash) {
-                Some(secret) => check(record, secret, call.origin, call.now).map(|()| secret.id),
+                Some(secret) => admitted
+                    .and_then(|()| check_end(record, secret, call.now))
+                    .map(|end| Accepted { id: secret.id, advice: advise(record, end, call.now) }),
                 None => Err(Refusal::WrongSecret),
             };
             checked.map(|secret| go_on(record, secret)).map_err(|refusal| {
@@ -276,12 +305,19 @@ impl App {
                 Error::Unauthenticated(refusal)
             })
         });
+        if found.is_none() {
+            std::hint::black_box(SecretHash::of(presented.secret));
+        }
         match found {
             Some(found) => found.map(Some),
-            // Garbage is known by its checksum: nobody makes the store look for it.
-            None if !secret::is_well_formed(presented.secret) => Err(self.stranger(Refusal::Malformed, call.origin)),
             None if state.keyring.is_unknown(presented.client_id, call.monotonic) => {
-                Err(self.stranger(Refusal::UnknownClient, call.origin))
+                let is_ours = secret::is_well_formed(presented.secret);
+                let refusal = if is_ours { Refusal::UnknownClient } else { Refusal::Malformed };
+                Err(self.stranger(refusal, call.origin))
+            }
+            // Only while applications are being loaded: it may be an imported secret, or garbage that anybody can send.
+            None if !secret::is_well_formed(presented.secret) && !state.keyring.affords_look_up(call.monotonic) => {
+                Err(Error::Unavailable("the applications are still being read; try again soon".into()))
             }
             None => Ok(None),
         }
@@ -292,11 +328,12 @@ impl App {
         &self,
         record: &Record,
         secret: SecretId,
-        Call { origin, user_agent, now, monotonic }: Call<'_>,
+        Call { origin, user_agent, now, monotonic, .. }: Call<'_>,
         asks: Option<(CountedRight, Outcome)>,
     ) -> Result<Option<(RateLimit, Quota)>> {
         let limit = record.policy.rate_limit;
-        let arrival = Arrival { secret, now, address: origin.address(), user_agent };
+        let networks = record.policy.networks.as_ref();
+        let arrival = Arrival { secret, now, address: origin.address(), user_agent, networks };
         let quota = limit.zip(self.state.meter.arrive(record.cell(), &arrival, limit, monotonic, asks));
         if let Some((limit, quota)) = quota.filter(|(_, quota)| !quota.allowed) {
             self.deny_known(record, "rate_limited".into(), origin, now);
@@ -312,23 +349,43 @@ impl App {
     }
 }
 
-pub(crate) fn check(record: &Record, secret: &LiveSecret, origin: Origin, now: Timestamp) -> Result<(), Refusal> {
+/// Whether a secret works from there now; until when.
+pub(crate) fn check(
+    record: &Record,
+    secret: &LiveSecret,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<Timestamp, Refusal> {
+    check_place(record, origin).and_then(|()| check_end(record, secret, now))
+}
+
+/// Whether any secret of the application works from there.
+fn check_place(record: &Record, origin: Origin) -> Result<(), Refusal> {
     if !record.is_allowed_from(origin) {
         return Err(Refusal::AddressNotAllowed);
     }
-    check_state(record, secret, now)
+    check_standing(record)
 }
 
-/// The same wherever the call comes from.
-pub(crate) fn check_state(record: &Record, secret: &LiveSecret, now: Timestamp) -> Result<(), Refusal> {
+/// Whether any secret of the application works, wherever it is presented.
+pub(crate) fn check_standing(record: &Record) -> Result<(), Refusal> {
     if !record.policy.enabled {
         return Err(Refusal::Disabled);
     }
     if !record.tenant.is_served() {
         return Err(Refusal::TenantSuspended);
     }
-    if secret.end <= now {
+    Ok(())
+}
+
+/// Whether a secret works now, wherever it is presented; until when.
+pub(crate) fn check_end(record: &Record, secret: &LiveSecret, now: Timestamp) -> Result<Timestamp, Refusal> {
+    let end = record.end_of(secret);
+    if end <= now {
         return Err(Refusal::Expired);
     }
-    Ok(())
+    if record.policy.legacy.is_some_and(|kind| !is_served(record.tenant.legacy_rule(kind), now)) {
+        return Err(Refusal::KeyTypeRetired);
+    }
+    Ok(end)
 }

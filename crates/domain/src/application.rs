@@ -2,6 +2,7 @@
 
 use crate::grants::Grants;
 use crate::id::{AccessLevelId, ApplicationId, ClientId, SecretId, TenantId};
+use crate::key_type::{CUSTOM, LegacyType};
 use crate::name::Name;
 use crate::network::Network;
 use crate::rate::RateLimit;
@@ -16,6 +17,23 @@ pub enum Rights {
     Level(AccessLevelId),
     /// Written on the application itself.
     Inline(Grants),
+    /// From the legacy type of its key.
+    Legacy(LegacyType),
+}
+
+impl Rights {
+    /// The legacy type, if it is one.
+    pub fn legacy(&self) -> Option<LegacyType> {
+        match self {
+            Self::Legacy(kind) => Some(*kind),
+            Self::Level(_) | Self::Inline(_) => None,
+        }
+    }
+
+    /// The type of key, as the wire and the store have it.
+    pub fn key_type(&self) -> &'static str {
+        self.legacy().map_or(CUSTOM, LegacyType::as_str)
+    }
 }
 
 /// How far an application's rights reach.
@@ -65,6 +83,8 @@ pub struct Application {
     pub allowed_networks: Option<Vec<Network>>,
     /// When it stops.
     pub expires_at: Option<Timestamp>,
+    /// When it really stops, ceilings considered. What the store has read knows its own end only.
+    pub ends_at: Option<Timestamp>,
     /// Whether it may call at all.
     pub enabled: bool,
     /// Rate limit; absent is none.
@@ -94,10 +114,42 @@ pub struct NewApplication {
     pub allowed_networks: Option<Vec<Network>>,
     /// When it stops.
     pub expires_at: Option<Timestamp>,
+    /// When its first secret stops.
+    pub secret_expires_at: Option<Timestamp>,
     /// Whether it may call from the start.
     pub enabled: bool,
     /// Rate limit.
     pub rate_limit: Option<RateLimit>,
+}
+
+impl NewApplication {
+    /// The application that this makes.
+    pub fn into_application(
+        self,
+        tenant_id: TenantId,
+        id: ApplicationId,
+        client_id: ClientId,
+        now: Timestamp,
+    ) -> Application {
+        Application {
+            id,
+            tenant_id,
+            client_id,
+            name: self.name.as_str().to_owned(),
+            description: self.description,
+            owner: self.owner,
+            rights: self.rights,
+            reach: self.reach,
+            allowed_networks: self.allowed_networks,
+            expires_at: self.expires_at,
+            ends_at: self.expires_at,
+            enabled: self.enabled,
+            rate_limit: self.rate_limit,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
 }
 
 /// A change of an application. The outer `Option` says whether the member was given, the inner one whether it was `null`.
@@ -138,6 +190,9 @@ pub struct Secret {
     pub created_at: Timestamp,
     /// When it stops.
     pub expires_at: Option<Timestamp>,
+    /// When it really stops, ceilings and rotation considered, its application left out of account. What the store has read
+    /// knows its own end only.
+    pub ends_at: Option<Timestamp>,
     /// When it was used last, and by whom.
     pub last_use: Option<LastUse>,
 }

@@ -55,6 +55,14 @@ pub struct NewEntry {
     pub details: Map<String, Value>,
 }
 
+impl NewEntry {
+    /// What the server did of itself, without a request.
+    pub fn by_system(at: Timestamp, action: &'static str, target: Target, details: Map<String, Value>) -> Self {
+        let actor = Actor { kind: "system", id: String::new(), tenant_id: None };
+        Self { at, actor, action, target, address: None, request_id: String::new(), request: String::new(), details }
+    }
+}
+
 /// An entry in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {

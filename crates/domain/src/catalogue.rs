@@ -2,6 +2,7 @@
 
 use crate::grants::{GrantSet, Grants, Verb, Verbs};
 use crate::id::AccessLevelId;
+use crate::key_type::LegacyType;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,6 +13,7 @@ const FILES: [(&str, &str); 4] = [
     ("cyrisma.toml", include_str!("../catalogue/cyrisma.toml")),
 ];
 const LEVELS: &str = include_str!("../catalogue/levels.toml");
+const KEY_TYPES: &str = include_str!("../catalogue/key_types.toml");
 
 /// One permission.
 #[derive(Clone, Debug)]
@@ -47,6 +49,17 @@ pub struct BuiltInLevel {
     pub grants: Grants,
 }
 
+/// What applications of a legacy key type may do.
+#[derive(Clone, Debug)]
+pub struct LegacyGrants {
+    /// The type.
+    pub kind: LegacyType,
+    /// What an access level with its grants is called.
+    pub level: String,
+    /// What it grants.
+    pub grants: Grants,
+}
+
 /// All permissions, in a fixed order for as long as the process lives.
 #[derive(Debug)]
 pub struct Catalogue {
@@ -55,6 +68,7 @@ pub struct Catalogue {
     /// The right that a scope of a vendor stands for, by its text in lower case.
     by_scope: HashMap<String, (usize, Verb)>,
     levels: Vec<BuiltInLevel>,
+    key_types: Vec<LegacyGrants>,
 }
 
 /// Why a catalogue file was refused.
@@ -90,6 +104,21 @@ struct Row {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct KeyTypesFile {
+    key_type: Vec<KeyTypeRow>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyTypeRow {
+    name: String,
+    level: String,
+    includes: Option<String>,
+    grants: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct LevelsFile {
     level: Vec<LevelRow>,
 }
@@ -110,8 +139,13 @@ struct LevelRow {
 impl Catalogue {
     /// Reads the built-in files and then `added`, an operator's own files as (name, text).
     pub fn load(added: &[(String, String)]) -> Result<Self, CatalogueError> {
-        let mut catalogue =
-            Self { permissions: Vec::new(), by_name: HashMap::new(), by_scope: HashMap::new(), levels: Vec::new() };
+        let mut catalogue = Self {
+            permissions: Vec::new(),
+            by_name: HashMap::new(),
+            by_scope: HashMap::new(),
+            levels: Vec::new(),
+            key_types: Vec::new(),
+        };
         for (file, text) in FILES {
             catalogue.add(file, text)?;
         }
@@ -119,6 +153,7 @@ impl Catalogue {
             catalogue.add(file, text)?;
         }
         catalogue.add_levels()?;
+        catalogue.add_key_types()?;
         Ok(catalogue)
     }
 
@@ -189,6 +224,33 @@ impl Catalogue {
             self.levels.push(BuiltInLevel { id, name, urn, description, grants });
         }
         Ok(())
+    }
+
+    fn add_key_types(&mut self) -> Result<(), CatalogueError> {
+        let fail = |reason: String| CatalogueError { file: "key_types.toml".into(), reason };
+        let parsed: KeyTypesFile = toml::from_str(KEY_TYPES).map_err(|error| fail(error.to_string()))?;
+        for row in parsed.key_type {
+            let kind = LegacyType::parse(&row.name).ok_or_else(|| fail(format!("{:?} is no key type", row.name)))?;
+            let mut grants =
+                crate::grants::parse_grants(&row.name, &row.grants, self).map_err(|error| fail(error.to_string()))?;
+            let included = row.includes.as_deref().and_then(LegacyType::parse);
+            for (name, verbs) in included.and_then(|kind| self.key_type(kind)).into_iter().flat_map(|one| &one.grants) {
+                let held = grants.entry(name.clone()).or_default();
+                *held = held.or(*verbs);
+            }
+            self.key_types.push(LegacyGrants { kind, level: row.level, grants });
+        }
+        Ok(())
+    }
+
+    /// What applications of a legacy key type may do.
+    pub fn key_type(&self, kind: LegacyType) -> Option<&LegacyGrants> {
+        self.key_types.iter().find(|one| one.kind == kind)
+    }
+
+    /// The same as a set; nothing for a type that the files do not have.
+    pub fn legacy_grants(&self, kind: LegacyType) -> GrantSet {
+        self.key_type(kind).map_or_else(GrantSet::default, |one| GrantSet::compile(&one.grants, self))
     }
 
     /// The permission of that name.
@@ -262,6 +324,29 @@ mod tests {
         }
         let highest = catalogue.levels().last().map(|level| GrantSet::compile(&level.grants, &catalogue)).unwrap();
         assert_eq!(highest.first_missing(&everything, &catalogue), None);
+    }
+
+    #[test]
+    fn legacy_key_types_hold_what_they_were_for() {
+        let catalogue = Catalogue::built_in();
+        let holds =
+            |kind, name: &str, verb| catalogue.legacy_grants(kind).has(catalogue.find(name).unwrap().index, verb);
+        for kind in LegacyType::ALL {
+            assert!(catalogue.key_type(kind).is_some_and(|one| !one.grants.is_empty() && !one.level.is_empty()));
+            for name in ["applications", "access-levels", "tenants", "secret-texts"] {
+                assert!(!holds(kind, name, Verb::Read), "{kind:?} administers nothing");
+            }
+        }
+        assert!(
+            holds(LegacyType::Siem, "notifications", Verb::Read) && !holds(LegacyType::Siem, "org.audits", Verb::Read)
+        );
+        assert!(
+            holds(LegacyType::Api, "org.audits", Verb::Read) && !holds(LegacyType::Api, "notifications", Verb::Read)
+        );
+        assert!(!holds(LegacyType::Api, "org.liveresponse.session", Verb::Create));
+        assert!(holds(LegacyType::LiveResponse, "org.liveresponse.session", Verb::Create));
+        let (api, live) = (catalogue.legacy_grants(LegacyType::Api), catalogue.legacy_grants(LegacyType::LiveResponse));
+        assert_eq!(live.first_missing(&api, &catalogue), None);
     }
 
     #[test]

@@ -44,12 +44,22 @@ pub enum Refusal {
     TokenExpired,
     /// The session token was good and has ended early: it was revoked, or what it was got with was.
     TokenRevoked,
+    /// The secret is right, the legacy type of its key has reached its sunset.
+    KeyTypeRetired,
 }
 
 impl Refusal {
     /// Whether the caller has shown a right secret from a right address, and may therefore be told the reason.
     pub fn is_owner(self) -> bool {
-        matches!(self, Self::Disabled | Self::Expired | Self::TenantSuspended | Self::TokenExpired | Self::TokenRevoked)
+        matches!(
+            self,
+            Self::Disabled
+                | Self::Expired
+                | Self::TenantSuspended
+                | Self::KeyTypeRetired
+                | Self::TokenExpired
+                | Self::TokenRevoked
+        )
     }
 
     /// The stable code, as in problem documents and audit entries.
@@ -66,6 +76,7 @@ impl Refusal {
             Self::TokenInvalid => "token_invalid",
             Self::TokenExpired => "token_expired",
             Self::TokenRevoked => "token_revoked",
+            Self::KeyTypeRetired => "key_type_retired",
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Identifiers: UUIDv7 made from a given time and given entropy, one type per noun so that they cannot be mixed up.
 
 use crate::time::Timestamp;
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 use uuid::Uuid;
 
@@ -32,6 +34,11 @@ macro_rules! id {
             /// The 128 bits, as the keyring indexes them.
             pub const fn as_u128(self) -> u128 {
                 self.0.as_u128()
+            }
+
+            /// When it was made, in milliseconds: a UUIDv7 begins with its time.
+            pub fn made_at(self) -> Timestamp {
+                Timestamp::from_millis(i64::try_from(self.as_u128() >> 80).unwrap_or(i64::MAX))
             }
 
             /// The id of these 128 bits.
@@ -82,6 +89,13 @@ id!(
     /// A background job whose result can be fetched.
     JobId
 );
+id!(
+    /// Something that the owner of an application is told.
+    NoticeId
+);
+
+/// Most characters of a client id.
+pub const CLIENT_ID_MAX: usize = 128;
 
 /// An application's public id, at most 128 characters: its UUID, unless it was imported with another text.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -97,6 +111,28 @@ impl ClientId {
     /// A client id as it was stored.
     pub fn stored(text: String) -> Self {
         Self(text)
+    }
+
+    /// Accepts `text` as the client id of an imported application at `pointer`: visible ASCII without a colon, since clients
+    /// send it in headers, and Basic credentials part at the first colon. A UUID is taken in its one spelling.
+    pub fn parse(pointer: &str, text: &str) -> Result<Self> {
+        let fix =
+            format!("give the 1 to {CLIENT_ID_MAX} visible ASCII characters that clients present, without a colon");
+        if text.is_empty() || text.len() > CLIENT_ID_MAX {
+            return Err(Error::invalid(pointer, format!("the client id has {} characters", text.chars().count()), fix));
+        }
+        match text.chars().find(|c| !c.is_ascii_graphic() || *c == ':') {
+            Some(c) => Err(Error::invalid(pointer, format!("the client id holds {c:?}"), fix)),
+            None => Ok(Self(Self::canonical(text).into_owned())),
+        }
+    }
+
+    /// The one spelling under which a presented client id is stored: that of a UUID is lower case.
+    pub fn canonical(presented: &str) -> Cow<'_, str> {
+        match Uuid::try_parse(presented) {
+            Ok(uuid) if presented.len() == 36 => Cow::Owned(uuid.hyphenated().to_string()),
+            _ => Cow::Borrowed(presented),
+        }
     }
 
     /// The text a client presents.
@@ -171,6 +207,7 @@ mod tests {
         let early = TenantId::new(Timestamp::from_micros(1_000_000), [255; 10]);
         let late = TenantId::new(Timestamp::from_micros(2_000_000), [0; 10]);
         assert!(early < late);
+        assert_eq!(late.made_at(), Timestamp::from_micros(2_000_000));
         assert_eq!(TenantId::parse(&early.to_string()), Some(early));
         assert_eq!(TenantId::parse("not an id"), None);
     }
@@ -181,5 +218,17 @@ mod tests {
         assert_eq!(ClientId::key(&id.to_string()), id.as_u128());
         assert_ne!(ClientId::key(&id.to_string().replace('-', "")), id.as_u128());
         assert_ne!(ClientId::key("ABCDEFGHIJ"), ClientId::key("abcdefghij"));
+    }
+
+    #[test]
+    fn imported_client_ids_fit_into_headers() {
+        let parsed = |text: &str| ClientId::parse("/client_id", text).map(|id| id.to_string());
+        assert_eq!(parsed("ABCDE/12-x@y").unwrap(), "ABCDE/12-x@y");
+        let upper = "01890000-ABCD-7000-8000-000000000000";
+        assert_eq!(parsed(upper).unwrap(), upper.to_lowercase(), "two spellings of a UUID are one client id");
+        assert_eq!(ClientId::key(upper), ClientId::key(&upper.to_lowercase()));
+        for bad in ["", "a:b", "a b", "é", "a\u{7f}", &"x".repeat(CLIENT_ID_MAX + 1)] {
+            assert!(parsed(bad).is_err(), "{bad:?}");
+        }
     }
 }

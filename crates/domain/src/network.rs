@@ -36,6 +36,11 @@ impl Network {
         Ok(Self(unmap(net)))
     }
 
+    /// Whether every address of `other` is one of this network, too.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.0.contains(&other.0)
+    }
+
     /// Whether the network holds `address`; an IPv4-mapped address counts as the IPv4 address.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
@@ -88,6 +93,24 @@ impl Networks {
         match address.to_canonical() {
             IpAddr::V4(address) => self.v4.iter().any(|(base, mask)| address.to_bits() & mask == *base),
             IpAddr::V6(address) => self.v6.iter().any(|(base, mask)| address.to_bits() & mask == *base),
+        }
+    }
+
+    /// The narrowest of the networks that hold `address`.
+    pub fn narrowest(&self, address: IpAddr) -> Option<Network> {
+        match address.to_canonical() {
+            IpAddr::V4(address) => {
+                let held = self.v4.iter().filter(|(base, mask)| address.to_bits() & mask == *base);
+                let (base, mask) = held.max_by_key(|(_, mask)| *mask)?;
+                let prefix = u8::try_from(mask.count_ones()).ok()?;
+                Some(Network(IpNet::V4(ipnet::Ipv4Net::new((*base).into(), prefix).ok()?)))
+            }
+            IpAddr::V6(address) => {
+                let held = self.v6.iter().filter(|(base, mask)| address.to_bits() & mask == *base);
+                let (base, mask) = held.max_by_key(|(_, mask)| *mask)?;
+                let prefix = u8::try_from(mask.count_ones()).ok()?;
+                Some(Network(IpNet::V6(ipnet::Ipv6Net::new((*base).into(), prefix).ok()?)))
+            }
         }
     }
 }
@@ -146,6 +169,21 @@ mod tests {
     }
 
     #[test]
+    fn the_narrowest_network_is_found() {
+        let texts = ["10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "2001:db8::/32", "2001:db8:1::/48"];
+        let networks = texts.map(|text| parse(text).unwrap());
+        let compiled = Networks::compile(&networks);
+        let narrowest = |text: &str| compiled.narrowest(text.parse().unwrap()).map(|network| network.to_string());
+        assert_eq!(narrowest("10.1.2.3").as_deref(), Some("10.1.2.3/32"));
+        assert_eq!(narrowest("::ffff:10.1.2.4").as_deref(), Some("10.1.0.0/16"));
+        assert_eq!(narrowest("10.2.0.1").as_deref(), Some("10.0.0.0/8"));
+        assert_eq!(narrowest("2001:db8:1::1").as_deref(), Some("2001:db8:1::/48"));
+        assert_eq!(narrowest("192.0.2.1"), None);
+        assert!(networks[0].covers(&networks[1]) && networks[0].covers(&networks[0]));
+        assert!(!networks[1].covers(&networks[0]) && !networks[0].covers(&networks[3]));
+    }
+
+    #[test]
     fn an_empty_list_allows_nobody() {
         assert!(!Networks::compile(&[]).contains(Ipv4Addr::LOCALHOST.into()));
     }
@@ -159,6 +197,9 @@ mod tests {
             let compiled = Networks::compile(&networks);
             for address in [IpAddr::V4(Ipv4Addr::from_bits(probe)), IpAddr::V4(v4.addr()), IpAddr::V6(Ipv6Addr::from_bits(wide_probe)), IpAddr::V6(v6.addr())] {
                 prop_assert_eq!(compiled.contains(address), networks.iter().any(|n| n.contains(address)));
+                let narrowest = compiled.narrowest(address);
+                prop_assert_eq!(narrowest.is_some(), compiled.contains(address));
+                if let Some(network) = narrowest { prop_assert!(network.contains(address) && networks.contains(&network)); }
             }
         }
     }

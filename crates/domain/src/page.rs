@@ -57,6 +57,12 @@ impl<T> Page<T> {
         Self { items, next }
     }
 
+    /// Makes a page of items that were gathered until it was full or enough had been looked at: the next one goes on after
+    /// `position`, if there may be more.
+    pub fn gathered(items: Vec<T>, position: Option<&str>) -> Self {
+        Self { items, next: position.map(encode) }
+    }
+
     /// The page with each item converted.
     pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(convert).collect(), next: self.next }

@@ -54,7 +54,7 @@ impl Rotation {
 
 /// Whether a secret still works at `now`, as far as it alone is concerned.
 pub fn is_live(secret: &Secret, now: Timestamp) -> bool {
-    secret.expires_at.is_none_or(|end| end > now)
+    secret.ends_at.is_none_or(|end| end > now)
 }
 
 /// Whether somebody has called with a secret lately.
@@ -65,7 +65,7 @@ pub fn is_in_use(secret: &Secret, now: Timestamp) -> bool {
 /// Refuses a further secret while as many as may be are live; `live` oldest first.
 pub fn check_room(live: &[Secret]) -> Result<()> {
     let Some(oldest) = live.first().filter(|_| live.len() >= LIVE_MAX) else { return Ok(()) };
-    let until = oldest.expires_at.map_or_else(|| "for ever".to_owned(), |end| format!("until {end}"));
+    let until = oldest.ends_at.map_or_else(|| "for ever".to_owned(), |end| format!("until {end}"));
     let detail =
         format!("{LIVE_MAX} secrets are live; the older one, {}, works {until}: revoke it, or wait", oldest.hint);
     Err(Error::conflict("two_secrets_live", detail))
@@ -99,6 +99,7 @@ mod tests {
             hint: "clv_a_…abcd".into(),
             created_at: Timestamp::from_micros(0),
             expires_at: None,
+            ends_at: None,
             last_use,
         }
     }

@@ -33,6 +33,16 @@ impl PlainSecret {
         Self(text)
     }
 
+    /// A secret whose text was kept sealed, opened to be shown again.
+    pub fn opened(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, to be sealed for a tenant that retains it.
+    pub fn sealable(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     /// What is stored in order to recognise the secret.
     pub fn hash(&self) -> SecretHash {
         SecretHash::of(&self.0)
@@ -45,8 +55,7 @@ impl PlainSecret {
 
     /// What may be shown for ever: the prefix and the last four characters.
     pub fn hint(&self) -> String {
-        let tail = self.0.get(LENGTH - 4..).unwrap_or_default();
-        format!("{PREFIX}…{tail}")
+        hint_of(&self.0)
     }
 
     /// Spends the secret: the text moves into the one answer that shows it.
@@ -90,6 +99,36 @@ pub struct Recognised {
 
 /// Finds our secrets in one line of any bytes. Needs no server: the checksum tells a secret from what only looks like one.
 pub fn recognise(line: usize, bytes: &[u8]) -> Vec<Recognised> {
+    let recognised = |(start, text)| Recognised { line, column: start + 1, hint: hint_of(text) };
+    find(bytes).into_iter().map(recognised).collect()
+}
+
+/// A secret that stands in a text: what recognises it, and what may be shown of it.
+#[derive(Clone, Debug)]
+pub struct Sighting {
+    /// SHA-256 of its text.
+    pub hash: SecretHash,
+    /// Prefix and last four characters.
+    pub hint: String,
+}
+
+/// The secrets of ours that stand in any bytes, by form and checksum alone.
+pub fn sightings(bytes: &[u8]) -> Vec<Sighting> {
+    find(bytes).into_iter().map(|(_, text)| Sighting { hash: SecretHash::of(text), hint: hint_of(text) }).collect()
+}
+
+/// The text with each secret of ours cut down to what may be shown of it.
+pub fn redact(text: &str) -> String {
+    let secrets = find(text.as_bytes());
+    secrets.into_iter().fold(text.to_owned(), |left, (_, secret)| left.replace(secret, &hint_of(secret)))
+}
+
+fn hint_of(text: &str) -> String {
+    format!("{PREFIX}…{}", text.get(LENGTH - 4..).unwrap_or_default())
+}
+
+/// Where secrets of ours stand, and their texts.
+fn find(bytes: &[u8]) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(rest) = bytes.get(at..) {
@@ -97,8 +136,7 @@ pub fn recognise(line: usize, bytes: &[u8]) -> Vec<Recognised> {
         let start = at + next;
         let text = bytes.get(start..start + LENGTH).and_then(|text| std::str::from_utf8(text).ok());
         if let Some(text) = text.filter(|text| is_well_formed(text)) {
-            let tail = text.get(LENGTH - 4..).unwrap_or_default();
-            found.push(Recognised { line, column: start + 1, hint: format!("{PREFIX}…{tail}") });
+            found.push((start, text));
             at = start + LENGTH;
         } else {
             at = start + PREFIX.len();
@@ -158,6 +196,14 @@ impl SecretHash {
     /// A hash as it was stored; `None` unless it has 32 bytes.
     pub fn stored(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
+    }
+
+    /// The hash that 64 hexadecimal digits spell.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let digits: Vec<u8> =
+            text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
+        let bytes: Vec<u8> = digits.as_chunks::<2>().0.iter().map(|[high, low]| high * 16 + low).collect();
+        if digits.len() == 64 { Self::stored(&bytes) } else { None }
     }
 
     /// The 32 bytes to store.

@@ -3,6 +3,7 @@
 
 use crate::application::Application;
 use crate::grants::{GrantSet, Right};
+use crate::key_type::{LegacyRule, is_served};
 use crate::network::Networks;
 use crate::time::Timestamp;
 use std::net::IpAddr;
@@ -23,6 +24,8 @@ pub struct Question {
 pub struct Circumstances {
     /// Whether neither its tenant nor one above is suspended.
     pub served: bool,
+    /// For an application of a legacy key type: what holds for the type.
+    pub legacy: Option<LegacyRule>,
     /// Whether it has the right.
     pub holds: bool,
     /// Ends of its secrets; none for one that does not end.
@@ -65,8 +68,12 @@ pub fn obstacles(application: &Application, around: &Circumstances, question: &Q
     if !around.served {
         add("tenant_suspended", "its tenant, or one above, is suspended; reactivate that".into());
     }
-    if let Some(end) = application.expires_at.filter(|end| *end <= at) {
+    if let Some(end) = application.ends_at.filter(|end| *end <= at) {
         add("credential_expired", format!("it ends at {end}; give it a later end"));
+    }
+    if let Some(kind) = application.rights.legacy().filter(|_| !is_served(around.legacy, at)) {
+        let detail = format!("keys of type {} have stopped; migrate it to custom", kind.as_str());
+        add("key_type_retired", detail);
     }
     if !around.holds {
         add(

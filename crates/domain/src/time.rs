@@ -66,6 +66,13 @@ impl Timestamp {
             .unwrap_or_default()
     }
 
+    /// The form of times in HTTP headers (RFC 9110, 5.6.7).
+    pub fn to_http_date(self) -> String {
+        let form =
+            format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+        self.date_time().format(form).unwrap_or_default()
+    }
+
     fn date_time(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
@@ -110,6 +117,7 @@ mod tests {
         assert_eq!(Timestamp::parse(&time.to_string()), Some(time));
         assert_eq!(Timestamp::parse("2026-01-01T01:00:00.123456789+01:00"), Some(time));
         assert_eq!(time.to_millis_text(), "2026-01-01T00:00:00.123Z");
+        assert_eq!(time.to_http_date(), "Thu, 01 Jan 2026 00:00:00 GMT");
         assert_eq!(Timestamp::parse("2026-01-01"), None);
     }
 

@@ -65,6 +65,19 @@ pub struct SecretUse {
     pub last_use: crate::application::LastUse,
 }
 
+/// The last call out of one of an application's allowed networks since the last flush.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkUse {
+    /// Tenant.
+    pub tenant_id: TenantId,
+    /// Application.
+    pub application_id: ApplicationId,
+    /// The narrowest allowed network that held the caller's address, in CIDR notation.
+    pub network: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// How finely usage is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Grain {

@@ -38,6 +38,13 @@ pub enum Command {
     Applications(ApplicationsArgs),
     /// Look at, rotate and revoke the keys that sign session tokens, of a running server, over HTTP.
     SigningKeys(SigningKeysArgs),
+    /// Bring a running server to what a file says, over HTTP: shows the plan, and does it with --yes
+    Apply(ApplyArgs),
+    /// List the servers of the store, with lag and lease, over HTTP.
+    Nodes(ClientArgs),
+    /// Bring a restored backup up to what was revoked since it was taken.
+    #[command(subcommand)]
+    Restore(RestoreCommand),
 }
 
 /// Which configuration file.
@@ -92,6 +99,14 @@ impl ServeArgs {
             ..self.store.overrides()
         }
     }
+}
+
+/// Commands on a restored backup.
+#[derive(Debug, Subcommand)]
+pub enum RestoreCommand {
+    /// Revoke once more what the file of revocations in the data directory knows; to be run on the data directory of every
+    /// server of the store, while none runs
+    Confirm(StoreArgs),
 }
 
 /// Commands on secrets.
@@ -150,6 +165,30 @@ pub struct ClientArgs {
     pub output: Output,
 }
 
+/// What to apply, and how far to go.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ApplyArgs {
+    /// The connection. The tenant is the one that the file's paths begin at.
+    #[command(flatten)]
+    pub client: ClientArgs,
+    /// A file of tenants, credential policies, access levels and applications (YAML or JSON), - for standard input; may be
+    /// repeated
+    #[arg(short = 'f', long = "file", value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Do what the plan says
+    #[arg(long)]
+    pub yes: bool,
+    /// Only ask: exit 1 when changes are pending, 0 when there are none
+    #[arg(long, conflicts_with = "yes")]
+    pub check: bool,
+    /// Delete the applications and access levels that the file's tenants have and its lists do not
+    #[arg(long)]
+    pub prune: bool,
+    /// Write the secrets of new applications to a new file of mode 0600, one JSON object a line, instead of printing them
+    #[arg(long, value_name = "FILE")]
+    pub secrets_file: Option<PathBuf>,
+}
+
 /// Forms of output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -204,6 +243,14 @@ pub enum ApplicationsCommand {
         /// Write the secret to a new file of mode 0600 instead of printing it
         #[arg(long, value_name = "FILE")]
         secret_file: Option<PathBuf>,
+    },
+    /// Turn applications of legacy key types into custom ones with an access level of the same rights; id and secret stay
+    Migrate {
+        /// The application's id [default: all of the tenant, and of those beneath it within reach]
+        id: Option<String>,
+        /// Do it; without this, only show what would be done
+        #[arg(long)]
+        apply: bool,
     },
     /// Delete an application; its secrets are dead at once
     Delete {

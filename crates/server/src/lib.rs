@@ -7,6 +7,7 @@ pub mod credentials;
 pub mod data_dir;
 pub mod edge;
 pub mod metrics;
+pub mod node_id;
 pub mod probe;
 pub mod root_key;
 pub mod server;

@@ -1,9 +1,9 @@
 //! The `claviger` binary.
 
 use clap::Parser as _;
-use claviger_server::cli::{AuditCommand, Cli, Command, SecretsCommand};
+use claviger_server::cli::{AuditCommand, Cli, Command, RestoreCommand, SecretsCommand};
 use claviger_server::commands::{
-    Failure, applications, check_config, demo, print, secrets, serve, signing_keys, store,
+    Failure, applications, apply, check_config, demo, nodes, print, secrets, serve, signing_keys, store,
 };
 use claviger_server::config::environment;
 use std::io::Write as _;
@@ -42,6 +42,13 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
             }
         }
         Command::SigningKeys(args) => signing_keys::run(args, |name| std::env::var(name).ok()).await?,
+        Command::Apply(args) => {
+            if apply::run(args, |name| std::env::var(name).ok()).await? {
+                return Ok(ExitCode::from(1));
+            }
+        }
+        Command::Nodes(args) => nodes::run(&args, |name| std::env::var(name).ok()).await?,
+        Command::Restore(RestoreCommand::Confirm(args)) => store::confirm_restore(&args).await?,
         Command::Applications(args) => applications::run(args, |name| std::env::var(name).ok()).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -13,8 +13,10 @@ use axum::Router;
 use claviger_api::kit::Api;
 use claviger_app::clock::Clock;
 use claviger_app::live::tokens::TokenSettings;
+use claviger_app::nodes::Identity;
 use claviger_app::random::Random;
 use claviger_app::setup::FirstStart;
+use claviger_app::text_keys::{self, TextKeys};
 use claviger_app::{App, Parts};
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::network::Network;
@@ -29,6 +31,9 @@ use tokio::task::JoinHandle;
 
 /// How often certificates are looked at again.
 const CERTIFICATES_EACH: Duration = Duration::from_secs(5);
+
+/// Name of the file of revocations in the data directory.
+pub(crate) const REVOCATIONS: &str = "revocations";
 
 /// A server that is ready to serve.
 pub struct Server {
@@ -74,7 +79,9 @@ impl Server {
         for name in store.migrate().await.map_err(failed)? {
             tracing::info!(name, "migration applied");
         }
-        let app = App::open(Parts { store, catalogue, root_key, clock, random })
+        let text_keys = TextKeys::open(Some(config.data_dir.join(text_keys::FILE))).map_err(failed)?;
+        let identity = identity(&config, tls.as_deref(), listening, &random)?;
+        let app = App::open_as(Parts { store, catalogue, root_key, text_keys, clock, random }, identity)
             .await
             .map_err(|error| not_opened(error, made.as_deref()))?;
         let mut credentials = Credentials {
@@ -280,6 +287,23 @@ fn base_url(config: &Config, tls: Option<&TlsReloader>, listening: SocketAddr) -
         }
         _ => format!("{scheme}://{reachable}"),
     }
+}
+
+/// Who this server is among those of its store.
+fn identity(
+    config: &Config,
+    tls: Option<&TlsReloader>,
+    listening: SocketAddr,
+    random: &Random,
+) -> Result<Identity, Failure> {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let machine = if machine.trim().is_empty() { "localhost" } else { machine.trim() };
+    Ok(Identity {
+        id: crate::node_id::find(&config.data_dir, random).map_err(Failure)?,
+        name: format!("{machine}:{}", listening.port()),
+        address: base_url(config, tls, listening),
+        revocations: Some(config.data_dir.join(REVOCATIONS)),
+    })
 }
 
 fn ca_file(config: &Config, tls: Option<&TlsReloader>) -> Option<PathBuf> {

@@ -87,12 +87,24 @@ impl Tx {
         found.map(LevelRow::read).transpose()
     }
 
+    /// The level of that name.
+    pub async fn find_access_level_named(&mut self, tenant: TenantId, name_key: &str) -> Result<Option<AccessLevel>> {
+        let found: Option<LevelRow> = self
+            .optional(
+                "select tenant_id, id, name, description, grants, version, created_at, updated_at \
+                 from access_levels where tenant_id = $1 and name_key = $2",
+                args![tenant, name_key],
+            )
+            .await?;
+        found.map(LevelRow::read).transpose()
+    }
+
     /// Writes a level whose `version` is the new one; the stored one must be the one before.
     pub async fn update_access_level(&mut self, tenant: TenantId, level: &AccessLevel, name_key: &str) -> Result<()> {
         let updated = self
             .execute(
                 "update access_levels set name = $3, name_key = $4, description = $5, grants = $6, version = $7, \
-                 updated_at = $8 \
+                 updated_at = $8, grants_since = case when grants <> $6 then $8 else grants_since end \
                  where tenant_id = $1 and id = $2 and version = $7 - 1",
                 args![
                     tenant,
@@ -129,6 +141,14 @@ impl Tx {
             )
             .await?;
         Ok(deleted == 1)
+    }
+
+    /// Whether a level of the tenant has the name of this key.
+    pub async fn is_level_name_taken(&mut self, tenant: TenantId, name_key: &str) -> Result<bool> {
+        let found: Option<(String,)> = self
+            .optional("select id from access_levels where tenant_id = $1 and name_key = $2", args![tenant, name_key])
+            .await?;
+        Ok(found.is_some())
     }
 
     /// Whether an application that takes its rights from the level reaches beneath its tenant.

@@ -3,9 +3,11 @@
 use crate::engine::Store;
 use crate::sql::{Engine, Tx, Value, args, corrupt, id_of, row};
 use crate::tenants::not_updated;
+use crate::visibility::Texts;
 use claviger_domain::application::{Application, Reach, Rights};
 use claviger_domain::grants::{grants_from_json, grants_to_json};
 use claviger_domain::id::{AccessLevelId, ApplicationId, ClientId, TenantId};
+use claviger_domain::key_type::LegacyType;
 use claviger_domain::network::Network;
 use claviger_domain::page::PageRequest;
 use claviger_domain::rate::RateLimit;
@@ -31,14 +33,16 @@ row! {
         version: i64,
         created_at: i64,
         updated_at: i64,
+        key_type: String,
     }
 }
 
 impl ApplicationRow {
     pub(crate) fn read(self) -> Result<Application> {
-        let rights = match (&self.access_level_id, &self.grants) {
-            (Some(level), None) => Rights::Level(id_of!(AccessLevelId, level)?),
-            (None, Some(grants)) => Rights::Inline(grants_from_json(grants)),
+        let rights = match (&self.access_level_id, &self.grants, LegacyType::parse(&self.key_type)) {
+            (Some(level), None, None) => Rights::Level(id_of!(AccessLevelId, level)?),
+            (None, Some(grants), None) => Rights::Inline(grants_from_json(grants)),
+            (None, None, Some(kind)) => Rights::Legacy(kind),
             _ => return Err(corrupt("rights of the application", &self.id)),
         };
         let rate_limit = match (self.rate_requests, self.rate_window_seconds) {
@@ -56,6 +60,7 @@ impl ApplicationRow {
             reach: Reach::parse(&self.reach).ok_or_else(|| corrupt("reach", &self.reach))?,
             allowed_networks: self.allowed_networks.as_deref().map(read_networks).transpose()?,
             expires_at: self.expires_at.map(Timestamp::from_micros),
+            ends_at: self.expires_at.map(Timestamp::from_micros),
             enabled: self.enabled,
             rate_limit: rate_limit.transpose().map_err(|_| corrupt("rate limit of the application", &self.id))?,
             version: self.version,
@@ -76,6 +81,7 @@ pub(crate) fn columns(tenant: TenantId, application: &Application, name_key: &st
     let (level, grants) = match &application.rights {
         Rights::Level(id) => (Some(id.to_string()), None),
         Rights::Inline(grants) => (None, Some(grants_to_json(grants).to_string())),
+        Rights::Legacy(_) => (None, None),
     };
     let networks = application
         .allowed_networks
@@ -98,7 +104,8 @@ pub(crate) fn columns(tenant: TenantId, application: &Application, name_key: &st
         application.rate_limit.map(|limit| i64::from(limit.requests)),
         application.rate_limit.map(|limit| i64::from(limit.window_seconds)),
         application.version,
-        application.updated_at
+        application.updated_at,
+        application.rights.key_type()
     ]
 }
 
@@ -120,9 +127,9 @@ impl Tx {
         values.extend(args![client_id, application.created_at]);
         self.execute(
             "insert into applications (tenant_id, id, name, name_key, description, owner, access_level_id, grants, reach, \
-             allowed_networks, expires_at, enabled, rate_requests, rate_window_seconds, version, updated_at, client_id, \
-             created_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+             allowed_networks, expires_at, enabled, rate_requests, rate_window_seconds, version, updated_at, \
+             key_type, client_id, created_at) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
             values,
         )
         .await
@@ -142,7 +149,7 @@ impl Tx {
             .optional(
                 "select tenant_id, id, client_id, name, description, owner, access_level_id, grants, reach, \
                  allowed_networks, expires_at, enabled, rate_requests, rate_window_seconds, version, created_at, \
-                 updated_at \
+                 updated_at, key_type \
                  from applications where tenant_id = $1 and id = $2",
                 args![tenant, id],
             )
@@ -161,7 +168,10 @@ impl Tx {
             .execute(
                 "update applications set name = $3, name_key = $4, description = $5, owner = $6, access_level_id = $7, \
                  grants = $8, reach = $9, allowed_networks = $10, expires_at = $11, enabled = $12, rate_requests = $13, \
-                 rate_window_seconds = $14, version = $15, updated_at = $16 \
+                 rate_window_seconds = $14, version = $15, updated_at = $16, key_type = $17, \
+                 rights_since = case when access_level_id is distinct from $7 or grants is distinct from $8 \
+                 or key_type is distinct from $17 then $16 else rights_since end, \
+                 networks_since = case when allowed_networks is distinct from $10 then $16 else networks_since end \
                  where tenant_id = $1 and id = $2 and version = $15 - 1",
                 columns(tenant, application, name_key),
             )
@@ -179,7 +189,7 @@ impl Tx {
         Err(not_updated("application", stored))
     }
 
-    /// Removes an application with its client id, secrets, usage and cursors; whether there was one.
+    /// Removes an application with its client id, secrets, usage, cursors and notices; whether there was one.
     pub async fn delete_application(&mut self, tenant: TenantId, id: ApplicationId) -> Result<bool> {
         // Waits for units that add a secret just now, and lets none begin; SQLite has one writer.
         let lock = match self.engine() {
@@ -194,10 +204,14 @@ impl Tx {
             "delete from secrets where tenant_id = $1 and application_id = $2",
             "delete from secret_uses where tenant_id = $1 and application_id = $2",
             "delete from usage_hours where tenant_id = $1 and application_id = $2",
+            "delete from right_uses where tenant_id = $1 and application_id = $2",
+            "delete from network_uses where tenant_id = $1 and application_id = $2",
             "delete from queue_cursors where tenant_id = $1 and application_id = $2",
+            "delete from notices where tenant_id = $1 and application_id = $2",
         ] {
             self.execute(sql, args![tenant, id]).await?;
         }
+        self.delete_secret_texts(tenant, Texts::Application(id)).await?;
         let deleted =
             self.execute("delete from applications where tenant_id = $1 and id = $2", args![tenant, id]).await?;
         Ok(deleted == 1)
@@ -220,7 +234,7 @@ impl Store {
             .optional(
                 "select tenant_id, id, client_id, name, description, owner, access_level_id, grants, reach, \
                  allowed_networks, expires_at, enabled, rate_requests, rate_window_seconds, version, created_at, \
-                 updated_at \
+                 updated_at, key_type \
                  from applications where tenant_id = $1 and id = $2",
                 args![tenant, id],
             )
@@ -234,7 +248,7 @@ impl Store {
             .all(
                 "select tenant_id, id, client_id, name, description, owner, access_level_id, grants, reach, \
                  allowed_networks, expires_at, enabled, rate_requests, rate_window_seconds, version, created_at, \
-                 updated_at \
+                 updated_at, key_type \
                  from applications where tenant_id = $1 and id > $2 order by id limit $3",
                 args![tenant, page.after.as_deref().unwrap_or(""), page.fetch()],
             )

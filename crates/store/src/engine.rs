@@ -4,7 +4,7 @@ use crate::group::Group;
 use crate::schema::{self, SchemaState};
 use crate::sql::{Engine, Failure, Tx, Work};
 use claviger_domain::{Error, Result};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 use std::fs;
@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::Mutex;
 
 /// Name of the database's file in the data directory.
 pub const FILE: &str = "claviger.db";
@@ -73,9 +72,11 @@ pub(crate) struct Inner {
     pub(crate) pools: Pools,
     statements: AtomicU64,
     commits: AtomicU64,
-    pub(crate) hold: Mutex<Option<PgConnection>>,
-    /// Counts who has held the store; 0 where nobody has to.
-    pub(crate) epoch: AtomicI64,
+    /// What a second handle on the same store needs, on PostgreSQL.
+    pub(crate) url: Option<PgConnectOptions>,
+    /// The number of this process among all that ever ran on the store, and how many rows it has logged.
+    pub(crate) run: AtomicI64,
+    pub(crate) logged: AtomicI64,
 }
 
 pub(crate) enum Pools {
@@ -101,28 +102,45 @@ impl Drop for Inner {
 impl Store {
     /// Connects, reads back whether writes are durable and refuses weaker settings unless `accept_data_loss` is set.
     pub async fn open(options: Options) -> Result<Self> {
-        let (pools, settings) = match &options.location {
-            Location::Sqlite { directory } => open_sqlite(directory, SqliteSynchronous::Full).await?,
-            Location::Postgres { url } => open_postgres(url).await?,
+        let (pools, settings, url) = match &options.location {
+            Location::Sqlite { directory } => {
+                let (pools, settings) = open_sqlite(directory, SqliteSynchronous::Full).await?;
+                (pools, settings, None)
+            }
+            Location::Postgres { url } => {
+                let url = postgres_options(url)?;
+                let (pools, settings) = open_postgres(url.clone()).await?;
+                (pools, settings, Some(url))
+            }
         };
-        Self::guarded(pools, &settings, options.accept_data_loss)
+        Self::guarded(pools, &settings, options.accept_data_loss, url)
     }
 
     /// A store on SQLite whose `synchronous` is weakened, for tests of the refusal.
     #[cfg(feature = "test")]
     pub(crate) async fn open_weak(directory: &Path, accept_data_loss: bool) -> Result<Self> {
         let (pools, settings) = open_sqlite(directory, SqliteSynchronous::Normal).await?;
-        Self::guarded(pools, &settings, accept_data_loss)
+        Self::guarded(pools, &settings, accept_data_loss, None)
     }
 
-    fn guarded(pools: Pools, settings: &[Setting], accept_data_loss: bool) -> Result<Self> {
-        let store = Self(Arc::new(Inner {
+    pub(crate) fn of(pools: Pools, url: Option<PgConnectOptions>) -> Self {
+        Self(Arc::new(Inner {
             pools,
             statements: AtomicU64::new(0),
             commits: AtomicU64::new(0),
-            hold: Mutex::default(),
-            epoch: AtomicI64::new(0),
-        }));
+            url,
+            run: AtomicI64::new(0),
+            logged: AtomicI64::new(0),
+        }))
+    }
+
+    fn guarded(
+        pools: Pools,
+        settings: &[Setting],
+        accept_data_loss: bool,
+        url: Option<PgConnectOptions>,
+    ) -> Result<Self> {
+        let store = Self::of(pools, url);
         for weak in settings.iter().filter(|setting| !setting.strong.contains(&setting.value.as_str())) {
             let Setting { name, value, strong, remedy } = weak;
             if !accept_data_loss {
@@ -195,7 +213,6 @@ impl Store {
 
     /// Commits what was handed over, and closes all connections.
     pub async fn close(&self) {
-        self.let_go().await;
         match &self.0.pools {
             Pools::Sqlite { readers, group } => {
                 // Readers first: one that is still open would keep the log from being emptied.
@@ -288,15 +305,24 @@ fn prepare_file(directory: &Path) -> std::io::Result<PathBuf> {
     Ok(path)
 }
 
-async fn open_postgres(url: &str) -> Result<(Pools, Vec<Setting>)> {
+fn postgres_options(url: &str) -> Result<PgConnectOptions> {
     let options: PgConnectOptions =
         url.parse().map_err(|_| Error::Unavailable("the database URL is not a PostgreSQL URL".into()))?;
-    // A node that stalls inside a unit, as a suspended machine does, must not hold its locks for ever.
-    let options = options
-        .options([("idle_in_transaction_session_timeout", "30s")])
+    // A node that stalls inside a unit, as a suspended machine does, must not hold its locks for ever, and one that is
+    // gone without a word not for as long as the system's own timers run.
+    Ok(options
+        .options([
+            ("idle_in_transaction_session_timeout", "30s"),
+            ("tcp_keepalives_idle", "5"),
+            ("tcp_keepalives_interval", "2"),
+            ("tcp_keepalives_count", "3"),
+        ])
         .application_name("claviger")
         .statement_cache_capacity(STATEMENTS)
-        .disable_statement_logging();
+        .disable_statement_logging())
+}
+
+async fn open_postgres(options: PgConnectOptions) -> Result<(Pools, Vec<Setting>)> {
     // Alone first: the pool would try again until its patience ends, and then not say why.
     let failed = |what: String| {
         let (host, port) = (options.get_host(), options.get_port());

@@ -121,8 +121,8 @@ impl Tx {
             self.one("update counters set next = next + 1 where name = 'job' returning next - 1", args![]).await?;
         self.execute(
             "insert into jobs (tenant_id, id, number, application_id, kind, status, parameters, created_at, updated_at, \
-             total, completed) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, 0)",
+             total, completed, run) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, 0, $10)",
             args![
                 tenant,
                 job.id,
@@ -132,7 +132,8 @@ impl Tx {
                 &job.status,
                 job.parameters.to_string(),
                 job.created_at,
-                job.total
+                job.total,
+                self.inner.run()
             ],
         )
         .await?;

@@ -43,7 +43,15 @@ const SHARED: &[(&str, &str, &str)] = &[
 const POSTGRES: [(&str, &str, &str); 2] =
     [migration!("postgres", "0001", "types"), migration!("postgres", "0007", "bytewise_text")];
 /// Shared migrations that add text columns: on PostgreSQL each goes on to make text compare byte by byte.
-const WITH_TEXT: &[(&str, &str, [&str; 2])] = &[with_text!("0015", "tokens")];
+const WITH_TEXT: &[(&str, &str, [&str; 2])] = &[
+    with_text!("0010", "lifetime"),
+    with_text!("0011", "visibility"),
+    with_text!("0012", "key_types"),
+    with_text!("0013", "findings"),
+    with_text!("0015", "tokens"),
+    with_text!("0016", "nodes"),
+    with_text!("0021", "sign_ins"),
+];
 
 /// How a stored schema compares with the one this program knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

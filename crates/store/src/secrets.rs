@@ -2,6 +2,7 @@
 
 use crate::engine::Store;
 use crate::sql::{Tx, args, id_of, row};
+use crate::visibility::Texts;
 use claviger_domain::Result;
 use claviger_domain::application::{LastUse, Secret};
 use claviger_domain::id::{ApplicationId, SecretId, TenantId};
@@ -17,7 +18,7 @@ pub struct StoredSecret {
     pub secret: Secret,
     /// SHA-256 of its text.
     pub hash: SecretHash,
-    /// The HMAC mid-states, sealed.
+    /// The HMAC mid-states, sealed; empty for an imported secret, whose text was never here.
     pub sealed_mac: Vec<u8>,
 }
 
@@ -47,6 +48,7 @@ impl SecretRow {
             hint: self.hint,
             created_at: Timestamp::from_micros(self.created_at),
             expires_at: self.expires_at.map(Timestamp::from_micros),
+            ends_at: self.expires_at.map(Timestamp::from_micros),
             last_use,
         })
     }
@@ -75,7 +77,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Sets when a secret stops.
+    /// Lets a secret stop because another takes its place; whatever comes after it does not inherit that end.
     pub async fn end_secret(
         &mut self,
         tenant: TenantId,
@@ -84,14 +86,50 @@ impl Tx {
         end: Timestamp,
     ) -> Result<()> {
         self.execute(
-            "update secrets set expires_at = $4 where tenant_id = $1 and application_id = $2 and id = $3",
+            "update secrets set expires_at = $4, replaced = true where tenant_id = $1 and application_id = $2 and id = $3",
             args![tenant, application, secret, end],
         )
         .await?;
         Ok(())
     }
 
-    /// Removes one secret; whether there was one.
+    /// Sets or clears the end that a secret has by itself; whether there is one.
+    pub async fn update_secret_end(
+        &mut self,
+        tenant: TenantId,
+        application: ApplicationId,
+        secret: SecretId,
+        end: Option<Timestamp>,
+    ) -> Result<bool> {
+        let updated = self
+            .execute(
+                "update secrets set expires_at = $4, replaced = false \
+                 where tenant_id = $1 and application_id = $2 and id = $3",
+                args![tenant, application, secret, end],
+            )
+            .await?;
+        Ok(updated == 1)
+    }
+
+    /// The end that was given to the newest secret of an application, if that is one still ahead and not an overlap's.
+    pub async fn find_inherited_end(
+        &mut self,
+        tenant: TenantId,
+        application: ApplicationId,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>> {
+        let found: Option<(Option<i64>, bool)> = self
+            .optional(
+                "select expires_at, replaced from secrets where tenant_id = $1 and application_id = $2 \
+                 order by id desc limit 1",
+                args![tenant, application],
+            )
+            .await?;
+        let end = found.filter(|(_, replaced)| !replaced).and_then(|(end, _)| end).map(Timestamp::from_micros);
+        Ok(end.filter(|end| *end > now))
+    }
+
+    /// Removes one secret and its kept text; whether there was one.
     pub async fn delete_secret(
         &mut self,
         tenant: TenantId,
@@ -109,10 +147,11 @@ impl Tx {
             args![tenant, application, secret],
         )
         .await?;
+        self.delete_secret_texts(tenant, Texts::Secret(application, secret)).await?;
         Ok(deleted == 1)
     }
 
-    /// Removes all secrets of an application; their ids.
+    /// Removes all secrets of an application and their kept texts; their ids.
     pub async fn delete_secrets(&mut self, tenant: TenantId, application: ApplicationId) -> Result<Vec<SecretId>> {
         let deleted: Vec<(String,)> = self
             .all(
@@ -125,6 +164,7 @@ impl Tx {
             args![tenant, application],
         )
         .await?;
+        self.delete_secret_texts(tenant, Texts::Application(application)).await?;
         let mut ids = deleted.iter().map(|(id,)| id_of!(SecretId, id)).collect::<Result<Vec<_>>>()?;
         ids.sort_unstable();
         Ok(ids)
@@ -178,6 +218,26 @@ impl Tx {
 }
 
 impl Store {
+    /// The secrets of applications from one to another with their last use, oldest first.
+    pub async fn list_secrets_between(
+        &self,
+        tenant: TenantId,
+        first: ApplicationId,
+        last: ApplicationId,
+    ) -> Result<Vec<Secret>> {
+        let found: Vec<SecretRow> = self
+            .all(
+                "select s.id, s.application_id, s.hint, s.created_at, s.expires_at, u.at as used_at, u.address, \
+                 u.user_agent \
+                 from secrets s left join secret_uses u \
+                 on u.tenant_id = s.tenant_id and u.application_id = s.application_id and u.secret_id = s.id \
+                 where s.tenant_id = $1 and s.application_id >= $2 and s.application_id <= $3 order by s.id",
+                args![tenant, first, last],
+            )
+            .await?;
+        found.into_iter().map(SecretRow::read).collect()
+    }
+
     /// The secrets of an application with their last use, oldest first.
     pub async fn list_secrets(&self, tenant: TenantId, application: ApplicationId) -> Result<Vec<Secret>> {
         let found: Vec<SecretRow> = self

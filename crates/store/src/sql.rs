@@ -6,7 +6,7 @@
 use crate::engine::{Inner, Pools, Store};
 use crate::group::Unit;
 use claviger_domain::Error;
-use claviger_domain::id::{AccessLevelId, ApplicationId, JobId, SecretId, TenantId};
+use claviger_domain::id::{AccessLevelId, ApplicationId, JobId, NoticeId, SecretId, TenantId};
 use claviger_domain::time::Timestamp;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgRow;
@@ -75,6 +75,8 @@ values! {
     AccessLevelId => |value| Self::Text(Some(value.to_string())),
     SecretId => |value| Self::Text(Some(value.to_string())),
     JobId => |value| Self::Text(Some(value.to_string())),
+    NoticeId => |value| Self::Text(Some(value.to_string())),
+    Option<SecretId> => |value| Self::Text(value.map(|id| id.to_string())),
     &[u8] => |value| Self::Blob(Some(value.to_owned())),
     &[u8; 32] => |value| Self::Blob(Some(value.to_vec())),
     Option<Vec<u8>> => |value| Self::Blob(value),

@@ -4,15 +4,22 @@
 mod sign_ins;
 mod tokens;
 
+use crate::credential_policies::PolicyRow;
 use crate::credentials::{Credential, CredentialRow, assemble};
 use crate::engine::Store;
-use crate::sql::{Tx, args, hash_of, id_of, row};
+use crate::leaks::Place;
+use crate::sql::{Tx, args, corrupt, hash_of, id_of, row};
 use crate::tenants::TenantRow;
 use claviger_domain::Result;
-use claviger_domain::id::{ApplicationId, TenantId};
+use claviger_domain::credential_policy::StoredPolicy;
+use claviger_domain::id::{ApplicationId, SecretId, TenantId};
 use claviger_domain::idempotency::LIFETIME_SECONDS;
+use claviger_domain::lifetime::DAY;
+use claviger_domain::notice::KEPT_DAYS;
+use claviger_domain::secret::SecretHash;
 use claviger_domain::tenant::Tenant;
 use claviger_domain::time::Timestamp;
+use claviger_domain::visibility::{Stage, Visibility};
 
 /// Newest changes of each shard that are kept in the feed.
 const CHANGES_KEPT: i64 = 10_000;
@@ -28,6 +35,8 @@ pub struct SignedHead {
     pub number: i64,
     /// Hash of the chain.
     pub hash: [u8; 32],
+    /// What it states of the tenant's secrets; none where they have only ever been shown once.
+    pub visibility: Option<Visibility>,
     /// When it was signed.
     pub signed_at: Timestamp,
     /// With which key.
@@ -36,11 +45,29 @@ pub struct SignedHead {
     pub signature: Vec<u8>,
 }
 
+/// The head of an audit chain as it is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Whose chain.
+    pub tenant: TenantId,
+    /// Number of the last entry.
+    pub number: i64,
+    /// Hash of the chain.
+    pub hash: [u8; 32],
+    /// Whether the tenant retains its secrets; none where they have only ever been shown once.
+    pub visibility: Option<Visibility>,
+}
+
+fn read_visibility(word: &str) -> Result<Visibility> {
+    Visibility::parse(word).ok_or_else(|| corrupt("visibility of a signed head", word))
+}
+
 row! {
     struct SignedHeadRow {
         tenant_id: String,
         number: i64,
         hash: Vec<u8>,
+        visibility: Option<String>,
         signed_at: i64,
         key_id: String,
         signature: Vec<u8>,
@@ -53,9 +80,28 @@ impl SignedHeadRow {
             tenant: id_of!(TenantId, &self.tenant_id)?,
             number: self.number,
             hash: hash_of(&self.hash)?,
+            visibility: self.visibility.as_deref().map(read_visibility).transpose()?,
             signed_at: Timestamp::from_micros(self.signed_at),
             key_id: self.key_id,
             signature: self.signature,
+        })
+    }
+}
+
+row! {
+    struct PlaceRow {
+        tenant_id: String,
+        application_id: String,
+        secret_id: String,
+    }
+}
+
+impl PlaceRow {
+    fn read(self) -> Result<Place> {
+        Ok(Place {
+            tenant: id_of!(TenantId, &self.tenant_id)?,
+            application: id_of!(ApplicationId, &self.application_id)?,
+            secret: id_of!(SecretId, &self.secret_id)?,
         })
     }
 }
@@ -104,7 +150,7 @@ impl Store {
             .all(
                 "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
-                 a.created_at, a.updated_at, l.grants as level_grants, s.id as secret_id, s.hash as secret_hash, \
+                 a.created_at, a.updated_at, a.key_type, l.grants as level_grants, s.id as secret_id, s.hash as secret_hash, \
                  s.expires_at as secret_expires_at \
                  from ( \
                      select * from applications where (id, tenant_id) > ($1, $2) order by id, tenant_id limit $3 \
@@ -129,6 +175,29 @@ impl Store {
         found.map(|(tenant, id)| Ok((id_of!(TenantId, &tenant)?, id_of!(ApplicationId, &id)?))).transpose()
     }
 
+    /// The secrets that have this hash, whosever they are. More than one where the same secret was brought along twice.
+    pub async fn find_secrets_by_hash(&self, hash: &SecretHash) -> Result<Vec<Place>> {
+        let found: Vec<PlaceRow> = self
+            .all(
+                "select tenant_id, application_id, id as secret_id from secrets where hash = $1 \
+                 order by tenant_id, application_id, id",
+                args![hash.as_bytes()],
+            )
+            .await?;
+        found.into_iter().map(PlaceRow::read).collect()
+    }
+
+    /// Where secrets of this hash stood that were reported as leaked.
+    pub async fn find_leaks_by_hash(&self, hash: &SecretHash) -> Result<Vec<Place>> {
+        let found: Vec<PlaceRow> = self
+            .all(
+                "select tenant_id, application_id, secret_id from leaks where hash = $1 order by tenant_id",
+                args![hash.as_bytes()],
+            )
+            .await?;
+        found.into_iter().map(PlaceRow::read).collect()
+    }
+
     /// The tenant that has this org key.
     pub async fn find_tenant_by_org_key(&self, org_key: &str) -> Result<Option<TenantId>> {
         let found: Option<(String,)> =
@@ -136,14 +205,56 @@ impl Store {
         found.map(|(id,)| id_of!(TenantId, &id)).transpose()
     }
 
-    /// The heads of all audit chains, as (tenant, number, hash).
-    pub async fn list_heads(&self) -> Result<Vec<(TenantId, i64, [u8; 32])>> {
-        let found: Vec<(String, i64, Vec<u8>)> =
-            self.all("select tenant_id, number, hash from audit_heads order by tenant_id", args![]).await?;
-        found
-            .into_iter()
-            .map(|(tenant, number, hash)| Ok((id_of!(TenantId, &tenant)?, number, hash_of(&hash)?)))
-            .collect()
+    /// The credential policies of tenants after an id, by id.
+    pub async fn load_credential_policies(
+        &self,
+        after: Option<TenantId>,
+        limit: i64,
+    ) -> Result<Vec<(TenantId, StoredPolicy)>> {
+        let found: Vec<PolicyRow> = self
+            .all(
+                "select tenant_id, max_application_lifetime_seconds, max_secret_lifetime_seconds, rotate_every_days, \
+                 rotation_overlap_seconds, rotation_since, unused_after_days, on_leak, version, updated_at \
+                 from credential_policies where tenant_id > $1 order by tenant_id limit $2",
+                args![after.map_or_else(String::new, |id| id.to_string()), limit],
+            )
+            .await?;
+        found.into_iter().map(PolicyRow::read).collect()
+    }
+
+    /// The tenants that have an application or a secret whose own end lies within these times, by id.
+    pub async fn list_tenants_with_ends(&self, after: Timestamp, until: Timestamp) -> Result<Vec<TenantId>> {
+        let found: Vec<(String,)> = self
+            .all(
+                "select tenant_id from secrets where expires_at > $1 and expires_at <= $2 \
+                 union \
+                 select tenant_id from applications where expires_at > $1 and expires_at <= $2 \
+                 order by 1",
+                args![after, until],
+            )
+            .await?;
+        found.iter().map(|(id,)| id_of!(TenantId, id)).collect()
+    }
+
+    /// The heads of all audit chains, each with what is to be stated of the tenant's secrets.
+    pub async fn list_heads(&self) -> Result<Vec<Head>> {
+        let found: Vec<(String, i64, Vec<u8>, Option<String>)> = self
+            .all(
+                "select h.tenant_id, h.number, h.hash, v.stage from audit_heads h \
+                 left join secret_visibility v on v.tenant_id = h.tenant_id order by h.tenant_id",
+                args![],
+            )
+            .await?;
+        let read = |(tenant, number, hash, stage): (String, i64, Vec<u8>, Option<String>)| {
+            let stage = stage.map(|stage| Stage::parse(&stage).ok_or_else(|| corrupt("secret visibility", &stage)));
+            Ok(Head {
+                tenant: id_of!(TenantId, &tenant)?,
+                number,
+                hash: hash_of(&hash)?,
+                visibility: stage.transpose()?.map(Stage::visibility),
+            })
+        };
+        found.into_iter().map(read).collect()
     }
 
     /// All tenants that have an audit chain or must have one: each tenant, and whoever there are entries, heads or
@@ -163,7 +274,7 @@ impl Store {
     pub async fn last_signed_head(&self, tenant: TenantId) -> Result<Option<SignedHead>> {
         let found: Option<SignedHeadRow> = self
             .optional(
-                "select tenant_id, number, hash, signed_at, key_id, signature from audit_signatures \
+                "select tenant_id, number, hash, visibility, signed_at, key_id, signature from audit_signatures \
                  where tenant_id = $1 order by number desc limit 1",
                 args![tenant],
             )
@@ -175,7 +286,7 @@ impl Store {
     pub async fn list_signed_heads(&self, tenant: TenantId) -> Result<Vec<SignedHead>> {
         let found: Vec<SignedHeadRow> = self
             .all(
-                "select tenant_id, number, hash, signed_at, key_id, signature from audit_signatures \
+                "select tenant_id, number, hash, visibility, signed_at, key_id, signature from audit_signatures \
                  where tenant_id = $1 order by number",
                 args![tenant],
             )
@@ -188,15 +299,31 @@ impl Tx {
     /// Stores signatures over heads. A head that is signed already keeps its signature.
     pub async fn insert_signed_heads(&mut self, heads: &[SignedHead]) -> Result<()> {
         let rows = heads.iter().map(|head| {
-            args![head.tenant, head.number, &head.hash, head.signed_at, &head.key_id, head.signature.as_slice()]
+            let visibility = head.visibility.map(Visibility::as_str);
+            args![
+                head.tenant,
+                head.number,
+                &head.hash,
+                visibility,
+                head.signed_at,
+                &head.key_id,
+                head.signature.as_slice()
+            ]
         });
         self.execute_many(
-            "insert into audit_signatures (tenant_id, number, hash, signed_at, key_id, signature) values {rows} \
+            "insert into audit_signatures (tenant_id, number, hash, visibility, signed_at, key_id, signature) values {rows} \
              on conflict (tenant_id, number) do nothing",
             rows.collect(),
         )
         .await?;
         Ok(())
+    }
+
+    /// Whether an application of any tenant has this client id.
+    pub async fn is_client_id_taken(&mut self, client_id: &str) -> Result<bool> {
+        let found: Option<(String,)> =
+            self.optional("select client_id from client_ids where client_id = $1", args![client_id]).await?;
+        Ok(found.is_some())
     }
 
     /// A setting of the store.
@@ -217,11 +344,12 @@ impl Tx {
         Ok(inserted == 1)
     }
 
-    /// Ends all jobs that have not ended, for want of whoever ran them; how many there were.
+    /// Ends all jobs that have not ended and whose process is gone; how many there were.
     pub async fn end_open_jobs(&mut self, status: &str, error: &str, now: Timestamp) -> Result<u64> {
         let ended = self
             .execute(
-                "update jobs set status = $1, error = $2, updated_at = $3, finished_at = $3 where finished_at is null",
+                "update jobs set status = $1, error = $2, updated_at = $3, finished_at = $3 where finished_at is null \
+                 and not exists (select 1 from nodes n where n.run = jobs.run)",
                 args![status, error, now],
             )
             .await?;
@@ -229,7 +357,7 @@ impl Tx {
     }
 
     /// Removes what nobody can ask for any more: idempotency keys past their lifetime, changes that every node has
-    /// long followed, jobs that ended a week ago.
+    /// long followed, jobs that ended a week ago, notices older than a year, networks that no call came from in as long.
     pub async fn sweep(&mut self, now: Timestamp) -> Result<()> {
         self.execute("delete from idempotency where created_at <= $1", args![now.plus_seconds(-LIFETIME_SECONDS)])
             .await?;
@@ -241,6 +369,8 @@ impl Tx {
         )
         .await?;
         self.execute("delete from jobs where finished_at < $1", args![now.plus_seconds(-JOB_SECONDS)]).await?;
+        self.execute("delete from network_uses where at < $1", args![now.plus_seconds(-KEPT_DAYS * DAY)]).await?;
+        self.execute("delete from notices where created_at < $1", args![now.plus_seconds(-KEPT_DAYS * DAY)]).await?;
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub mod bulk;
+pub mod copies;
 
 /// Names the PostgreSQL that tests may make databases on: a URL of a role that is allowed to.
 pub const POSTGRES: &str = "CLAVIGER_TEST_POSTGRES";

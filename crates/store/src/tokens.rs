@@ -124,6 +124,14 @@ impl Tx {
         })
     }
 
+    /// How long the tokens of a tenant live, where it says so, in seconds.
+    pub async fn find_token_lifetime(&mut self, tenant: TenantId) -> Result<Option<i64>> {
+        let found: Option<(Option<i64>,)> = self
+            .optional("select lifetime_seconds from token_rules where tenant_id = $1 and subject = ''", args![tenant])
+            .await?;
+        Ok(found.and_then(|(seconds,)| seconds))
+    }
+
     /// Sets how long the tokens of a tenant live; none for as long as usual.
     pub async fn set_token_lifetime(&mut self, tenant: TenantId, seconds: Option<i64>, now: Timestamp) -> Result<()> {
         self.execute(

@@ -5,7 +5,7 @@ use crate::sql::{Tx, args, corrupt, id_of, row};
 use claviger_domain::id::{ApplicationId, TenantId};
 use claviger_domain::page::PageRequest;
 use claviger_domain::time::Timestamp;
-use claviger_domain::usage::{Grain, Outcome, UsageDelta, UsageRow};
+use claviger_domain::usage::{Grain, NetworkUse, Outcome, UsageDelta, UsageRow};
 use claviger_domain::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -74,6 +74,50 @@ impl Tx {
             rows.collect(),
         )
         .await?;
+        self.touch_rights(deltas).await
+    }
+
+    /// Records when rights were last used with success: the later time wins.
+    async fn touch_rights(&mut self, deltas: &[UsageDelta]) -> Result<()> {
+        let mut latest = BTreeMap::new();
+        for delta in deltas.iter().filter(|delta| delta.outcome == Outcome::Allowed && !delta.right.is_empty()) {
+            let key = (delta.tenant_id, delta.application_id, delta.right.as_str());
+            let at = latest.entry(key).or_insert(delta.last_at);
+            *at = delta.last_at.max(*at);
+        }
+        let rows = latest.into_iter().map(|((tenant, application, right), at)| args![tenant, application, right, at]);
+        self.execute_many(
+            "insert into right_uses (tenant_id, application_id, permission, at) \
+             select v.column1, v.column2, v.column3, v.column4 from (values {rows}) as v \
+             where exists (select 1 from applications a where a.tenant_id = v.column1 and a.id = v.column2) \
+             order by v.column1, v.column2, v.column3 \
+             on conflict (tenant_id, application_id, permission) do update set at = excluded.at \
+             where excluded.at > right_uses.at",
+            rows.collect(),
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Records from which of its allowed networks an application called: the later time wins.
+    pub async fn touch_networks(&mut self, uses: &[NetworkUse]) -> Result<()> {
+        let mut latest = BTreeMap::new();
+        for one in uses {
+            let at = latest.entry((one.tenant_id, one.application_id, one.network.as_str())).or_insert(one.at);
+            *at = one.at.max(*at);
+        }
+        let rows =
+            latest.into_iter().map(|((tenant, application, network), at)| args![tenant, application, network, at]);
+        self.execute_many(
+            "insert into network_uses (tenant_id, application_id, network, at) \
+             select v.column1, v.column2, v.column3, v.column4 from (values {rows}) as v \
+             where exists (select 1 from applications a where a.tenant_id = v.column1 and a.id = v.column2) \
+             order by v.column1, v.column2, v.column3 \
+             on conflict (tenant_id, application_id, network) do update set at = excluded.at \
+             where excluded.at > network_uses.at",
+            rows.collect(),
+        )
+        .await?;
         Ok(())
     }
 }
@@ -128,9 +172,7 @@ impl Store {
     ) -> Result<Vec<(String, Timestamp)>> {
         let found: Vec<(String, i64)> = self
             .all(
-                "select permission, max(last_at) from usage_hours \
-                 where tenant_id = $1 and application_id = $2 and outcome = 'allowed' and permission <> '' \
-                 group by permission order by permission",
+                "select permission, at from right_uses where tenant_id = $1 and application_id = $2 order by permission",
                 args![tenant, application],
             )
             .await?;

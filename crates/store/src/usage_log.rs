@@ -8,7 +8,7 @@ use crate::sql::{Tx, args};
 use claviger_domain::application::LastUse;
 use claviger_domain::id::{ApplicationId, SecretId, TenantId};
 use claviger_domain::time::Timestamp;
-use claviger_domain::usage::{Outcome, SecretUse, UsageDelta};
+use claviger_domain::usage::{NetworkUse, Outcome, SecretUse, UsageDelta};
 use claviger_domain::{Error, Result};
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -26,6 +26,8 @@ const OWNER: u8 = 2;
 const CALLED: u8 = 3;
 /// The last use of a secret.
 const USED: u8 = 4;
+/// The last call out of an allowed network.
+const SEEN: u8 = 5;
 
 /// What was counted in a second.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +40,17 @@ pub struct UsageBatch {
 struct Body {
     bytes: Vec<u8>,
     texts: HashMap<Box<str>, u32>,
+}
+
+/// What was counted, as the tables take it.
+#[derive(Clone, Debug, Default)]
+pub struct Counted {
+    /// Calls.
+    pub usage: Vec<UsageDelta>,
+    /// Last uses of secrets.
+    pub uses: Vec<SecretUse>,
+    /// Last calls out of allowed networks.
+    pub networks: Vec<NetworkUse>,
 }
 
 /// Takes what one application did.
@@ -72,12 +85,12 @@ impl UsageBatch {
     }
 
     /// What was counted, as the tables take it.
-    pub fn read(&self) -> Result<(Vec<UsageDelta>, Vec<SecretUse>)> {
-        let (mut usage, mut uses) = (Vec::new(), Vec::new());
+    pub fn read(&self) -> Result<Counted> {
+        let mut counted = Counted::default();
         for body in self.shards.values() {
-            read(&body.bytes, &mut usage, &mut uses).ok_or_else(damaged)?;
+            read(&body.bytes, &mut counted).ok_or_else(damaged)?;
         }
-        Ok((usage, uses))
+        Ok(counted)
     }
 }
 
@@ -92,6 +105,15 @@ impl Of<'_> {
         bytes.extend_from_slice(&count.to_le_bytes());
         bytes.extend_from_slice(&hour.micros().to_le_bytes());
         bytes.extend_from_slice(&last_at.micros().to_le_bytes());
+    }
+
+    /// The last call out of an allowed network.
+    pub fn seen(&mut self, network: &str, at: Timestamp) {
+        let network = self.body.text(network);
+        let bytes = &mut self.body.bytes;
+        bytes.push(SEEN);
+        bytes.extend_from_slice(&network.to_le_bytes());
+        bytes.extend_from_slice(&at.micros().to_le_bytes());
     }
 
     /// The last use of a secret.
@@ -135,7 +157,7 @@ fn damaged() -> Error {
 }
 
 /// Takes a row's body apart; nothing where it is none.
-fn read(body: &[u8], usage: &mut Vec<UsageDelta>, uses: &mut Vec<SecretUse>) -> Option<()> {
+fn read(body: &[u8], counted: &mut Counted) -> Option<()> {
     let mut rest = body.strip_prefix(&[FORMAT])?;
     let rest = &mut rest;
     let (mut texts, mut owner) = (Vec::new(), None);
@@ -155,7 +177,7 @@ fn read(body: &[u8], usage: &mut Vec<UsageDelta>, uses: &mut Vec<SecretUse>) -> 
             }
             CALLED => {
                 let ((tenant_id, application_id), [outcome]) = (owner?, take(rest)?);
-                usage.push(UsageDelta {
+                counted.usage.push(UsageDelta {
                     tenant_id,
                     application_id,
                     outcome: *Outcome::ALL.get(usize::from(outcome))?,
@@ -176,7 +198,13 @@ fn read(body: &[u8], usage: &mut Vec<UsageDelta>, uses: &mut Vec<SecretUse>) -> 
                     _ => None,
                 };
                 let last_use = LastUse { at, address, user_agent };
-                uses.push(SecretUse { tenant_id, application_id, secret_id, last_use });
+                counted.uses.push(SecretUse { tenant_id, application_id, secret_id, last_use });
+            }
+            SEEN => {
+                let (tenant_id, application_id) = owner?;
+                let network = text(&texts, u32::from_le_bytes(take(rest)?))?;
+                let at = Timestamp::from_micros(i64::from_le_bytes(take(rest)?));
+                counted.networks.push(NetworkUse { tenant_id, application_id, network, at });
             }
             _ => return None,
         }
@@ -193,14 +221,13 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 impl Tx {
     /// Appends what was counted.
     pub async fn log_usage(&mut self, batch: &UsageBatch) -> Result<()> {
-        let rows = batch.shards.iter().map(|(shard, body)| args![*shard, body.bytes.as_slice()]);
-        self.execute_many(
-            "insert into usage_log (shard, number, body) \
-             select v.column1, 1 + coalesce((select max(l.number) from usage_log l where l.shard = v.column1), 0), v.column2 \
-             from (values {rows}) as v",
-            rows.collect(),
-        )
-        .await?;
+        // Several nodes append at the same time: none may wait for another's number, or meet it.
+        let rows: Vec<_> = batch
+            .shards
+            .iter()
+            .map(|(shard, body)| args![*shard, self.inner.log_number(), body.bytes.as_slice()])
+            .collect();
+        self.execute_many("insert into usage_log (shard, number, body) values {rows}", rows).await?;
         Ok(())
     }
 
@@ -214,15 +241,16 @@ impl Tx {
                 args![shard, ROWS_AT_ONCE],
             )
             .await?;
-        let (mut usage, mut uses) = (Vec::new(), Vec::new());
+        let mut counted = Counted::default();
         for (body,) in &rows {
             // Counts that nobody can read are not worth that nothing is counted any more.
-            if read(body, &mut usage, &mut uses).is_none() {
+            if read(body, &mut counted).is_none() {
                 tracing::error!(shard, bytes = body.len(), error = %damaged(), "dropped");
             }
         }
-        self.add_usage(&usage).await?;
-        self.touch_secrets(&uses).await?;
+        self.add_usage(&counted.usage).await?;
+        self.touch_secrets(&counted.uses).await?;
+        self.touch_networks(&counted.networks).await?;
         Ok(i64::try_from(rows.len()).is_ok_and(|count| count >= ROWS_AT_ONCE))
     }
 }
@@ -242,14 +270,16 @@ mod tests {
             for (secret, address) in (1..).zip(address) {
                 of.used(SecretId::from_u128(secret), at(9), address, user_agent);
             }
+            of.seen("192.0.2.0/24", at(9));
         }
         batch
     }
 
     #[test]
     fn what_is_written_is_read() {
-        let (usage, uses) = batch().read().unwrap();
-        assert_eq!((usage.len(), uses.len()), (6, 9));
+        let Counted { usage, uses, networks } = batch().read().unwrap();
+        assert_eq!((usage.len(), uses.len(), networks.len()), (6, 9, 3));
+        assert_eq!((networks[2].network.as_str(), networks[2].application_id.as_u128()), ("192.0.2.0/24", 3));
         let (first, last) = (&usage[0], &usage[5]);
         assert_eq!((first.right.as_str(), first.outcome, first.count), ("org.audits:READ", Outcome::Allowed, 7));
         assert_eq!((last.right.as_str(), last.outcome, last.count), ("", Outcome::Limited, i64::from(u32::MAX)));
@@ -263,12 +293,12 @@ mod tests {
         let batch = batch();
         let body = &batch.shards.values().next().unwrap().bytes;
         for end in 0..body.len() {
-            let _ = read(&body[..end], &mut Vec::new(), &mut Vec::new());
+            let _ = read(&body[..end], &mut Counted::default());
             let mut damaged = body.clone();
             damaged[end] ^= 0xff;
-            let _ = read(&damaged, &mut Vec::new(), &mut Vec::new());
+            let _ = read(&damaged, &mut Counted::default());
         }
-        assert!(read(&[], &mut Vec::new(), &mut Vec::new()).is_none());
-        assert!(read(&body[..body.len() - 1], &mut Vec::new(), &mut Vec::new()).is_none());
+        assert!(read(&[], &mut Counted::default()).is_none());
+        assert!(read(&body[..body.len() - 1], &mut Counted::default()).is_none());
     }
 }

@@ -109,6 +109,10 @@ fn message(error: &Error, asked: &Asked<'_>) -> String {
         Error::Unauthenticated(Refusal::TokenExpired) => "the token has expired".into(),
         Error::Unauthenticated(Refusal::TokenRevoked) => "the token has been revoked".into(),
         Error::Unauthenticated(Refusal::TenantSuspended) => "the organization is suspended".into(),
+        Error::Unauthenticated(Refusal::KeyTypeRetired) => {
+            "keys of this type have stopped working; an administrator can migrate the API key to a custom access level"
+                .into()
+        }
         Error::Unauthenticated(_) => {
             "the API key is missing or not valid; send X-Auth-Token: <secret key>/<API ID>".into()
         }

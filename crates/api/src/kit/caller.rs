@@ -1,7 +1,8 @@
 //! Who calls: the credential of a request's headers, verified.
 
+use crate::kit::advice::AdviceSlot;
 use crate::kit::credential::{self, Unreadable};
-use crate::kit::face::QuotaSlot;
+use crate::kit::face::{AcknowledgedSlot, QuotaSlot};
 use crate::kit::{Api, Failure, Head, RequestId, origin};
 use axum::extract::FromRequestParts;
 use claviger_app::caller::{Caller, RequestLine};
@@ -55,9 +56,13 @@ pub(crate) fn with_request(caller: Caller, parts: &Parts) -> Caller {
     if let (Some(quota), Some(slot)) = (caller.quota(), parts.extensions.get::<QuotaSlot>()) {
         slot.put(quota);
     }
+    if let (Some(advice), Some(slot)) = (caller.advice(), parts.extensions.get::<AdviceSlot>()) {
+        slot.put(advice);
+    }
     let id = parts.extensions.get::<RequestId>().copied().unwrap_or_default().to_string();
     let line = format!("{} {}", parts.method, parts.uri.path());
-    caller.with_request(RequestLine { id, line })
+    let acknowledged = parts.extensions.get::<AcknowledgedSlot>().cloned().unwrap_or_default().0;
+    caller.with_request(RequestLine { id, line, acknowledged })
 }
 
 /// Verifies the credential of a request. Memory only, unless the application was never seen by this process.

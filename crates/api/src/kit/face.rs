@@ -1,15 +1,17 @@
 //! How a refusal reaches the wire: a handler fails with a domain error, and the frame around a face's routes lets the face
 //! say it in its own words, with the headers that all faces share.
 
+use crate::kit::advice::{AdviceSlot, advise};
 use crate::kit::rate_headers::RateHeaders;
 use crate::kit::{RequestId, path};
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use claviger_app::nodes::{self, Acknowledged};
 use claviger_domain::Error;
 use claviger_domain::rate::{Quota, RateLimit};
-use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::sync::{Arc, OnceLock};
 
@@ -64,6 +66,24 @@ impl QuotaSlot {
     }
 }
 
+/// Where the extractor of the caller leaves the place in which the verb says which nodes have followed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AcknowledgedSlot(pub(crate) Arc<nodes::AcknowledgedSlot>);
+
+/// Nodes that have followed a change, and nodes that have not and whose lease has run out.
+static CONFIRMED_BY: HeaderName = HeaderName::from_static("claviger-confirmed-by");
+static LAPSED: HeaderName = HeaderName::from_static("claviger-lapsed");
+
+fn name_nodes(acknowledged: &Acknowledged, headers: &mut HeaderMap) {
+    for (name, nodes) in [(&CONFIRMED_BY, &acknowledged.confirmed), (&LAPSED, &acknowledged.lapsed)] {
+        if let Ok(value) = HeaderValue::from_str(&nodes.join(", "))
+            && !nodes.is_empty()
+        {
+            headers.insert(name, value);
+        }
+    }
+}
+
 /// Puts the frame around a face's routes. What must not pay for it is merged afterwards.
 pub fn framed<F: Face>(router: Router) -> Router {
     router.layer(from_fn(frame::<F>))
@@ -74,12 +94,22 @@ async fn frame<F: Face>(mut request: Request, next: Next) -> Response {
     let uri = request.uri().clone();
     let slot = QuotaSlot::default();
     request.extensions_mut().insert(slot.clone());
+    let acknowledged = AcknowledgedSlot::default();
+    request.extensions_mut().insert(acknowledged.clone());
+    let advice = AdviceSlot::default();
+    request.extensions_mut().insert(advice.clone());
     let mut response = next.run(request).await;
     if let Some(Failed(error)) = response.extensions_mut().remove::<Failed>() {
         response = answer_failure::<F>(&error, &Asked { id, path: uri.path() });
     }
     if let Some((limit, quota)) = slot.0.get() {
         RateHeaders::of(*limit, quota.remaining, quota.reset_seconds).add_to(response.headers_mut());
+    }
+    if let Some(acknowledged) = &*acknowledged.0.lock() {
+        name_nodes(acknowledged, response.headers_mut());
+    }
+    if let Some(advice) = advice.get() {
+        advise(response.headers_mut(), &advice);
     }
     response.headers_mut().entry(CACHE_CONTROL).or_insert(NO_STORE);
     response

@@ -3,6 +3,9 @@
 use claviger_domain::{Error, FieldError, Result};
 use serde::{Deserialize, Deserializer};
 
+/// Most invalid members that one answer names: a body of a megabyte can hold half a million.
+const FIELDS_MAX: usize = 256;
+
 /// The invalid members found so far.
 #[derive(Debug, Default)]
 pub struct Fields {
@@ -20,7 +23,9 @@ impl Fields {
     pub fn take<T>(&mut self, parsed: Result<T>) -> Option<T> {
         match parsed {
             Ok(value) => return Some(value),
-            Err(Error::Invalid(fields)) => self.invalid.extend(fields),
+            Err(Error::Invalid(fields)) => {
+                self.invalid.extend(fields.into_iter().take(FIELDS_MAX - self.invalid.len()));
+            }
             Err(other) => self.other = self.other.take().or(Some(other)),
         }
         None
@@ -28,7 +33,9 @@ impl Fields {
 
     /// Notes what is wrong with the member at `pointer`.
     pub fn refuse(&mut self, pointer: &str, message: impl Into<String>, fix: impl Into<String>) {
-        self.invalid.push(FieldError { pointer: pointer.to_owned(), message: message.into(), fix: fix.into() });
+        if self.invalid.len() < FIELDS_MAX {
+            self.invalid.push(FieldError { pointer: pointer.to_owned(), message: message.into(), fix: fix.into() });
+        }
     }
 
     /// What was built of the members, if all of them are acceptable.

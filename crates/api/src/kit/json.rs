@@ -5,7 +5,11 @@
 
 use claviger_domain::audit::clean;
 use claviger_domain::{Error, FieldError, Result};
-use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::{
+    self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
+};
+use serde::forward_to_deserialize_any;
 use serde_json::{Map, Number, Value};
 use serde_path_to_error::Segment;
 use std::fmt;
@@ -22,11 +26,79 @@ pub(crate) enum Place {
     Query,
 }
 
+/// Fits a value into a type, as a body of its own would be.
+pub fn fit<T: DeserializeOwned>(value: Value) -> Result<T> {
+    serde_path_to_error::deserialize(Named(value))
+        .map_err(|error: serde_path_to_error::Error<serde_json::Error>| invalid(&error, Place::Body))
+}
+
+/// A value whose objects are objects: serde would also take an array for one, member by member in the order of the type.
+struct Named(Value);
+
+impl<'de> IntoDeserializer<'de, serde_json::Error> for Named {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Named {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self.0 {
+            Value::Array(values) => {
+                let mut access = SeqDeserializer::new(values.into_iter().map(Named));
+                let value = visitor.visit_seq(&mut access)?;
+                access.end().map(|()| value)
+            }
+            Value::Object(members) => {
+                visitor.visit_map(MapDeserializer::new(members.into_iter().map(|(name, value)| (name, Named(value)))))
+            }
+            plain => plain.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        if self.0.is_array() {
+            return Err(de::Error::invalid_type(Unexpected::Seq, &"an object"));
+        }
+        self.deserialize_any(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.0.deserialize_enum(name, variants, visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map identifier ignored_any
+    }
+}
+
 /// Reads a body. An empty one reads as an object without members.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let value = if bytes.is_empty() { Value::Object(Map::new()) } else { read(bytes)? };
-    serde_path_to_error::deserialize(value)
-        .map_err(|error: serde_path_to_error::Error<serde_json::Error>| invalid(&error, Place::Body))
+    fit(value)
 }
 
 fn read(bytes: &[u8]) -> Result<Value> {
@@ -160,9 +232,24 @@ fn explain(pointer: String, text: &str, place: Place) -> FieldError {
     let expected = text.split_once(", expected ").map(|(found, expected)| (cut(found), expected));
     match expected {
         Some((found, expected)) => {
-            FieldError { pointer, message: clean(&found), fix: format!("give {}", cut(expected)) }
+            FieldError { pointer, message: clean(&found), fix: format!("give {}", plain(expected)) }
         }
         None => FieldError { pointer, message: clean(text), fix: "see GET /v1/openapi.json for what it takes".into() },
+    }
+}
+
+/// What was expected, without the names that only the code knows.
+fn plain(expected: &str) -> String {
+    match expected.split_once(' ').map_or(expected, |(first, _)| first) {
+        "i8" | "i16" | "i32" | "i64" => "a whole number".to_owned(),
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not negative".to_owned(),
+        "f32" | "f64" => "a number".to_owned(),
+        "struct" => "an object".to_owned(),
+        _ => match expected {
+            "a map" => "an object".to_owned(),
+            "a sequence" => "an array".to_owned(),
+            other => cut(other),
+        },
     }
 }
 
@@ -219,7 +306,36 @@ mod tests {
         assert_eq!((message.as_str(), fix.as_str()), ("invalid type: integer `3`", "give a string"));
         assert_eq!(refused("{}").0, "/name");
         assert_eq!(refused("").0, "/name");
-        assert_eq!(refused("[]").0, "");
+        let object = |json: &str| refused(json).2 == "give an object";
+        assert!(object("[]") && object("[\"x\"]") && object("null") && object("3"));
+    }
+
+    #[test]
+    fn an_array_is_no_object_and_types_have_plain_names() {
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "only read")]
+        struct Outer {
+            #[serde(default)]
+            inner: Option<Body>,
+            #[serde(default)]
+            all: Vec<Body>,
+            #[serde(default)]
+            count: Option<i64>,
+            #[serde(default)]
+            size: u32,
+        }
+        let refused = |json: &str| match parse::<Outer>(json.as_bytes()) {
+            Err(Error::Invalid(fields)) => (fields[0].pointer.clone(), fields[0].fix.clone()),
+            other => panic!("{other:?}"),
+        };
+        let expected = |pointer: &str, fix: &str| (pointer.to_owned(), fix.to_owned());
+        assert_eq!(refused(r#"{"inner":["x"]}"#), expected("/inner", "give an object"));
+        assert_eq!(refused(r#"{"all":[{"name":"x"},["x"]]}"#), expected("/all/1", "give an object"));
+        assert_eq!(refused(r#"{"all":{}}"#), expected("/all", "give an array"));
+        assert_eq!(refused(r#"{"count":"1"}"#), expected("/count", "give a whole number"));
+        assert_eq!(refused(r#"{"size":-1}"#), expected("/size", "give a whole number that is not negative"));
+        assert_eq!(refused(r#"{"all":[{"name":"x","grants":[]}]}"#), expected("/all/0/grants", "give an object"));
+        assert!(parse::<Outer>(br#"{"inner":null,"all":[{"name":"x"}],"count":1}"#).is_ok());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Nothing here knows a dialect. A face says how a refusal looks ([`Face`]), wraps its routes with [`framed`], and its
 //! handlers take the extractors of this module and answer `Result<Response, Failure>`.
 
+mod advice;
 mod body;
 mod caller;
 mod client;
@@ -19,6 +20,7 @@ mod precondition;
 mod query;
 mod rate_headers;
 
+pub use advice::advise;
 pub use body::{BODY_MAX, Body, Post};
 pub(crate) use caller::Presentation;
 pub use caller::{Authenticated, authenticate};
@@ -26,6 +28,7 @@ pub use client::{Client, authenticate_client};
 pub use face::{Asked, Face, Failure, answer_failure, fallback, framed, method_fallback, status};
 pub use fields::{Fields, given, not_null};
 pub use form::Form;
+pub use json::fit;
 pub(crate) use memo::Memo;
 pub use path::Path;
 pub use precondition::{Precondition, etag};

@@ -151,7 +151,8 @@ impl IntoResponses for Verifying {
             .description("Admitted")
             .header("X-Claviger-Tenant", header("Id of the caller's tenant"))
             .header("X-Claviger-Application", header("Id of the caller's application"))
-            .header("X-Claviger-Client-Id", header("The client id, where that is not the application's id"));
+            .header("X-Claviger-Client-Id", header("The client id, where that is not the application's id"))
+            .header("X-Claviger-Credential-Expires", header("When the credential stops, for its last 30 days"));
         all.insert("204".into(), admitted.build().into());
         all
     }

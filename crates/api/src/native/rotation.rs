@@ -5,10 +5,12 @@ use crate::native::answer::{Answer, json, keep, replayed};
 use crate::native::openapi::{Creating, Writing};
 use crate::native::secrets::{MintedBody, SecretBody};
 use axum::extract::State;
-use claviger_app::rotation::RotatedSecret;
+use claviger_app::rotation::{Renewal, RotatedSecret};
 use claviger_app::unit::{Kept, OnceFor, Posted};
+use claviger_domain::application::parse_expiry;
 use claviger_domain::id::{ApplicationId, TenantId};
 use claviger_domain::rotation::Rotation;
+use claviger_domain::time::Timestamp;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,6 +26,10 @@ pub(crate) struct RotationBody {
     /// The secret before has leaked: it is dead at once, and the record holds an alarm.
     #[serde(default)]
     leak: Option<bool>,
+    /// When the new secret stops, `null` for no end of its own. If left out, it has the end that the secret before was given.
+    #[serde(default, deserialize_with = "crate::kit::given")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Option<Timestamp>>,
     /// After a leak: disable the application until somebody has looked at it.
     #[serde(default)]
     quarantine: Option<bool>,
@@ -66,8 +72,11 @@ pub(crate) async fn rotate_secret(
 ) -> Answer {
     let (leak, quarantine) = (wanted.leak.unwrap_or(false), wanted.quarantine.unwrap_or(false));
     let rotation = Rotation::parse(wanted.overlap_seconds, leak, quarantine)?;
+    let now = api.app.clock().now();
+    let ahead = |end: Option<Timestamp>| end.map(|at| parse_expiry("/expires_at", at, now)).transpose();
+    let renewal = Renewal { rotation, expires_at: wanted.expires_at.map(ahead).transpose()? };
     let once = once.map(|once| OnceFor { once, keep: kept });
-    match api.app.rotate_secret(&caller, tenant, application, rotation, once).await? {
+    match api.app.rotate_secret(&caller, tenant, application, renewal, once).await? {
         Posted::Done(rotated) => {
             let previous = rotated.previous.as_ref().map(SecretBody::from);
             json(StatusCode::OK, &body(MintedBody::reveal(rotated.secret), previous))

@@ -2,8 +2,9 @@
 
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
-    Native, access_levels, access_record, applications, audit, catalogue, openapi as document, problems, rotation,
-    secrets, sessions, signing_keys, simulations, tenants, usage, verify, whoami,
+    Native, access_levels, access_record, applications, audit, bulk, catalogue, credential_policy, export, findings,
+    import, key_types, leaks, migration, nodes, notices, openapi as document, problems, rotation, secrets, sessions,
+    signing_keys, simulations, tenants, usage, verify, visibility, whoami,
 };
 use axum::Router;
 use utoipa::openapi::OpenApi;
@@ -30,13 +31,28 @@ fn framed_routes() -> OpenApiRouter<Api> {
             applications::update_application,
             applications::delete_application
         ))
+        .routes(routes!(import::import_applications))
+        .routes(routes!(bulk::revoke_applications))
+        .routes(routes!(bulk::transfer_applications))
+        .routes(routes!(export::export_tenant))
         .routes(routes!(secrets::list_secrets))
         .routes(routes!(secrets::regenerate_secret))
         .routes(routes!(rotation::rotate_secret))
         .routes(routes!(simulations::simulate))
-        .routes(routes!(secrets::revoke_secret))
+        .routes(routes!(secrets::revoke_secret, secrets::update_secret))
+        .routes(routes!(visibility::read_secret_visibility, visibility::update_secret_visibility))
+        .routes(routes!(visibility::read_secret_text))
+        .routes(routes!(key_types::read_legacy_key_types, key_types::update_legacy_key_types))
+        .routes(routes!(key_types::list_legacy_applications))
+        .routes(routes!(migration::migrate_application))
         .routes(routes!(usage::read_application_usage))
         .routes(routes!(usage::list_usage))
+        .routes(routes!(leaks::report_leaks))
+        .routes(routes!(findings::list_findings))
+        .routes(routes!(findings::shrink_application))
+        .routes(routes!(credential_policy::read_credential_policy, credential_policy::put_credential_policy))
+        .routes(routes!(notices::list_notices))
+        .routes(routes!(notices::dismiss_notice))
         .routes(routes!(audit::list_audit))
         .routes(routes!(access_record::list_accesses))
         .routes(routes!(sessions::read_token_settings, sessions::update_token_settings))
@@ -47,6 +63,7 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(signing_keys::revoke_signing_key))
         .routes(routes!(catalogue::read_catalogue))
         .routes(routes!(whoami::whoami))
+        .routes(routes!(nodes::list_nodes))
         .routes(routes!(document::read_openapi))
         .routes(routes!(problems::read_problem))
 }

@@ -1,12 +1,13 @@
 //! Secrets of an application: list the live ones, regenerate, revoke.
 
-use crate::kit::{Api, Authenticated, Path, Post, Query};
+use crate::kit::{Api, Authenticated, Body, Path, Post, Query};
 use crate::native::answer::{Answer, json, keep, no_content, replayed};
 use crate::native::members::PageOf;
 use crate::native::openapi::{Creating, Reading, Writing};
 use axum::extract::State;
 use claviger_app::secrets::MintedSecret;
 use claviger_app::unit::{Kept, OnceFor, Posted};
+use claviger_domain::Error;
 use claviger_domain::application::{LastUse, Secret};
 use claviger_domain::id::{ApplicationId, SecretId, TenantId};
 use claviger_domain::time::Timestamp;
@@ -30,6 +31,10 @@ pub(crate) struct SecretBody {
     /// When it stops; `null` is never.
     #[schema(required = true, value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
+    /// When it really stops, the tenant's ceilings and rotation considered, its application left out of account; `null` is
+    /// never.
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
+    effective_expires_at: Option<Timestamp>,
     /// Its last use; `null` if it has not been used.
     #[schema(required = true)]
     last_use: Option<LastUseBody>,
@@ -67,6 +72,10 @@ pub(crate) struct MintedBody {
     /// When it stops; `null` is never.
     #[schema(required = true, value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
+    /// When it really stops, the tenant's ceilings and rotation considered, its application left out of account; `null` is
+    /// never.
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
+    effective_expires_at: Option<Timestamp>,
 }
 
 /// A secret in place of all before it.
@@ -90,6 +99,7 @@ impl From<&Secret> for SecretBody {
             hint: secret.hint.clone(),
             created_at: secret.created_at,
             expires_at: secret.expires_at,
+            effective_expires_at: secret.ends_at,
             last_use: secret.last_use.as_ref().map(LastUseBody::from),
         }
     }
@@ -110,8 +120,14 @@ impl MintedBody {
 
     /// The answer as it is kept.
     pub(crate) fn without_text(secret: &Secret) -> Self {
-        let (id, hint) = (secret.id, secret.hint.clone());
-        Self { id, text: None, hint, created_at: secret.created_at, expires_at: secret.expires_at }
+        Self {
+            id: secret.id,
+            text: None,
+            hint: secret.hint.clone(),
+            created_at: secret.created_at,
+            expires_at: secret.expires_at,
+            effective_expires_at: secret.ends_at,
+        }
     }
 }
 
@@ -123,6 +139,17 @@ pub(crate) struct RevokeQuery {
     /// Revoke a secret that is in use.
     #[serde(default)]
     force: Option<bool>,
+}
+
+/// A change of a secret.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SecretPatch)]
+pub(crate) struct SecretPatchBody {
+    /// New end; `null` is no end of its own.
+    #[serde(default, deserialize_with = "crate::kit::given")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Option<Timestamp>>,
 }
 
 fn kept(minted: &MintedSecret) -> Kept {
@@ -181,4 +208,23 @@ pub(crate) async fn revoke_secret(
 ) -> Answer {
     api.app.revoke_secret(&caller, tenant, application, secret, query.force.unwrap_or(false)).await?;
     no_content()
+}
+
+/// Change a secret
+///
+/// Sets or clears its end. A merge patch (RFC 7396); the one member there is must be given.
+#[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/applications/{id}/secrets/{secret_id}", tag = "secrets",
+    params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path), ("secret_id" = Uuid, Path)),
+    request_body(content((SecretPatchBody = "application/json"), (SecretPatchBody = "application/merge-patch+json"))),
+    responses((status = 200, description = "Done", body = SecretBody), Writing))]
+pub(crate) async fn update_secret(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path((tenant, application, secret)): Path<(TenantId, ApplicationId, SecretId)>,
+    Body(body): Body<SecretPatchBody>,
+) -> Answer {
+    let missing = || Error::invalid("/expires_at", "it is not given", "give a time, or null for no end");
+    let expires_at = body.expires_at.ok_or_else(missing)?;
+    let secret = api.app.update_secret(&caller, tenant, application, secret, expires_at).await?;
+    json(StatusCode::OK, &SecretBody::from(&secret))
 }

@@ -4,7 +4,7 @@
 //! the answer share one buffer. The body of a question is never read. The edge asks [`answer`] before any router does.
 
 use crate::kit::{
-    Api, Asked, Face, Head, Memo, Presentation, RateHeaders, RateText, answer_failure, authenticate, pairs,
+    Api, Asked, Face, Head, Memo, Presentation, RateHeaders, RateText, advise, answer_failure, authenticate, pairs,
 };
 use crate::native::error::respond;
 use crate::native::openapi::Verifying;
@@ -88,6 +88,8 @@ struct Known {
 struct Question<'a> {
     wanted: Wanted<'a>,
     plain: bool,
+    /// Whether it is among those seen before.
+    known: bool,
 }
 
 impl Questions {
@@ -96,12 +98,17 @@ impl Questions {
         if let Some(Known { permission, verb, audience, plain }) = self.asked.get(|known| **known == *query)
             && let Some(permission) = catalogue.get(permission)
         {
-            return Ok(Question { wanted: Wanted { permission, verb, audience }, plain });
+            return Ok(Question { wanted: Wanted { permission, verb, audience }, plain, known: true });
         }
-        let question = question(query, catalogue)?;
-        let Wanted { permission, verb, audience } = question.wanted;
-        self.asked.put(query.into(), Known { permission: permission.index, verb, audience, plain: question.plain });
-        Ok(question)
+        question(query, catalogue)
+    }
+
+    /// Remembers a question that let somebody in: what strangers ask would take the place of what proxies do.
+    fn remember(&self, query: &str, &Question { wanted, plain, known }: &Question<'_>) {
+        if !known {
+            let Wanted { permission, verb, audience } = wanted;
+            self.asked.put(query.into(), Known { permission: permission.index, verb, audience, plain });
+        }
     }
 
     /// The headers of an admission, with the values that differ from call to call still to be put in, in this order: tenant,
@@ -125,9 +132,13 @@ impl Questions {
 
 /// The answer, if it can be given from memory.
 pub(crate) fn answer(api: &Api, head: Head<'_>) -> Option<Response> {
-    let question = api.questions.read(head.uri.query().unwrap_or_default(), api.app.catalogue()).ok()?;
+    let query = head.uri.query().unwrap_or_default();
+    let question = api.questions.read(query, api.app.catalogue()).ok()?;
     match ask(api, head, &question)? {
-        Ok(admission) => Some(admit(api, &admission)),
+        Ok(admission) => {
+            api.questions.remember(query, &question);
+            Some(admit(api, &admission))
+        }
         Err(refused) => Some(refuse(head, question.plain, &refused)),
     }
 }
@@ -150,7 +161,7 @@ async fn look_up_and_answer(api: Api, parts: Parts) -> Response {
     let caller = authenticate(&api, &parts).await;
     let refused = match (caller, question) {
         (Err(error), _) => error.into(),
-        (Ok(caller), Err(error)) => NotAdmitted { error, quota: caller.quota() },
+        (Ok(caller), Err(error)) => NotAdmitted { error, quota: caller.quota(), advice: caller.advice().map(Box::new) },
         (Ok(caller), Ok(question)) => match api.app.admit_caller(&caller, question.wanted) {
             Ok(admission) => return admit(&api, &admission),
             Err(refused) => refused,
@@ -159,7 +170,7 @@ async fn look_up_and_answer(api: Api, parts: Parts) -> Response {
     refuse((&parts).into(), plain, &refused)
 }
 
-fn refuse(head: Head<'_>, plain: bool, NotAdmitted { error, quota }: &NotAdmitted) -> Response {
+fn refuse(head: Head<'_>, plain: bool, NotAdmitted { error, quota, advice }: &NotAdmitted) -> Response {
     let mut response = match error {
         // A proxy passes on what a client sent, and knows no answer for it but 401.
         Error::Malformed { code: "credential_ambiguous", .. } => {
@@ -169,6 +180,9 @@ fn refuse(head: Head<'_>, plain: bool, NotAdmitted { error, quota }: &NotAdmitte
     };
     if let Some((limit, quota)) = quota {
         RateHeaders::of(*limit, quota.remaining, quota.reset_seconds).add_to(response.headers_mut());
+    }
+    if let Some(advice) = advice {
+        advise(response.headers_mut(), advice);
     }
     response
 }
@@ -208,7 +222,7 @@ fn question<'a>(query: &str, catalogue: &'a Catalogue) -> Result<Question<'a>> {
     match catalogue.find(permission) {
         None => Err(malformed("there is no such permission; GET /v1/catalogue lists all")),
         Some(found) if !found.verbs.has(verb) => Err(malformed("the permission does not offer that verb")),
-        Some(permission) => Ok(Question { wanted: Wanted { permission, verb, audience }, plain }),
+        Some(permission) => Ok(Question { wanted: Wanted { permission, verb, audience }, plain, known: false }),
     }
 }
 
@@ -216,7 +230,7 @@ fn malformed(detail: &str) -> Error {
     Error::Malformed { code: "verify_malformed", detail: format!("the question cannot be answered: {detail}") }
 }
 
-fn admit(api: &Api, Admission { tenant, application, foreign, quota }: &Admission) -> Response {
+fn admit(api: &Api, Admission { tenant, application, foreign, quota, advice }: &Admission) -> Response {
     let mut headers = api.questions.admission(quota.map(|(limit, _)| limit));
     let (mut tenant_text, mut application_text) = (Uuid::encode_buffer(), Uuid::encode_buffer());
     let state = quota.map(|(_, quota)| RateText::state(quota.remaining, quota.reset_seconds));
@@ -235,6 +249,9 @@ fn admit(api: &Api, Admission { tenant, application, foreign, quota }: &Admissio
         && let Ok(client_id) = HeaderValue::from_str(foreign.as_str())
     {
         headers.insert(&X_CLAVIGER_CLIENT_ID, client_id);
+    }
+    if let Some(advice) = advice {
+        advise(&mut headers, advice);
     }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -289,6 +306,20 @@ mod tests {
         let id = TenantId::from_u128(7);
         let (_, _, audience, _) = asked(&format!("permission=org.audits:READ&tenant={id}")).unwrap();
         assert_eq!(audience, Audience::Within(id));
+    }
+
+    #[test]
+    fn only_what_let_somebody_in_is_remembered() {
+        let (catalogue, questions) = (Catalogue::built_in(), Questions::default());
+        for number in 0..1_000 {
+            let strange = format!("permission=org.audits:READ&tenant={}", TenantId::from_u128(number));
+            assert!(!questions.read(&strange, &catalogue).unwrap().known);
+        }
+        let query = "permission=org.audits:READ&tenant=any&status=plain";
+        let question = questions.read(query, &catalogue).unwrap();
+        questions.remember(query, &question);
+        let again = questions.read(query, &catalogue).unwrap();
+        assert!(again.known && again.plain && again.wanted.audience == Audience::Any);
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub(crate) struct WhoAmIBody {
     /// When it stops; `null` is never.
     #[schema(required = true, value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
+    /// When the secret that it presented really stops, everything considered; `null` is never.
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
+    credential_expires_at: Option<Timestamp>,
     /// Its rate limit; `null` is none.
     #[schema(required = true)]
     rate_limit: Option<RateLimitBody>,
@@ -62,6 +65,7 @@ pub(crate) async fn whoami(State(api): State<Api>, Authenticated(caller): Authen
         reach: record.policy.reach.as_str(),
         grants: GrantsBody::from(&caller.grants().to_grants(api.app.catalogue())),
         expires_at: record.expires_at(),
+        credential_expires_at: caller.credential_end(),
         rate_limit: record.policy.rate_limit.map(Into::into),
         address: caller.origin().address().map(|address| address.to_string()),
     };

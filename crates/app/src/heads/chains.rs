@@ -1,10 +1,11 @@
 //! The verifier of audit chains: reads only, and needs no root key.
 
-use super::{PAGE, PUBLIC_KEY, hex, statement};
+use super::{PAGE, PUBLIC_KEY, head_of, hex, statement};
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use claviger_domain::Result;
 use claviger_domain::audit::{GENESIS, link};
 use claviger_domain::id::TenantId;
+use claviger_domain::visibility::{Stage, Visibility};
 use claviger_store::Store;
 use claviger_store::audit::ChainedEntry;
 use claviger_store::system::SignedHead;
@@ -37,6 +38,8 @@ pub async fn verify_chains(store: &Store, public_key: Option<&str>) -> Result<Ve
         found.chains += 1;
         let signed = store.list_signed_heads(tenant).await?;
         found.signed_heads += signed.len();
+        let removed = removed_for_good(store, tenant, &signed).await?;
+        found.faults.extend(removed.map(|fault| format!("tenant {tenant}: {fault}")));
         let heads: HashMap<i64, SignedHead> = signed.into_iter().map(|head| (head.number, head)).collect();
         let mut chain = Chain { tenant, number: 0, hash: GENESIS, heads, key: &key };
         if let Err(fault) = chain.verify(store, &mut found.entries).await? {
@@ -50,6 +53,29 @@ pub async fn verify_chains(store: &Store, public_key: Option<&str>) -> Result<Ve
         }
     }
     Ok(found)
+}
+
+/// What contradicts a signed head that says that the texts of the tenant's secrets were removed, if anything does.
+async fn removed_for_good(store: &Store, tenant: TenantId, signed: &[SignedHead]) -> Result<Option<String>> {
+    let mut since = None;
+    for head in signed {
+        match (since, head.visibility) {
+            (None, Some(Visibility::ShowOnce)) => since = Some(head.number),
+            (Some(since), other) if other != Some(Visibility::ShowOnce) => {
+                let number = head.number;
+                return Ok(Some(format!(
+                    "the head at entry {since} says that texts of secrets were removed, the one at {number} takes it back"
+                )));
+            }
+            _ => {}
+        }
+    }
+    let Some(since) = since else { return Ok(None) };
+    let stage = store.find_visibility(tenant).await?.map(|state| state.stage);
+    let back = !matches!(stage, Some(Stage::Removing | Stage::Removed)) || store.count_secret_texts(tenant).await? > 0;
+    Ok(back.then(|| {
+        format!("the head at entry {since} says that texts of secrets were removed, and the store retains them again")
+    }))
 }
 
 /// One chain, as far as it has been walked.
@@ -118,8 +144,7 @@ impl Chain<'_> {
         (self.number, self.hash) = (next, hash);
         match self.heads.get(&next) {
             Some(head)
-                if head.hash != hash
-                    || self.key.verify(&statement(self.tenant, next, &hash), &head.signature).is_err() =>
+                if head.hash != hash || self.key.verify(&statement(&head_of(head)), &head.signature).is_err() =>
             {
                 Err(format!("the signed head at entry {next} does not fit the chain"))
             }

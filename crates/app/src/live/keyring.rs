@@ -13,6 +13,7 @@ use claviger_domain::application::{Reach, Rights};
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::grants::{GrantSet, Grants};
 use claviger_domain::id::{AccessLevelId, ApplicationId, ClientId, TenantId};
+use claviger_domain::key_type::LegacyType;
 use claviger_domain::network::Networks;
 use claviger_domain::rate::RateLimit;
 use claviger_store::Store;
@@ -28,6 +29,8 @@ const LOCKS: usize = 64;
 const UNKNOWN_FOR: u64 = 100_000_000;
 /// Most unknown client ids that are remembered.
 const UNKNOWN_MAX: usize = 65_536;
+/// Look-ups for secrets that are not of our form, which cost whoever sends them nothing.
+const FOREIGN_LOOK_UPS: RateLimit = RateLimit { requests: 1_000, window_seconds: 1 };
 /// Rows that are read at a time when everything is loaded.
 const LOAD_PAGE: i64 = 5_000;
 
@@ -38,6 +41,8 @@ pub struct Keyring {
     /// Client id key by application, for those whose client id is not their own id.
     foreign: HashMap<u128, u128>,
     unknown: HashMap<u128, u64>,
+    /// How far the look-ups for secrets that are not of our form have been used up.
+    foreign_look_ups: Mutex<u64>,
     policies: Mutex<StdMap<PolicyKey, Weak<Policy>>>,
     locks: [tokio::sync::Mutex<()>; LOCKS],
     /// Applications that changed while everything is being loaded; none when it is not.
@@ -57,6 +62,7 @@ struct PolicyKey {
     rate_limit: Option<RateLimit>,
     reach: Reach,
     enabled: bool,
+    legacy: Option<LegacyType>,
 }
 
 impl Default for Keyring {
@@ -65,6 +71,7 @@ impl Default for Keyring {
             records: HashMap::default(),
             foreign: HashMap::new(),
             unknown: HashMap::new(),
+            foreign_look_ups: Mutex::new(0),
             policies: Mutex::default(),
             locks: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             touched: ArcSwapOption::empty(),
@@ -101,11 +108,27 @@ impl Keyring {
         records.get(&key).filter(|record| record.id == id).map(look)
     }
 
+    /// Looks at the record of an application where it lies, if it is loaded.
+    pub fn with_application<T>(&self, application: ApplicationId, look: impl FnOnce(&Record) -> T) -> Option<T> {
+        let key = self.foreign.pin().get(&application.as_u128()).copied().unwrap_or(application.as_u128());
+        self.with_key(key, application, look)
+    }
+
     /// Whether a client id that is not loaded is known not to exist: because everything is loaded, or because it was
     /// looked up just now.
     pub fn is_unknown(&self, client_id: &str, monotonic: u64) -> bool {
         self.complete.load(Ordering::Acquire)
             || self.unknown.pin().get(&ClientId::key(client_id)).is_some_and(|until| *until > monotonic)
+    }
+
+    /// Whether everything is loaded.
+    pub fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Acquire)
+    }
+
+    /// Whether a client id may be looked up for the sake of a secret that is not of our form.
+    pub fn affords_look_up(&self, monotonic: u64) -> bool {
+        FOREIGN_LOOK_UPS.take(&mut self.foreign_look_ups.lock(), monotonic).allowed
     }
 
     /// How many applications are loaded.
@@ -121,12 +144,13 @@ impl Keyring {
     /// Looks a client id up in the store and loads its application. Any number of callers cause one look-up.
     pub async fn load(&self, around: Surroundings<'_>, client_id: &str, monotonic: u64) -> Result<()> {
         let key = ClientId::key(client_id);
+        let stored = ClientId::canonical(client_id);
         let (tenant, application) = {
             let _lock = self.lock(key).lock().await;
             if self.with(client_id, |_| ()).is_some() || self.is_unknown(client_id, monotonic) {
                 return Ok(());
             }
-            match around.store.find_client(client_id).await? {
+            match around.store.find_client(&stored).await? {
                 None => {
                     self.remember_unknown(key, monotonic);
                     return Ok(());
@@ -162,8 +186,8 @@ impl Keyring {
         Ok(())
     }
 
-    /// Loads everything there is. Serves meanwhile; when this returns, what is not loaded does not exist, since the store
-    /// is held by this server alone.
+    /// Loads everything there is. Serves meanwhile; when this returns, what is not loaded does not exist, since whoever
+    /// makes an application waits until every node has followed.
     pub async fn load_all(&self, around: Surroundings<'_>) -> Result<()> {
         let _loading = self.loading.lock().await;
         let generation = self.generation.load(Ordering::Acquire);
@@ -228,17 +252,12 @@ impl Keyring {
         };
         let held = match &application.rights {
             Rights::Inline(grants) => Held::Inline(GrantSet::compile(grants, around.catalogue)),
+            Rights::Legacy(kind) => Held::Inline(around.catalogue.legacy_grants(*kind)),
             Rights::Level(id) => {
                 Held::Level(around.levels.cell(*id, credential.level_grants.as_ref().unwrap_or(&Grants::new())))
             }
         };
-        let policy = self.intern(Policy {
-            held,
-            networks: application.allowed_networks.as_deref().map(Networks::compile),
-            rate_limit: application.rate_limit,
-            reach: application.reach,
-            enabled: application.enabled,
-        });
+        let policy = self.intern(Policy::of(application, held));
         let id = application.id;
         let record = Record::of(credential, tenant, policy);
         let key = record.key();
@@ -254,7 +273,14 @@ impl Keyring {
     }
 
     /// Forgets an application, so that its credential is refused until it is read again.
-    pub fn remove(&self, application: ApplicationId) {
+    pub async fn forget(&self, application: ApplicationId) {
+        let _lock = self.lock(application.as_u128()).lock().await;
+        self.remove(application);
+    }
+
+    /// The same, under the application's lock: whoever puts it into place beside this would leave a record that is not
+    /// found under its client id any more, and outlives the application.
+    fn remove(&self, application: ApplicationId) {
         let key = self.foreign.pin().remove(&application.as_u128()).copied().unwrap_or(application.as_u128());
         self.records.pin().remove(&key);
     }
@@ -266,7 +292,8 @@ impl Keyring {
             Held::Inline(set) => (None, Some(set.clone())),
         };
         let (networks, rate_limit) = (policy.networks.clone(), policy.rate_limit);
-        let key = PolicyKey { level, inline, networks, rate_limit, reach: policy.reach, enabled: policy.enabled };
+        let (reach, enabled, legacy) = (policy.reach, policy.enabled, policy.legacy);
+        let key = PolicyKey { level, inline, networks, rate_limit, reach, enabled, legacy };
         let mut policies = self.policies.lock();
         if let Some(policy) = policies.get(&key).and_then(Weak::upgrade) {
             return policy;

@@ -1,5 +1,4 @@
-//! Access levels in memory. Applications share the level's cell, so that an edit of a level
-//! holds for all of them at once.
+//! Access levels in memory. Applications share the level's cell, so that an edit of a level holds for all of them at once.
 
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::grants::{GrantSet, Grants, Verb, Verbs};
@@ -70,6 +69,11 @@ impl Levels {
     /// Sets the grants of a level. Holds for every application that uses it when this returns.
     pub fn put(&self, id: AccessLevelId, grants: &Grants) {
         self.cell(id, grants).set(GrantSet::compile(grants, &self.catalogue));
+    }
+
+    /// The grants of a level, if it is in memory.
+    pub fn grants(&self, id: AccessLevelId) -> Option<GrantSet> {
+        self.cells.pin().get(&id.as_u128()).map(|cell| cell.grants())
     }
 
     /// Forgets a level that is gone; no application has its grants from it any more.

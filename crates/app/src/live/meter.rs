@@ -3,10 +3,13 @@
 //! An application's counters, its rate limit and the last uses of its secrets lie in one [`Cell`], in one piece of memory
 //! behind one short lock: a call touches some lines of the cache that are its own and nothing that others share.
 
-use claviger_domain::application::USER_AGENT_MAX;
+use crate::live::sharing::{Shared, Sharing};
+use agent::{cut, fingerprint};
+use claviger_domain::application::LastUse;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{ApplicationId, SecretId, TenantId};
+use claviger_domain::network::{Network, Networks};
 use claviger_domain::rate::{Quota, RateLimit};
 use claviger_domain::time::Timestamp;
 use claviger_domain::usage::Outcome;
@@ -14,6 +17,8 @@ use claviger_store::usage_log::UsageBatch;
 use parking_lot::Mutex;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+mod agent;
 
 /// A right as the meter counts it: the permission's place in the catalogue and the verb, or none.
 pub type CountedRight = Option<(u32, Verb)>;
@@ -23,15 +28,15 @@ pub type CountedRight = Option<(u32, Verb)>;
 #[derive(Debug)]
 #[repr(C)]
 pub struct Cell {
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     tenant_id: TenantId,
-    application_id: ApplicationId,
+    pub(super) application_id: ApplicationId,
 }
 
 #[derive(Debug, Default)]
 #[repr(C)]
-struct State {
-    arrival: u64,
+pub(super) struct State {
+    pub(super) arrival: u64,
     dirty: bool,
     /// Calls since the last flush. Mostly one kind, which needs no memory of its own.
     calls: Option<Calls>,
@@ -39,6 +44,10 @@ struct State {
     used: Option<Use>,
     more_calls: Vec<Calls>,
     more_used: Option<Box<Use>>,
+    /// What it has of a limit that several nodes share; none where there is one node.
+    pub(super) sharing: Option<Box<Sharing>>,
+    /// Allowed networks out of which calls came since the last flush, those apart out of which the last one came.
+    seen: Vec<(Network, Timestamp)>,
 }
 
 #[derive(Debug)]
@@ -76,6 +85,12 @@ struct Use {
     secret: SecretId,
     address: Option<IpAddr>,
     user_agent: Box<str>,
+    /// The narrowest allowed network that holds the address, where there is a list.
+    network: Option<Network>,
+    /// The hour for which it was logged last: when a network was seen need not be known better.
+    logged: Option<Hour>,
+    /// Whether the network has been looked up in the list as it is now.
+    placed: bool,
 }
 
 /// A call with a right secret, as the meter takes it.
@@ -89,6 +104,14 @@ pub struct Arrival<'a> {
     pub address: Option<IpAddr>,
     /// What the client calls itself.
     pub user_agent: &'a str,
+    /// The networks it may come from, if there is a list.
+    pub networks: Option<&'a Networks>,
+}
+
+impl Arrival<'_> {
+    fn network(&self) -> Option<Network> {
+        self.networks.zip(self.address).and_then(|(networks, address)| networks.narrowest(address))
+    }
 }
 
 impl Cell {
@@ -96,12 +119,31 @@ impl Cell {
     pub fn new(tenant_id: TenantId, application_id: ApplicationId) -> Self {
         Self { state: Mutex::default(), tenant_id, application_id }
     }
+
+    /// Begins to read them; others may go on writing.
+    pub fn fetch(&self) {
+        std::hint::black_box(self.state.is_locked());
+    }
+
+    /// The last use of a secret since this server started, whether it has been written or not.
+    pub fn last_use(&self, secret: SecretId) -> Option<LastUse> {
+        let mut state = self.state.lock();
+        let used = state.uses().find(|used| used.secret == secret)?;
+        Some(LastUse { at: used.at, address: used.address, user_agent: used.user_agent.to_string() })
+    }
+
+    /// Looks networks up anew at the next call: the list is another one.
+    pub fn forget_networks(&self) {
+        self.state.lock().uses().for_each(|used| used.placed = false);
+    }
 }
 
 /// All counters that have moved since the last flush.
 #[derive(Debug, Default)]
 pub struct Meter {
     dirty: Mutex<Vec<Arc<Cell>>>,
+    /// The limits that several nodes share.
+    pub(crate) sharing: Shared,
 }
 
 impl Meter {
@@ -117,7 +159,10 @@ impl Meter {
     ) -> Option<Quota> {
         let mut state = cell.state.lock();
         state.touch(arrival);
-        let quota = limit.map(|limit| limit.take(&mut state.arrival, monotonic));
+        let quota = limit.map(|limit| match self.sharing.is_needed() {
+            false => limit.take(&mut state.arrival, monotonic),
+            true => self.sharing.take(cell, &mut state, limit, monotonic),
+        });
         if quota.is_some_and(|quota| !quota.allowed) {
             state.count(None, Outcome::Limited, arrival.now);
         } else if let Some((right, outcome)) = asks {
@@ -157,6 +202,14 @@ impl Meter {
             for used in state.uses().filter(|used| used.dirty) {
                 used.dirty = false;
                 of.used(used.secret, used.at, used.address, &used.user_agent);
+                let hour = Some(Hour::of(used.at));
+                if let Some(network) = used.network.filter(|_| used.logged != hour) {
+                    used.logged = hour;
+                    of.seen(&network.to_string(), used.at);
+                }
+            }
+            for (network, at) in std::mem::take(&mut state.seen) {
+                of.seen(&network.to_string(), at);
             }
         }
         batch
@@ -187,20 +240,40 @@ impl State {
         let text = cut(arrival.user_agent);
         let agent = fingerprint(text);
         let (secret, at, address) = (arrival.secret, arrival.now, arrival.address);
-        if let Some(used) = self.uses().find(|used| used.secret == secret) {
+        let Self { used, more_used, seen, .. } = self;
+        if let Some(used) = used.iter_mut().chain(more_used.as_deref_mut()).find(|used| used.secret == secret) {
+            // Looked at before it is written, since it seldom changes.
+            if used.address != address || !used.placed {
+                let network = arrival.network();
+                if used.network != network {
+                    note(seen, used.network, used.at);
+                    seen.retain(|(known, _)| Some(*known) != network);
+                    used.network = network;
+                    used.logged = None;
+                }
+                used.address = address;
+                used.placed = true;
+            }
             used.at = used.at.max(at);
             used.dirty = true;
-            // Looked at before it is written, since it seldom changes.
-            if used.address != address {
-                used.address = address;
-            }
             if used.agent != agent {
                 used.agent = agent;
                 used.user_agent = text.into();
             }
             return;
         }
-        let new = Use { at, dirty: true, agent, secret, address, user_agent: text.into() };
+        let network = arrival.network();
+        let new = Use {
+            at,
+            dirty: true,
+            agent,
+            secret,
+            address,
+            user_agent: text.into(),
+            network,
+            logged: None,
+            placed: true,
+        };
         if self.used.is_none() {
             self.used = Some(new);
         } else if let Some(newer) = self.more_used.replace(Box::new(new)) {
@@ -228,91 +301,14 @@ impl State {
     }
 }
 
-/// Sixty-four bits of a text, quickly; whoever makes two texts meet keeps the older one on record.
-fn fingerprint(text: &str) -> u64 {
-    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mix = |sum: u64, word: u64| (sum ^ word).wrapping_mul(ODD).rotate_left(29);
-    let words = text.as_bytes().chunks_exact(8);
-    let rest = words.remainder().iter().fold(1, |rest, byte| (rest << 8) | u64::from(*byte));
-    let sum = words.filter_map(|word| word.try_into().ok()).map(u64::from_le_bytes).fold(ODD, mix);
-    mix(mix(sum, rest), sum >> 32)
-}
-
-fn cut(text: &str) -> &str {
-    if text.len() <= USER_AGENT_MAX {
-        return text;
+/// Keeps the last call out of a network: a list has [`NETWORKS_MAX`](claviger_domain::network::NETWORKS_MAX) at most.
+fn note(seen: &mut Vec<(Network, Timestamp)>, network: Option<Network>, at: Timestamp) {
+    let Some(network) = network else { return };
+    match seen.iter_mut().find(|(known, _)| *known == network) {
+        Some((_, last)) => *last = at.max(*last),
+        None => seen.push((network, at)),
     }
-    let end = (0..=USER_AGENT_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    text.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn arrival(now: i64) -> Arrival<'static> {
-        Arrival {
-            secret: SecretId::from_u128(1),
-            now: Timestamp::from_micros(now),
-            address: Some(IpAddr::from([192, 0, 2, 1])),
-            user_agent: "curl/8",
-        }
-    }
-
-    #[test]
-    fn calls_are_counted_once_and_flushed_once() {
-        let catalogue = Catalogue::built_in();
-        let meter = Meter::default();
-        let cell = Arc::new(Cell::new(TenantId::from_u128(1), ApplicationId::from_u128(2)));
-        let audits = u32::try_from(catalogue.find("org.audits").unwrap().index).unwrap();
-        let right = Some((audits, Verb::Read));
-        assert_eq!(meter.arrive(&cell, &arrival(1), None, 0, None), None);
-        meter.count(&cell, right, Outcome::Allowed, Timestamp::from_micros(1));
-        for now in 2..=3 {
-            assert_eq!(meter.arrive(&cell, &arrival(now), None, 0, Some((right, Outcome::Allowed))), None);
-        }
-        let (usage, uses) = meter.take(&catalogue).read().unwrap();
-        assert_eq!((usage.len(), uses.len()), (1, 1));
-        assert_eq!((usage[0].count, usage[0].right.as_str()), (3, "org.audits:READ"));
-        assert_eq!(uses[0].last_use.at, Timestamp::from_micros(3));
-        assert!(meter.take(&catalogue).is_empty());
-        meter.count(&cell, None, Outcome::Allowed, Timestamp::from_micros(4));
-        assert_eq!(meter.take(&catalogue).read().unwrap().0[0].right, "");
-    }
-
-    #[test]
-    fn hours_are_kept_apart_and_limits_are_counted() {
-        let catalogue = Catalogue::built_in();
-        let meter = Meter::default();
-        let cell = Arc::new(Cell::new(TenantId::from_u128(1), ApplicationId::from_u128(2)));
-        let limit = Some(RateLimit { requests: 1, window_seconds: 60 });
-        let asks = Some((None, Outcome::Denied));
-        assert!(meter.arrive(&cell, &arrival(1), limit, 1, None).unwrap().allowed);
-        assert!(!meter.arrive(&cell, &arrival(2), limit, 2, asks).unwrap().allowed);
-        assert!(!meter.arrive(&cell, &arrival(3_600_000_000), limit, 3, asks).unwrap().allowed);
-        let (usage, _) = meter.take(&catalogue).read().unwrap();
-        assert!(usage.iter().all(|usage| usage.outcome == Outcome::Limited && usage.count == 1));
-        assert_eq!(usage.len(), 2);
-    }
-
-    #[test]
-    fn the_two_newest_secrets_and_the_newest_user_agent_are_remembered() {
-        let (catalogue, meter) = (Catalogue::built_in(), Meter::default());
-        let cell = Arc::new(Cell::new(TenantId::from_u128(1), ApplicationId::from_u128(2)));
-        for (secret, user_agent) in [(1, "one"), (2, "two"), (3, "three"), (2, "curl/8.1"), (2, "curl/8.2")] {
-            let arrival = Arrival { secret: SecretId::from_u128(secret), user_agent, ..arrival(1) };
-            meter.arrive(&cell, &arrival, None, 0, None);
-        }
-        let (_, uses) = meter.take(&catalogue).read().unwrap();
-        let uses: Vec<_> =
-            uses.iter().map(|used| (used.secret_id.as_u128(), used.last_use.user_agent.as_str())).collect();
-        assert_eq!(uses, [(2, "curl/8.2"), (3, "three")]);
-    }
-
-    #[test]
-    fn user_agents_are_told_apart() {
-        let texts = ["", "a", "b", "ab", "ba", "curl/8.1", "curl/8.2", "curl/8.11", "curl/8.1\0", "\0", "\0\0"];
-        let prints: std::collections::HashSet<_> = texts.iter().map(|text| fingerprint(text)).collect();
-        assert_eq!(prints.len(), texts.len());
-    }
-}
+mod tests;

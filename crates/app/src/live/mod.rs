@@ -8,6 +8,7 @@ pub mod levels;
 pub mod meter;
 pub mod record;
 pub mod sessions;
+pub mod sharing;
 pub mod signing;
 pub mod token_rules;
 pub mod tokens;

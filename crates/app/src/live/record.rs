@@ -4,9 +4,11 @@ use crate::live::levels::LevelCell;
 use crate::live::meter::Cell;
 use crate::live::tree::TenantNode;
 use claviger_domain::address::Origin;
-use claviger_domain::application::Reach;
+use claviger_domain::application::{Application, Reach};
 use claviger_domain::grants::{GrantSet, Verb};
 use claviger_domain::id::{ApplicationId, ClientId, SecretId};
+use claviger_domain::key_type::LegacyType;
+use claviger_domain::lifetime::earlier;
 use claviger_domain::network::Networks;
 use claviger_domain::rate::RateLimit;
 use claviger_domain::secret::SecretHash;
@@ -41,19 +43,36 @@ impl Held {
     }
 }
 
-/// What many applications have in common: kept once for all that agree.
+/// What many applications have in common: kept once for all that agree. What each call asks stands at the front.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Policy {
-    /// Grants.
-    pub held: Held,
-    /// Networks: absent is any, empty is none.
-    pub networks: Option<Networks>,
-    /// Rate limit.
-    pub rate_limit: Option<RateLimit>,
-    /// Reach.
-    pub reach: Reach,
     /// Whether they may call.
     pub enabled: bool,
+    /// The legacy type of their keys, if they are of one.
+    pub legacy: Option<LegacyType>,
+    /// Reach.
+    pub reach: Reach,
+    /// Networks: absent is any, empty is none.
+    pub networks: Option<Networks>,
+    /// Grants.
+    pub held: Held,
+    /// Rate limit.
+    pub rate_limit: Option<RateLimit>,
+}
+
+impl Policy {
+    /// The policy of an application that holds these grants.
+    pub fn of(application: &Application, held: Held) -> Self {
+        Self {
+            enabled: application.enabled,
+            legacy: application.rights.legacy(),
+            reach: application.reach,
+            networks: application.allowed_networks.as_deref().map(Networks::compile),
+            held,
+            rate_limit: application.rate_limit,
+        }
+    }
 }
 
 /// One live secret.
@@ -63,11 +82,12 @@ pub struct LiveSecret {
     pub id: SecretId,
     /// What recognises it.
     pub hash: SecretHash,
-    /// When it stops, or its application does.
+    /// When it stops by itself, or its application does; [`Record::end_of`] asks policies, too.
     pub end: Timestamp,
 }
 
-const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
+/// The end of what does not end.
+pub const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
 
 impl LiveSecret {
     /// Stands where there is none: nobody knows a text of that hash.
@@ -146,7 +166,7 @@ impl Record {
 
     /// Whether `presented`, whose key is this record's, is its client id: the look-up goes by 128 bits, this by the text.
     pub fn answers_to(&self, presented: &str) -> bool {
-        self.foreign().is_none_or(|client_id| client_id.as_str() == presented)
+        self.foreign().is_none_or(|client_id| client_id.as_str() == ClientId::canonical(presented))
     }
 
     /// Whether its networks allow calls from there.
@@ -167,6 +187,20 @@ impl Record {
         std::iter::once(&self.first).chain(self.second()).find(|secret| secret.id == id)
     }
 
+    /// All live secrets.
+    pub fn live_secrets(&self) -> impl Iterator<Item = &LiveSecret> {
+        std::iter::once(&self.first).chain(self.second()).filter(|secret| secret.id != LiveSecret::NONE.id)
+    }
+
+    /// When a secret really stops: by itself, with its application, or by what its tenant's policies allow at most.
+    pub fn end_of(&self, secret: &LiveSecret) -> Timestamp {
+        let bound = self.tenant.with_bounds(|bounds| {
+            let application = bounds.application_ceiling(self.id.made_at());
+            earlier(application, bounds.secret_end(secret.id.made_at()))
+        });
+        bound.flatten().map_or(secret.end, |bound| bound.min(secret.end))
+    }
+
     fn second(&self) -> Option<&LiveSecret> {
         self.rare.as_ref().and_then(|rare| rare.second.as_ref())
     }
@@ -174,6 +208,17 @@ impl Record {
     /// The counters, made at its first call.
     pub fn cell(&self) -> &Arc<Cell> {
         self.cell.get_or_init(|| Arc::new(Cell::new(self.tenant.id, self.id)))
+    }
+
+    /// Begins to read what a call asks for later, so that it is there by then.
+    pub fn fetch(&self) {
+        self.cell.get().inspect(|cell| cell.fetch());
+        std::hint::black_box(self.policy.held.has(0, Verb::Read));
+    }
+
+    /// The counters, if it was called since it was loaded.
+    pub fn cell_in_use(&self) -> Option<&Arc<Cell>> {
+        self.cell.get()
     }
 
     /// The same, to be kept by a caller.
@@ -193,6 +238,9 @@ impl Record {
         // Made now for an application with a limit, so that old and new share it whoever is called next.
         if old.policy.rate_limit.is_some() || old.cell.get().is_some() {
             let _ = self.cell.set(Arc::clone(old.cell()));
+        }
+        if let Some(cell) = old.cell.get().filter(|_| !Arc::ptr_eq(&self.policy, &old.policy)) {
+            cell.forget_networks();
         }
     }
 }

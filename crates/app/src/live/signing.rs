@@ -111,6 +111,8 @@ pub struct SigningKeys {
     putting: Mutex<()>,
     doubted: AtomicBool,
     asked: AtomicU64,
+    /// Whether the store is being asked.
+    asking: AtomicBool,
 }
 
 impl SigningKeys {
@@ -136,6 +138,13 @@ impl SigningKeys {
         }
         self.keys.store(Arc::new(taken));
         self.doubted.store(false, Ordering::Release);
+    }
+
+    /// What tokens call those that were not revoked.
+    pub fn not_revoked(&self) -> Vec<String> {
+        let keys = self.keys.load();
+        let kept = keys.iter().filter(|key| key.revoked_at.load(Ordering::Acquire) == NEVER);
+        kept.map(|key| key.kid.clone()).collect()
     }
 
     /// Whether nobody knows what has become of them.
@@ -171,13 +180,23 @@ impl SigningKeys {
     /// Whether it is time to ask the store for keys that another server may have made.
     pub fn may_be_asked(&self, monotonic: u64) -> bool {
         let last = self.asked.load(Ordering::Acquire);
-        last == 0 || monotonic.saturating_sub(last) >= ASK_AGAIN
+        self.are_asked_for() || last == 0 || monotonic.saturating_sub(last) >= ASK_AGAIN
+    }
+
+    /// Whether the store is being asked right now: whoever misses a key waits for what it says.
+    pub fn are_asked_for(&self) -> bool {
+        self.asking.load(Ordering::Acquire)
+    }
+
+    /// Says whether the store is being asked.
+    pub fn ask(&self, asking: bool) {
+        self.asking.store(asking, Ordering::Release);
     }
 
     /// The same, for the one that will ask: now and then, however many tokens of unknown keys come.
     pub fn may_ask(&self, monotonic: u64) -> bool {
         let last = self.asked.load(Ordering::Acquire);
-        self.may_be_asked(monotonic)
+        (last == 0 || monotonic.saturating_sub(last) >= ASK_AGAIN)
             && self.asked.compare_exchange(last, monotonic.max(1), Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 }

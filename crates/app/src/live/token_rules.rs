@@ -63,7 +63,7 @@ impl TokenRules {
 
     /// Keeps out all tokens of a tenant signed up to then: what is to be done where nobody knows what was said of them.
     pub fn cut_off(&self, tenant: TenantId, at: Timestamp) {
-        let lifetime = self.rules.pin().get(&tenant.as_u128()).and_then(|rule| rule.lifetime);
+        let lifetime = self.lifetime_of(tenant);
         self.put(&TokenRule { tenant, application: None, lifetime, not_before: Some(at) });
     }
 
@@ -84,6 +84,11 @@ impl TokenRules {
     pub fn lifetimes(&self, tenant: &TenantNode) -> Vec<i64> {
         let rules = self.rules.pin();
         chain(tenant).filter_map(|node| rules.get(&node.id.as_u128())?.lifetime).collect()
+    }
+
+    /// The lifetime that a tenant itself has set.
+    pub fn lifetime_of(&self, tenant: TenantId) -> Option<i64> {
+        self.rules.pin().get(&tenant.as_u128())?.lifetime
     }
 
     /// Keeps a token out that would have ended then.

@@ -3,6 +3,7 @@
 
 use crate::fixture::{Fixture, done, grants, new, on_both, refusal, verify};
 use claviger_app::caller::Caller;
+use claviger_app::shrink::Shrinking;
 use claviger_domain::access_level::{AccessLevelPatch, NewAccessLevel};
 use claviger_domain::application::{ApplicationPatch, NewApplication, Reach, Rights};
 use claviger_domain::audit::Filter;
@@ -22,6 +23,7 @@ on_both![
     deleted_levels_leave_memory,
     no_text_breaks_a_look_up,
     probing_other_tenants_is_told,
+    whoever_goes_away_takes_no_counts_along,
 ];
 
 /// Breaks what recognises the secrets of everybody but the operator, so that their records cannot be read.
@@ -180,4 +182,26 @@ async fn deleted_levels_leave_memory(f: Fixture) {
     assert_eq!(f.app.access_levels_loaded(), before);
     let caller = Arc::new(f.operator.clone());
     caller.allow("tenants", Verb::Read).unwrap();
+}
+
+async fn whoever_goes_away_takes_no_counts_along(f: Fixture) {
+    let org = f.organization("Acme").await;
+    let (made, id) = f.application(org.id, "SIEM", &[("org.audits", &["READ"]), ("org.feeds", &["READ"])]).await;
+    let (secret, application) = (made.secret.text.reveal(), made.application.id);
+    let shrinking = |dry_run| Shrinking { days: 1, dry_run, if_match: None };
+    f.app.clock().advance(2 * 86_400);
+    let caller = verify(&f.app, &id, &secret).await.unwrap();
+    // While counts are taken from the meter, and while they are folded.
+    for right in ["org.audits", "org.feeds"] {
+        caller.allow(right, Verb::Read).unwrap();
+        if right == "org.feeds" {
+            f.app.flush_usage().await.unwrap();
+        }
+        let busy = f.app.store().begin().await.unwrap();
+        let asking = f.app.shrink_application(&f.operator, org.id, application, shrinking(true), None);
+        let _ = tokio::time::timeout(Duration::from_millis(100), asking).await;
+        drop(busy);
+    }
+    let asking = f.app.shrink_application(&f.operator, org.id, application, shrinking(true), None);
+    assert_eq!(done(asking.await.unwrap()).dropped, grants(&[]), "both rights are in use");
 }

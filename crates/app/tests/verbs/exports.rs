@@ -129,6 +129,7 @@ async fn jobs_end_with_their_server(f: Fixture) {
     let org = f.organization("Acme").await;
     let caller = reader(&f, org.id, "Reader", BOTH).await;
     let number = hang(&f, &caller).await.unwrap().number;
+    f.app.leave().await;
     f.app.store().close().await;
     let again = f.reopen(7).await.unwrap();
     let job = again.find_job(&caller, number).await.unwrap();

@@ -4,8 +4,10 @@ use claviger_app::applications::CreatedApplication;
 use claviger_app::caller::Caller;
 use claviger_app::clock::Clock;
 use claviger_app::live::tokens::TokenSettings;
+use claviger_app::nodes::Identity;
 use claviger_app::random::Random;
 use claviger_app::seal::RootKey;
+use claviger_app::text_keys::TextKeys;
 use claviger_app::unit::Posted;
 use claviger_app::verify::Presented;
 use claviger_app::{App, Parts};
@@ -30,6 +32,7 @@ pub(crate) const HERE: Origin = Origin::Known(std::net::IpAddr::V4(std::net::Ipv
 pub(crate) struct Fixture {
     pub(crate) app: Arc<App>,
     pub(crate) operator: Caller,
+    pub(crate) operator_secret: String,
     pub(crate) guard: Guard,
 }
 
@@ -61,9 +64,14 @@ pub(crate) fn token_settings() -> TokenSettings {
 }
 
 pub(crate) async fn open(store: Store, key: u8) -> Result<Arc<App>> {
+    open_as(store, key, u64::from(key), Identity::default()).await
+}
+
+pub(crate) async fn open_as(store: Store, key: u8, seed: u64, identity: Identity) -> Result<Arc<App>> {
     let root_key = RootKey::new([key; 32]);
-    let (clock, random) = (Clock::fixed(START), Random::seeded(u64::from(key)));
-    App::open(Parts { store, catalogue: Catalogue::built_in(), root_key, clock, random }).await
+    let (clock, random) = (Clock::fixed(START), Random::seeded(seed));
+    let text_keys = TextKeys::open(None)?;
+    App::open_as(Parts { store, catalogue: Catalogue::built_in(), root_key, text_keys, clock, random }, identity).await
 }
 
 impl Fixture {
@@ -76,13 +84,23 @@ impl Fixture {
         app.load_keyring().await.unwrap();
         let secret = first.secret.text.reveal();
         let operator = verify(&app, first.client_id.as_str(), &secret).await.unwrap();
-        Some(Self { app, operator, guard })
+        Some(Self { app, operator, operator_secret: secret, guard })
     }
 
     /// Opens the same store once more, after this one has been closed.
     pub(crate) async fn reopen(&self, key: u8) -> Result<Arc<App>> {
         let store = Store::open(Options { location: self.guard.location(), accept_data_loss: false }).await?;
         open(store, key).await
+    }
+
+    /// Opens another node of the same store.
+    pub(crate) async fn node(&self, name: &str) -> Arc<App> {
+        let store = Store::open(Options { location: self.guard.location(), accept_data_loss: false }).await.unwrap();
+        let identity = Identity { name: name.into(), ..Identity::default() };
+        let seed = name.bytes().fold(100, |seed, byte| seed * 256 + u64::from(byte));
+        let app = open_as(store, 7, seed, identity).await.unwrap();
+        app.load_keyring().await.unwrap();
+        app
     }
 
     pub(crate) async fn tenant(&self, name: &str, kind: Kind, parent_id: TenantId) -> Tenant {
@@ -115,6 +133,7 @@ pub(crate) fn new(name: &str, rights: &[(&str, &[&str])]) -> NewApplication {
         reach: Reach::Own,
         allowed_networks: None,
         expires_at: None,
+        secret_expires_at: None,
         enabled: true,
         rate_limit: None,
     }

@@ -9,10 +9,15 @@
 )]
 
 mod attacks;
+mod coming;
 mod exports;
+mod findings;
 mod fixture;
-mod hold;
+mod key_types;
 mod keyring;
+mod lifetimes;
+mod nodes;
 mod record;
+mod restore;
 mod rights;
 mod tokens;

@@ -19,7 +19,7 @@ on_both![
     a_hit_costs_no_statement,
     every_bit_of_a_token_counts,
     what_was_revoked_stays_revoked_after_a_restart,
-    tokens_of_another_root_key_or_url_are_none,
+    every_server_of_the_store_takes_a_token,
     revoked_tokens_cannot_fill_memory,
     accesses_survive_a_clean_stop,
     a_unit_asks_the_store_whether_the_token_still_holds,
@@ -95,16 +95,16 @@ async fn what_was_revoked_stays_revoked_after_a_restart(f: Fixture) {
     assert_eq!(refusal(token(&app, &kept.text).await), Refusal::TokenExpired);
 }
 
-async fn tokens_of_another_root_key_or_url_are_none(f: Fixture) {
+async fn every_server_of_the_store_takes_a_token(f: Fixture) {
     let (_, _, issued) = start(&f).await;
     f.app.store().close().await;
     let app = f.reopen(7).await.unwrap();
     assert!(matches!(token(&app, &issued.text).await, Err(Error::Unavailable(_))), "not open yet");
     let mut settings = token_settings();
-    settings.issuer = "https://moved.example".into();
+    settings.issuer = "https://other.example".into();
     app.open_tokens(settings).await.unwrap();
-    assert_eq!(refusal(token(&app, &issued.text).await), Refusal::TokenInvalid);
     app.load_keyring().await.unwrap();
+    token(&app, &issued.text).await.unwrap();
 }
 
 async fn revoked_tokens_cannot_fill_memory(f: Fixture) {

@@ -110,6 +110,7 @@ fn new(app: &App, number: usize) -> Outcome<NewApplication> {
         reach: Reach::Own,
         allowed_networks: Some(stores::networks(number)?),
         expires_at: None,
+        secret_expires_at: None,
         enabled: true,
         rate_limit: None,
     })
@@ -138,6 +139,7 @@ impl Prepared {
             hint: text.hint(),
             created_at: now,
             expires_at: None,
+            ends_at: None,
             last_use: None,
         };
         let networks: Vec<_> = new.allowed_networks.iter().flatten().map(ToString::to_string).collect();
@@ -177,6 +179,7 @@ impl Prepared {
                 reach: new.reach,
                 allowed_networks: new.allowed_networks,
                 expires_at: None,
+                ends_at: None,
                 enabled: true,
                 rate_limit: None,
                 version: 1,

@@ -1,13 +1,14 @@
 //! A load generator: requests built from prepared bytes on keep-alive connections over TLS 1.3, one at a time on each.
 
-use crate::Outcome;
 use crate::random::Random;
 use crate::stores::Credential;
+use crate::{Outcome, say};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -64,7 +65,8 @@ impl Door {
         Ok(Self { address, connector: TlsConnector::from(Arc::new(config)) })
     }
 
-    async fn connect(&self) -> Outcome<TlsStream<TcpStream>> {
+    /// Opens a connection.
+    pub(crate) async fn connect(&self) -> Outcome<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         Ok(self.connector.connect(ServerName::from(self.address.ip()), stream).await?)
@@ -101,6 +103,27 @@ impl Fleet {
         }
         let connections = running.join_all().await.into_iter().collect::<Outcome<Vec<_>>>()?;
         Ok((Self(connections), each * CONNECTIONS))
+    }
+
+    /// Asks on all connections at once until it is told to stop; how often it was, and how many of them were refused or lost,
+    /// after which a connection asks no more.
+    pub(crate) async fn run_until(self, stop: Arc<AtomicBool>) -> (usize, usize) {
+        let mut running = JoinSet::new();
+        for mut connection in self.0 {
+            let stop = Arc::clone(&stop);
+            running.spawn(async move {
+                let mut asked = 0;
+                while !stop.load(Ordering::Acquire) {
+                    if let Err(error) = connection.ask(1).await {
+                        say(&format!("a call failed: {error}"));
+                        return (asked, 1);
+                    }
+                    asked += 1;
+                }
+                (asked, 0)
+            });
+        }
+        running.join_all().await.into_iter().fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
     }
 }
 

@@ -11,6 +11,7 @@ mod load;
 mod measure;
 mod proc;
 mod random;
+mod rotations;
 mod stores;
 mod table;
 

@@ -5,6 +5,7 @@ use crate::creates::{CLIENTS, Yard};
 use crate::in_process::{Yardstick, draw, verify};
 use crate::load::{Fleet, Question, Tokens};
 use crate::random::Random;
+use crate::rotations;
 use crate::stores::{self, Credential};
 use crate::table::{Table, median};
 use crate::{Outcome, say};
@@ -34,18 +35,23 @@ struct Stores {
 /// Measures everything.
 pub(crate) fn all(scratch: &Path) -> Outcome<Table> {
     let mut table = Table::default();
-    let stores = prepare(scratch)?;
-    if wanted("start") {
-        start_and_idle(&mut table, &stores)?;
-    }
-    if wanted("tls") {
-        over_tls(&mut table, &stores)?;
-    }
-    if wanted("process") {
-        without_sockets(&mut table, &stores.many)?;
+    if ["start", "tls", "process"].into_iter().any(wanted) {
+        let stores = prepare(scratch)?;
+        if wanted("start") {
+            start_and_idle(&mut table, &stores)?;
+        }
+        if wanted("tls") {
+            over_tls(&mut table, &stores)?;
+        }
+        if wanted("process") {
+            without_sockets(&mut table, &stores.many)?;
+        }
     }
     if wanted("creates") {
         creates(&mut table, &scratch.join("creates"))?;
+    }
+    if wanted("rotations") {
+        rotations::measure(&mut table, &scratch.join("rotations"))?;
     }
     Ok(table)
 }

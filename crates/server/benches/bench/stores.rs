@@ -4,6 +4,7 @@
 use crate::Outcome;
 use claviger_app::clock::Clock;
 use claviger_app::random::Random;
+use claviger_app::text_keys::TextKeys;
 use claviger_app::{App, Parts};
 use claviger_domain::access_level::AccessLevel;
 use claviger_domain::application::{Application, Reach, Rights, Secret};
@@ -51,7 +52,8 @@ pub(crate) async fn open(directory: &Path) -> Outcome<Arc<App>> {
     store.migrate().await?;
     let root_key = root_key::find(&config, &random)?.key;
     let catalogue = Catalogue::load(&[])?;
-    Ok(App::open(Parts { store, catalogue, root_key, clock: Clock::system(), random }).await?)
+    let text_keys = TextKeys::open(None)?;
+    Ok(App::open(Parts { store, catalogue, root_key, text_keys, clock: Clock::system(), random }).await?)
 }
 
 /// Makes a data directory with so many applications; the operator's credential.
@@ -96,6 +98,7 @@ fn application(
         reach: Reach::Own,
         allowed_networks: Some(networks.to_vec()),
         expires_at: None,
+        ends_at: None,
         enabled: true,
         // More than any run can use up.
         rate_limit: Some(RateLimit { requests: 10_000_000, window_seconds: 60 }),
@@ -110,15 +113,21 @@ fn application(
         hint: text.hint(),
         created_at: made(index),
         expires_at: None,
+        ends_at: None,
         last_use: None,
     };
     // As long as sealed mid-states are; verifying a presented secret never opens them.
     (application, StoredSecret { secret, hash: text.hash(), sealed_mac: vec![0; 97] })
 }
 
+/// The id of a tenant, counted from 0; the first [`PER_TENANT`] applications are the first one's.
+pub(crate) fn tenant_id(number: usize) -> TenantId {
+    TenantId::new(made(number), bits(number, 4))
+}
+
 fn tenant(number: usize, operator: TenantId) -> Tenant {
     Tenant {
-        id: TenantId::new(made(number), bits(number, 4)),
+        id: tenant_id(number),
         org_key: OrgKey::stored(format!("B{number:07}")),
         name: format!("tenant {number}"),
         kind: Kind::Organization,
@@ -160,7 +169,8 @@ pub(crate) fn networks(number: usize) -> Outcome<Vec<Network>> {
     texts.iter().map(|text| Ok(Network::parse("", text)?)).collect()
 }
 
-fn application_id(index: usize) -> ApplicationId {
+/// The id of an application.
+pub(crate) fn application_id(index: usize) -> ApplicationId {
     ApplicationId::new(made(index), bits(index, 1))
 }
 

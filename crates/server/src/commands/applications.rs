@@ -1,5 +1,7 @@
 //! `claviger applications …`: the applications of a running server, over HTTP.
 
+mod migrate;
+
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -8,7 +10,7 @@ use std::path::Path;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::http_client::HttpClient;
+use super::http_client::{HttpClient, segment};
 use super::{Failure, print};
 use crate::cli::{ApplicationsArgs, ApplicationsCommand, CreateArgs, Output};
 
@@ -39,23 +41,13 @@ pub async fn run(args: ApplicationsArgs, env: impl Fn(&str) -> Option<String>) -
         ApplicationsCommand::Regenerate { id, secret_file } => {
             mint(&client, &format!("{}/regenerate", one(&id)), None, secret_file.as_deref(), output).await
         }
+        ApplicationsCommand::Migrate { id, apply } => migrate::run(&client, &tenant, id, apply, output).await,
         ApplicationsCommand::Delete { id } => client.call(Method::DELETE, &one(&id), None).await.map(|_| ()),
     }
 }
 
 async fn list(client: &HttpClient, all: &str, output: Output) -> Result<(), Failure> {
-    let mut items = Vec::new();
-    let mut cursor = String::new();
-    loop {
-        let mut page = client.call(Method::GET, &format!("{all}?limit=1000{cursor}"), None).await?;
-        if let Some(Value::Array(more)) = page.get_mut("items").map(Value::take) {
-            items.extend(more);
-        }
-        match page.get("next_cursor").and_then(Value::as_str) {
-            Some(next) => cursor = format!("&cursor={}", segment(next)),
-            None => break,
-        }
-    }
+    let items = client.list(all).await?;
     if output == Output::Json {
         return print(&pretty(&json!({ "items": items, "next_cursor": null })));
     }
@@ -177,7 +169,7 @@ fn shown(object: &Value, output: Output) -> String {
     }
 }
 
-fn pretty(value: &Value) -> String {
+pub(super) fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
 }
 
@@ -186,7 +178,7 @@ fn text<'a>(object: &'a Value, member: &str) -> &'a str {
 }
 
 /// A value in a table. Control characters are left out: a name must not move the cursor.
-fn cell(value: Option<&Value>) -> String {
+pub(super) fn cell(value: Option<&Value>) -> String {
     let text = match value {
         None | Some(Value::Null) => "-".to_owned(),
         Some(Value::String(text)) => text.clone(),
@@ -195,7 +187,7 @@ fn cell(value: Option<&Value>) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
 
-fn table(rows: &[Vec<String>]) -> String {
+pub(super) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width =
         |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);
@@ -205,18 +197,6 @@ fn table(rows: &[Vec<String>]) -> String {
         let line: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         out.push_str(line.join("  ").trim_end());
         out.push('\n');
-    }
-    out
-}
-
-/// A path segment or query value: everything but unreserved characters is escaped.
-fn segment(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            other => out.push_str(&format!("%{other:02X}")),
-        }
     }
     out
 }

@@ -118,6 +118,7 @@ async fn application(
         reach: Reach::Own,
         allowed_networks: None,
         expires_at: None,
+        secret_expires_at: None,
         enabled: true,
         rate_limit: Some(RateLimit { requests: 1_000, window_seconds: 300 }),
     };

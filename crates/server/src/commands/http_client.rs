@@ -63,10 +63,39 @@ impl HttpClient {
 
     /// Calls the native API; the body of a success comes back, null when there is none.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        self.change(method, path, body, None).await
+    }
+
+    /// All items of a list, page by page.
+    pub(crate) async fn list(&self, path: &str) -> Result<Vec<Value>, Failure> {
+        let (mut items, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let mut page = self.call(Method::GET, &format!("{path}?limit=1000{cursor}"), None).await?;
+            if let Some(Value::Array(more)) = page.get_mut("items").map(Value::take) {
+                items.extend(more);
+            }
+            match page.get("next_cursor").and_then(Value::as_str) {
+                Some(next) => cursor = format!("&cursor={}", segment(next)),
+                None => return Ok(items),
+            }
+        }
+    }
+
+    /// As [`HttpClient::call`], done only to that version of the object.
+    pub(crate) async fn change(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        version: Option<i64>,
+    ) -> Result<Value, Failure> {
         let url = format!("{}{path}", self.base);
         let mut request = self.http.request(method.clone(), &url).basic_auth(&self.client_id, Some(&self.secret));
         if method == Method::POST {
             request = request.header("Idempotency-Key", idempotency_key()?);
+        }
+        if let Some(version) = version {
+            request = request.header("If-Match", format!("\"{version}\""));
         }
         if let Some(body) = body {
             request = request.json(body);
@@ -82,6 +111,18 @@ impl HttpClient {
         }
         serde_json::from_str(&text).map_err(|error| Failure(format!("{url}: not JSON: {error}")))
     }
+}
+
+/// A path segment or query value: everything but unreserved characters is escaped.
+pub(crate) fn segment(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+    out
 }
 
 /// A client that trusts one CA and nothing else, or the system's CAs when none is named.

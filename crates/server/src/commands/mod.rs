@@ -1,9 +1,11 @@
 //! What each command of the binary does.
 
 pub mod applications;
+pub mod apply;
 pub mod check_config;
 pub mod demo;
 mod http_client;
+pub mod nodes;
 pub mod secrets;
 pub mod serve;
 pub mod signing_keys;

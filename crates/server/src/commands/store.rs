@@ -4,8 +4,11 @@ use super::{Failure, print};
 use crate::cli::StoreArgs;
 use crate::config::{Config, environment};
 use crate::data_dir::DataDir;
-use crate::server::open_store;
+use crate::server::{REVOCATIONS, open_store};
+use claviger_app::clock::Clock;
 use claviger_app::heads::{Verification, verify_chains};
+use claviger_app::random::Random;
+use claviger_app::restore;
 use claviger_store::{SchemaState, Store};
 
 /// Brings the store to this version's schema.
@@ -20,6 +23,29 @@ pub async fn migrate(args: &StoreArgs) -> Result<(), Failure> {
     let mut text: String = applied.iter().map(|name| format!("applied {name}\n")).collect();
     text.push_str("the store has this version's schema\n");
     print(&text)
+}
+
+/// Revokes in a restored store what the data directory's file of revocations knows beyond it.
+///
+/// # Errors
+/// In words for the operator.
+pub async fn confirm_restore(args: &StoreArgs) -> Result<(), Failure> {
+    let config = configure(args)?;
+    let _held = DataDir::hold(&config.data_dir).map_err(Failure)?;
+    let store = open_store(&config).await?;
+    store.migrate().await?;
+    let file = config.data_dir.join(REVOCATIONS);
+    let done = restore::confirm(&store, &Clock::system(), &Random::System, &file).await?;
+    store.close().await;
+    print(&match done {
+        None => "the store is not behind what this data directory knows; nothing was done\n".to_owned(),
+        Some(done) => format!(
+            "revoked again: {} secrets, {} applications disabled, {} access levels narrowed, {} tenants suspended\n\
+             every session token has ended: {} signing keys revoked\n\
+             run this on the data directory of every other server of the store, then start them\n",
+            done.secrets, done.applications, done.access_levels, done.tenants, done.signing_keys
+        ),
+    })
 }
 
 /// Verifies the chain of every tenant and its signed heads; whether all are whole.

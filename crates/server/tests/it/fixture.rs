@@ -29,7 +29,31 @@ pub(crate) struct Fixture {
     pub(crate) location: Location,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
-    _guard: Guard,
+    guard: Guard,
+}
+
+/// Another server on the store of a fixture.
+pub(crate) struct Node {
+    pub(crate) app: Arc<App>,
+    /// The operator, by way of this server.
+    pub(crate) operator: Client,
+    data_dir: PathBuf,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<()>,
+}
+
+impl Node {
+    /// Ends the server as SIGTERM would.
+    pub(crate) async fn stop(self) {
+        drop(self.stop);
+        self.running.await.unwrap();
+        std::fs::remove_dir_all(self.data_dir).unwrap();
+    }
+
+    /// The same credential, presented to this server.
+    pub(crate) fn client(&self, client: &Client) -> Client {
+        Client { base: self.operator.base.clone(), ..client.clone() }
+    }
 }
 
 /// A credential and where to present it.
@@ -78,16 +102,29 @@ where
     let fixture = Arc::new(start(guard, settings).await);
     test(Arc::clone(&fixture)).await;
     if let Ok(fixture) = Arc::try_unwrap(fixture) {
-        fixture.stop().await;
+        drop(fixture.stop().await);
     }
 }
 
 async fn start(guard: Guard, settings: &[(&str, &str)]) -> Fixture {
-    let location = guard.location();
-    let data_dir = match &location {
+    if let Location::Postgres { .. } = guard.location() {
+        // An earlier process of the same id may have left one behind.
+        let _ = std::fs::remove_dir_all(data_dir(&guard.location()));
+    }
+    start_again(guard, settings, 1).await
+}
+
+fn data_dir(location: &Location) -> PathBuf {
+    match location {
         Location::Sqlite { directory } => directory.clone(),
         Location::Postgres { url } => std::env::temp_dir().join(url.rsplit('/').next().unwrap()),
-    };
+    }
+}
+
+/// As at first, on a store that may be there already; `seed` is another each time, so that ids differ.
+pub(crate) async fn start_again(guard: Guard, settings: &[(&str, &str)], seed: u64) -> Fixture {
+    let location = guard.location();
+    let data_dir = data_dir(&location);
     let mut variables = vec![("CLAVIGER_TLS".to_owned(), "off".to_owned())];
     if let Location::Postgres { url } = &location {
         variables.push(("CLAVIGER_DATABASE".to_owned(), url.clone()));
@@ -101,7 +138,7 @@ async fn start(guard: Guard, settings: &[(&str, &str)]) -> Fixture {
     };
     std::fs::create_dir_all(&data_dir).unwrap();
     let config = Config::load(None, variables.into_iter(), overrides).unwrap();
-    let server = Server::open(config, Clock::fixed(START), Random::seeded(1), async |_, _| Ok(())).await.unwrap();
+    let server = Server::open(config, Clock::fixed(START), Random::seeded(seed), async |_, _| Ok(())).await.unwrap();
     let (app, base) = (Arc::clone(&server.app), server.credentials.base_url.clone());
     let first = server.credentials.operator.clone().unwrap();
     let http = http();
@@ -111,7 +148,7 @@ async fn start(guard: Guard, settings: &[(&str, &str)]) -> Fixture {
         server.serve(async { drop(stopped.await) }).await.unwrap();
     });
     let (stop, running) = (Some(stop), Some(running));
-    Fixture { app, operator, root: first.tenant_id, data_dir, location, stop, running, _guard: guard }
+    Fixture { app, operator, root: first.tenant_id, data_dir, location, stop, running, guard }
 }
 
 /// An HTTP client with connections of its own.
@@ -122,12 +159,39 @@ pub(crate) fn http() -> reqwest::Client {
 }
 
 impl Fixture {
-    /// Ends the server as SIGTERM would.
-    async fn stop(mut self) {
+    /// Ends the server as SIGTERM would; its store stays for as long as the guard.
+    pub(crate) async fn stop(mut self) -> Guard {
         drop(self.stop.take());
         if let Some(running) = self.running.take() {
             running.await.unwrap();
         }
+        self.guard
+    }
+
+    /// Starts another server on the same PostgreSQL, with the root key of this one.
+    pub(crate) async fn join(&self, name: &str) -> Node {
+        let Location::Postgres { url } = &self.location else { panic!("one server on SQLite") };
+        let data_dir = self.data_dir.with_extension(name);
+        std::fs::create_dir_all(&data_dir).unwrap();
+        for file in ["root.key", "node"] {
+            // As in a copy of the directory.
+            std::fs::copy(self.data_dir.join(file), data_dir.join(file)).unwrap();
+        }
+        let variables = [("CLAVIGER_TLS", "off"), ("CLAVIGER_DATABASE", url)];
+        let overrides = Overrides {
+            listen: Some("127.0.0.1:0".to_owned()),
+            data_dir: Some(data_dir.display().to_string()),
+            ..Overrides::default()
+        };
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let config = Config::load(None, variables.into_iter(), overrides).unwrap();
+        let server = Server::open(config, Clock::fixed(START), Random::System, async |_, _| Ok(())).await.unwrap();
+        let operator = Client { base: server.credentials.base_url.clone(), ..self.operator.clone() };
+        let (app, (stop, stopped)) = (Arc::clone(&server.app), oneshot::channel::<()>());
+        let running = tokio::spawn(async move {
+            server.serve(async { drop(stopped.await) }).await.unwrap();
+        });
+        Node { app, operator, data_dir, stop, running }
     }
 
     /// A client with another credential.
@@ -181,6 +245,10 @@ impl Client {
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         send(self.request(Method::POST, path).json(body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+        send(self.request(Method::PUT, path).json(body)).await
     }
 
     pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {

@@ -27,6 +27,7 @@ fn full() -> Application {
             ["192.0.2.0/24", "2001:db8::/32"].iter().map(|text| Network::parse("", text).unwrap()).collect(),
         ),
         expires_at: Some(at(1_000)),
+        ends_at: Some(at(1_000)),
         enabled: false,
         rate_limit: Some(RateLimit { requests: 100, window_seconds: 60 }),
         client_id: ClientId::stored("ABCDEFGHIJ".into()),

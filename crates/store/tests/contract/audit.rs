@@ -5,6 +5,7 @@ use claviger_domain::audit::{Filter, GENESIS, link};
 use claviger_domain::id::TenantId;
 use claviger_store::Store;
 use claviger_store::audit::StoredEntry;
+use claviger_store::system::Head;
 use claviger_store::testing::execute;
 
 facts!(
@@ -54,7 +55,7 @@ async fn the_chain_is_whole_under_parallel_writers(store: Store) {
     assert_eq!(entries.len(), 320);
     assert_eq!(broken(&entries), None);
     let heads = store.list_heads().await.unwrap();
-    assert_eq!(heads, [(tenant_id(1), 320, entries[319].hash)]);
+    assert_eq!(heads, [Head { tenant: tenant_id(1), number: 320, hash: entries[319].hash, visibility: None }]);
     assert_eq!(store.find_head(tenant_id(1)).await.unwrap(), Some((320, entries[319].hash)));
     assert_eq!(store.find_head(tenant_id(2)).await.unwrap(), None);
     let end = store.list_chain(tenant_id(1), 318, 9).await.unwrap();

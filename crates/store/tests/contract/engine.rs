@@ -106,28 +106,3 @@ async fn postgres_that_is_away_is_unavailable() {
         assert!(!text.contains("hush"), "{text}");
     }
 }
-
-#[tokio::test]
-async fn postgres_is_held_by_one() {
-    let Some((first, guard)) = open_fresh(Engine::Postgres).await else { return };
-    let second = Store::open(Options { location: guard.location(), accept_data_loss: false }).await.unwrap();
-    first.hold_alone().await.unwrap();
-    first.hold_alone().await.unwrap();
-    let refused = second.hold_alone().await;
-    assert_eq!(code(refused.unwrap_err()), "store_in_use");
-    first.close().await;
-    for _ in 0..100 {
-        // The server notices the end of the session a moment later.
-        if second.hold_alone().await.is_ok() {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    panic!("the hold outlived its store");
-}
-
-#[tokio::test]
-async fn sqlite_is_held_by_its_directory() {
-    let (store, _guard) = open_fresh(Engine::Sqlite).await.unwrap();
-    store.hold_alone().await.unwrap();
-}

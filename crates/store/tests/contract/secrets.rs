@@ -11,7 +11,7 @@ facts!(secrets_come_and_go, the_later_use_wins, many_uses_at_once, no_secret_out
 
 async fn secrets_come_and_go(store: Store) {
     let (tenant, id) = seed(&store).await;
-    let ending = Secret { expires_at: Some(at(60)), ..secret(id, 2).secret };
+    let ending = Secret { expires_at: Some(at(60)), ends_at: Some(at(60)), ..secret(id, 2).secret };
     let mut tx = store.begin().await.unwrap();
     tx.insert_secret(tenant, &secret(id, 1)).await.unwrap();
     tx.insert_secret(tenant, &StoredSecret { secret: ending.clone(), ..secret(id, 2) }).await.unwrap();

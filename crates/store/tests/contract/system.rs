@@ -3,6 +3,7 @@
 use crate::fixtures::*;
 use claviger_domain::id::JobId;
 use claviger_domain::idempotency::Once;
+use claviger_domain::visibility::Visibility;
 use claviger_store::Store;
 use claviger_store::changes::{Change, ChangeKind, shard_of};
 use claviger_store::idempotency::{Claim, StoredAnswer};
@@ -41,6 +42,7 @@ async fn heads_are_signed_once(store: Store) {
         tenant: tenant_id(tenant),
         number,
         hash: [byte; 32],
+        visibility: (number == 8).then_some(Visibility::ShowOnce),
         signed_at: NOW,
         key_id: "k1".into(),
         signature: vec![byte; 64],

@@ -8,6 +8,7 @@ use claviger_domain::Result;
 use claviger_domain::application::{Application, ApplicationPatch, NewApplication, Reach, Rights, parse_expiry};
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId};
+use claviger_domain::key_type::LegacyType;
 use claviger_domain::name::{DESCRIPTION_MAX, Name, parse_owner, parse_text};
 use claviger_domain::network::parse_networks;
 use claviger_domain::time::Timestamp;
@@ -23,6 +24,43 @@ pub(crate) enum ReachWord {
     Own,
     /// Its own tenant and everything beneath.
     Beneath,
+}
+
+/// The type of an application's key.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = KeyType)]
+pub(crate) enum KeyTypeWord {
+    /// Its rights are an access level's or its own.
+    Custom,
+    /// Legacy: reads notifications.
+    Siem,
+    /// Legacy: everything but Live Response and notifications.
+    Api,
+    /// Legacy: what `api` may, and Live Response.
+    LiveResponse,
+}
+
+impl KeyTypeWord {
+    fn legacy(self) -> Option<LegacyType> {
+        match self {
+            Self::Custom => None,
+            Self::Siem => Some(LegacyType::Siem),
+            Self::Api => Some(LegacyType::Api),
+            Self::LiveResponse => Some(LegacyType::LiveResponse),
+        }
+    }
+}
+
+impl From<&Rights> for KeyTypeWord {
+    fn from(rights: &Rights) -> Self {
+        match rights.legacy() {
+            None => Self::Custom,
+            Some(LegacyType::Siem) => Self::Siem,
+            Some(LegacyType::Api) => Self::Api,
+            Some(LegacyType::LiveResponse) => Self::LiveResponse,
+        }
+    }
 }
 
 /// An application.
@@ -44,6 +82,8 @@ pub(crate) struct ApplicationBody {
     /// E-mail address of whoever answers for it.
     #[schema(required = true)]
     owner: Option<String>,
+    /// The type of its key. A legacy one decides its rights: then it has neither an access level nor grants.
+    key_type: KeyTypeWord,
     /// The access level it has its rights from; `null` where they are its own.
     #[schema(required = true, value_type = Option<Uuid>)]
     access_level_id: Option<AccessLevelId>,
@@ -58,6 +98,9 @@ pub(crate) struct ApplicationBody {
     /// When it stops; `null` is never.
     #[schema(required = true, value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
+    /// When it really stops, the tenant's ceilings considered; `null` is never.
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
+    effective_expires_at: Option<Timestamp>,
     /// Whether it may call at all.
     enabled: bool,
     /// Rate limit; `null` is none.
@@ -93,7 +136,7 @@ pub(crate) struct CreatedBody {
     pub(crate) secret: MintedBody,
 }
 
-/// An application to be made. Either `access_level_id` or `grants`.
+/// An application to be made. Either `access_level_id` or `grants`, or a legacy `key_type`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewApplication)]
@@ -109,6 +152,10 @@ pub(crate) struct NewApplicationBody {
     #[serde(default)]
     #[schema(max_length = 254)]
     owner: Option<String>,
+    /// The type of its key; `custom` if not given. A legacy type, where an operator allows it, takes the place of
+    /// `access_level_id` and `grants`.
+    #[serde(default)]
+    key_type: Option<KeyTypeWord>,
     /// An access level of the tenant, or a built-in one.
     #[serde(default)]
     #[schema(value_type = Option<Uuid>)]
@@ -123,10 +170,14 @@ pub(crate) struct NewApplicationBody {
     #[serde(default)]
     #[schema(max_items = 256)]
     allowed_networks: Option<Vec<String>>,
-    /// When it stops.
+    /// When it stops; where the tenant has a ceiling, at the latest and if left out as far ahead as that.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
+    /// When its first secret stops.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    secret_expires_at: Option<Timestamp>,
     /// Whether it may call from the start; it may if not given.
     #[serde(default)]
     enabled: Option<bool>,
@@ -169,7 +220,7 @@ pub(crate) struct ApplicationPatchBody {
     #[serde(default, deserialize_with = "crate::kit::given")]
     #[schema(value_type = Option<Vec<String>>, max_items = 256)]
     allowed_networks: Option<Option<Vec<String>>>,
-    /// New end; `null` is none.
+    /// New end; `null` is none, or the tenant's ceiling.
     #[serde(default, deserialize_with = "crate::kit::given")]
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Option<Timestamp>>,
@@ -191,6 +242,7 @@ impl From<&Application> for ApplicationBody {
         let (access_level_id, grants) = match &application.rights {
             Rights::Level(id) => (Some(*id), None),
             Rights::Inline(grants) => (None, Some(GrantsBody::from(grants))),
+            Rights::Legacy(_) => (None, None),
         };
         let networks = application.allowed_networks.as_ref();
         Self {
@@ -200,11 +252,13 @@ impl From<&Application> for ApplicationBody {
             name: application.name.clone(),
             description: application.description.clone(),
             owner: application.owner.clone(),
+            key_type: KeyTypeWord::from(&application.rights),
             access_level_id,
             grants,
             reach: application.reach.into(),
             allowed_networks: networks.map(|list| list.iter().map(ToString::to_string).collect()),
             expires_at: application.expires_at,
+            effective_expires_at: application.ends_at,
             enabled: application.enabled,
             rate_limit: application.rate_limit.map(Into::into),
             version: application.version,
@@ -239,14 +293,27 @@ impl NewApplicationBody {
         let name = fields.take(Name::parse("/name", &self.name));
         let description = fields.take(parse_text("/description", &self.description, DESCRIPTION_MAX));
         let owner = self.owner.and_then(|owner| fields.take(parse_owner("/owner", &owner)));
-        let rights = rights(&mut fields, self.access_level_id, self.grants.as_ref(), catalogue);
-        if rights.is_none() && self.access_level_id.is_none() && self.grants.is_none() {
-            fields.refuse("/grants", "neither access_level_id nor grants is given", "give one of the two");
-        }
+        let custom = rights(&mut fields, self.access_level_id, self.grants.as_ref(), catalogue);
+        let given = self.access_level_id.is_some() || self.grants.is_some();
+        let rights = match (self.key_type.and_then(KeyTypeWord::legacy), given) {
+            (None, true) => custom,
+            (Some(kind), false) => Some(Rights::Legacy(kind)),
+            (None, false) => {
+                fields.refuse("/grants", "neither access_level_id nor grants is given", "give one of the two");
+                None
+            }
+            (Some(_), true) => {
+                let fix = "leave access_level_id and grants out, or give \"key_type\": \"custom\"";
+                fields.refuse("/key_type", "a legacy type decides the rights of its keys", fix);
+                None
+            }
+        };
         let networks = self.allowed_networks;
         let allowed_networks =
             networks.and_then(|networks| fields.take(parse_networks("/allowed_networks", &networks)));
         let expires_at = self.expires_at.and_then(|at| fields.take(parse_expiry("/expires_at", at, now)));
+        let secret_expires_at =
+            self.secret_expires_at.and_then(|at| fields.take(parse_expiry("/secret_expires_at", at, now)));
         let rate_limit = self.rate_limit.and_then(|limit| fields.take(limit.parse("/rate_limit")));
         let built = name.zip(description).zip(rights).map(|((name, description), rights)| NewApplication {
             name,
@@ -256,6 +323,7 @@ impl NewApplicationBody {
             reach: self.reach.map_or(Reach::Own, Into::into),
             allowed_networks,
             expires_at,
+            secret_expires_at,
             enabled: self.enabled.unwrap_or(true),
             rate_limit,
         });

@@ -2,9 +2,18 @@
 
 mod access_levels;
 mod applications;
+mod apply;
 mod basics;
+mod bulk;
+mod export;
+mod findings;
 mod idempotency;
+mod import;
+mod key_types;
+mod leaks;
+mod lifetimes;
 mod rotation;
 mod tenants;
 mod usage;
 mod verify;
+mod visibility;

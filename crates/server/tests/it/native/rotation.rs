@@ -10,6 +10,7 @@ on_both![
     a_leak_ends_everything_at_once,
     a_secret_in_use_is_retired_by_force,
     rotation_fails_no_call,
+    two_hundred_calls_a_second_see_no_rotation,
     simulation_tells_everything_in_the_way,
 ];
 
@@ -30,7 +31,7 @@ async fn allowed(client: &Client) -> bool {
 async fn two_secrets_overlap_and_the_old_one_ends_by_itself(f: Arc<Fixture>) {
     let (path, _, old) = start(&f).await;
     assert!(allowed(&old).await);
-    f.app.flush_usage().await.unwrap();
+    // The use has not been written yet.
     let answer = f.operator.post(&format!("{path}/rotate"), &json!({"overlap_seconds": 60})).await;
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     let rotated = answer.expect(200);
@@ -82,7 +83,6 @@ async fn a_secret_in_use_is_retired_by_force(f: Arc<Fixture>) {
     let (path, _, old) = start(&f).await;
     assert!(allowed(&old).await);
     let rotated = f.operator.post(&format!("{path}/rotate"), &json!({})).await.expect(200);
-    f.app.flush_usage().await.unwrap();
     let own = format!("{path}/secrets/{}", rotated["previous"]["id"].as_str().unwrap());
     let refused = f.operator.delete(&own).await.expect(409);
     assert_eq!(refused["code"], "secret_in_use");
@@ -121,6 +121,38 @@ async fn rotation_fails_no_call(f: Arc<Fixture>) {
     for caller in callers {
         assert!(caller.await.unwrap() > 0);
     }
+}
+
+/// A7: the client goes on with the old secret for the whole overlap, and the old secret ends at its second.
+async fn two_hundred_calls_a_second_see_no_rotation(f: Arc<Fixture>) {
+    const CALLS: u32 = 200;
+    let (path, _, old) = start(&f).await;
+    let called = {
+        let old = old.clone();
+        tokio::spawn(async move {
+            let mut pace = tokio::time::interval(std::time::Duration::from_secs(1) / CALLS);
+            let mut calls = tokio::task::JoinSet::new();
+            for _ in 0..CALLS {
+                pace.tick().await;
+                let client = old.clone();
+                calls.spawn(async move { allowed(&client).await });
+            }
+            calls.join_all().await
+        })
+    };
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let rotated = f.operator.post(&format!("{path}/rotate"), &json!({"overlap_seconds": 60})).await.expect(200);
+    let new = renewed(&f, &old, &rotated);
+    for _ in 0..20 {
+        assert!(allowed(&new).await, "at once, and as long as the old one works");
+    }
+    let answers = called.await.unwrap();
+    assert_eq!(answers.iter().filter(|allowed| **allowed).count(), answers.len());
+    f.app.clock().advance(59);
+    assert!(allowed(&old).await && allowed(&new).await);
+    f.app.clock().advance(1);
+    assert_eq!(old.verify("org.audits:READ").await.code(401), "credential_expired");
+    assert!(allowed(&new).await);
 }
 
 async fn simulation_tells_everything_in_the_way(f: Arc<Fixture>) {

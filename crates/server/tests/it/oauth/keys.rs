@@ -130,9 +130,6 @@ async fn a_stolen_key_takes_its_tokens_with_it(f: Arc<Fixture>) {
     let again = f.operator.post(&path, &json!({})).await.expect(200);
     assert_eq!(again["made"], Value::Null, "one is enough");
     assert_eq!(f.operator.post("/v1/signing-keys/ffff/revoke", &json!({})).await.status, 404);
-    f.app.void_sessions().await.unwrap();
-    assert_eq!(whoami(&client, &new).await.code(401), "token_revoked");
-    whoami(&client, &token(&client, &[]).await).await.expect(200);
 }
 
 async fn the_keys_are_the_operators(f: Arc<Fixture>) {

@@ -1,11 +1,9 @@
 //! Q: the first start, wrong keys, and errors that tell nothing of the inside.
 
-use crate::fixture::run;
 use claviger_app::clock::Clock;
 use claviger_app::random::Random;
 use claviger_server::config::{Config, Overrides};
 use claviger_server::server::Server;
-use claviger_store::Engine;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -70,25 +68,6 @@ async fn q6_a_root_key_that_does_not_fit_or_is_open_to_others_stops_the_start() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_server_per_database() {
-    run(Engine::Postgres, &[], |f| async move {
-        let claviger_store::Location::Postgres { url } = f.location.clone() else { panic!("not PostgreSQL") };
-        let directory = scratch("database");
-        let overrides = Overrides {
-            data_dir: Some(directory.display().to_string()),
-            listen: Some("127.0.0.1:0".into()),
-            database: Some(url),
-            ..Overrides::default()
-        };
-        let config = Config::load(None, std::iter::empty(), overrides).unwrap();
-        let refused = Server::open(config, Clock::system(), Random::System, async |_, _| Ok(())).await.err().unwrap();
-        assert!(refused.to_string().contains("another claviger serves this database"), "{refused}");
-        std::fs::remove_dir_all(directory).unwrap();
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn usage_survives_a_clean_stop() {
     let directory = scratch("usage");
     let server = open(&directory).await.unwrap();
@@ -116,5 +95,64 @@ async fn usage_survives_a_clean_stop() {
     let (_, rights) = again.app.application_usage(&caller, tenant, application, query, &page).await.unwrap();
     assert!(rights.iter().any(|(right, _)| right == "org.audits:READ"), "{rights:?}");
     again.serve(async {}).await.unwrap();
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+/// V20, with the file of a real store put back, and the real command.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_was_put_back_is_served_only_after_what_was_revoked_is_revoked_again() {
+    let directory = scratch("restore");
+    let server = open(&directory).await.unwrap();
+    let operator = server.credentials.operator.clone().unwrap();
+    let app = std::sync::Arc::clone(&server.app);
+    app.load_keyring().await.unwrap();
+    let here = claviger_domain::address::Origin::Known(std::net::Ipv4Addr::LOCALHOST.into());
+    let presented = claviger_app::verify::Presented { client_id: &operator.client_id, secret: &operator.secret };
+    let caller = app.authenticate(presented, here, "test").await.unwrap();
+    let (tenant, level) = (caller.tenant().id, app.catalogue().levels().last().unwrap().id);
+    let new = claviger_domain::application::NewApplication {
+        name: claviger_domain::name::Name::parse("/name", "Second").unwrap(),
+        description: String::new(),
+        owner: None,
+        rights: claviger_domain::application::Rights::Level(level),
+        reach: claviger_domain::application::Reach::Beneath,
+        allowed_networks: None,
+        expires_at: None,
+        secret_expires_at: None,
+        enabled: true,
+        rate_limit: None,
+    };
+    let claviger_app::unit::Posted::Done(made) = app.create_application(&caller, tenant, new, None).await.unwrap()
+    else {
+        panic!("replayed")
+    };
+    let (client_id, secret) = (made.application.client_id.to_string(), made.secret.text.reveal());
+    let second = claviger_app::verify::Presented { client_id: &client_id, secret: &secret };
+    server.serve(async {}).await.unwrap();
+    drop((caller, app));
+    let (file, backup) = (directory.join(claviger_store::SQLITE_FILE), directory.join("backup"));
+    std::fs::copy(&file, &backup).unwrap();
+
+    let server = open(&directory).await.unwrap();
+    server.app.load_keyring().await.unwrap();
+    let caller = server.app.authenticate(presented, here, "test").await.unwrap();
+    server.app.delete_application(&caller, tenant, made.application.id, None).await.unwrap();
+    drop(caller);
+    server.serve(async {}).await.unwrap();
+
+    std::fs::copy(&backup, &file).unwrap();
+    assert!(open(&directory).await.err().unwrap().contains("claviger restore confirm"));
+    let confirm = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_claviger"));
+        let ran = command.args(["restore", "confirm", "--data-dir"]).arg(&directory).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    assert!(confirm().contains("1 applications disabled"));
+    assert!(confirm().contains("nothing was done"));
+    let server = open(&directory).await.unwrap();
+    assert!(server.app.authenticate(second, here, "test").await.is_err());
+    assert!(server.app.authenticate(presented, here, "test").await.is_ok());
+    server.serve(async {}).await.unwrap();
     std::fs::remove_dir_all(directory).unwrap();
 }

@@ -1,0 +1,225 @@
+//! Export of a tenant: everything but secrets, as `claviger apply` takes it.
+
+use crate::kit::{Api, Authenticated, Path, Query};
+use crate::native::answer::{Answer, json};
+use crate::native::applications::{KeyTypeWord, ReachWord};
+use crate::native::credential_policy::OnLeakWord;
+use crate::native::grants::GrantsBody;
+use crate::native::openapi::Reading;
+use crate::native::rate_limit::RateLimitBody;
+use crate::native::tenants::{KindWord, StatusWord};
+use axum::extract::State;
+use claviger_app::export::ExportedTenant;
+use claviger_domain::application::{Application, Rights};
+use claviger_domain::catalogue::Catalogue;
+use claviger_domain::id::{AccessLevelId, TenantId};
+use claviger_domain::time::Timestamp;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use utoipa::{IntoParams, ToSchema};
+
+/// How much to export.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ExportQuery {
+    /// Tenants beneath, too.
+    #[serde(default)]
+    beneath: Option<bool>,
+}
+
+/// A tenant's things by name. Tenants are named by the names that lead to them from the tenant that was exported, which
+/// itself is the empty list.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = Export)]
+pub(crate) struct ExportBody {
+    /// Tenants beneath, parents before children.
+    tenants: Vec<TenantEntry>,
+    /// Credential policies that tenants have set.
+    credential_policies: Vec<PolicyEntry>,
+    /// Access levels; those that come with the server are not among them.
+    access_levels: Vec<LevelEntry>,
+    /// Applications.
+    applications: Vec<ApplicationEntry>,
+}
+
+/// A tenant.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExportedTenant)]
+pub(crate) struct TenantEntry {
+    /// The tenant above.
+    parent: Vec<String>,
+    /// Name.
+    name: String,
+    /// Kind.
+    kind: KindWord,
+    /// Status.
+    status: StatusWord,
+    /// Applications it may have.
+    application_limit: i64,
+}
+
+/// What a tenant's own credential policy says; `null` is nothing.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExportedCredentialPolicy)]
+pub(crate) struct PolicyEntry {
+    /// Its tenant.
+    tenant: Vec<String>,
+    /// Seconds after its making at which an application stops.
+    #[schema(required = true)]
+    max_application_lifetime_seconds: Option<i64>,
+    /// Seconds after its making at which a secret stops.
+    #[schema(required = true)]
+    max_secret_lifetime_seconds: Option<i64>,
+    /// Days after its making at which a secret is due for rotation.
+    #[schema(required = true)]
+    rotate_every_days: Option<i64>,
+    /// Seconds for which a secret that is due goes on working.
+    #[schema(required = true)]
+    rotation_overlap_seconds: Option<i64>,
+    /// Days without a call after which something counts as unused.
+    #[schema(required = true)]
+    unused_after_days: Option<i64>,
+    /// What happens to a leaked secret.
+    #[schema(required = true)]
+    on_leak: Option<OnLeakWord>,
+}
+
+/// An access level.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExportedAccessLevel)]
+pub(crate) struct LevelEntry {
+    /// Its tenant.
+    tenant: Vec<String>,
+    /// Name.
+    name: String,
+    /// What it is for.
+    description: String,
+    /// What it grants.
+    grants: GrantsBody,
+}
+
+/// An application, without its secrets.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExportedApplication)]
+pub(crate) struct ApplicationEntry {
+    /// Its tenant.
+    tenant: Vec<String>,
+    /// What it presents. Told for information: applying does not change it.
+    client_id: String,
+    /// Name.
+    name: String,
+    /// Description.
+    description: String,
+    /// Owner.
+    #[schema(required = true)]
+    owner: Option<String>,
+    /// The legacy type of its key, where its rights come from that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    key_type: Option<KeyTypeWord>,
+    /// Name of the access level it has its rights from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    access_level: Option<String>,
+    /// Its own grants, where they do not come from an access level.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    grants: Option<GrantsBody>,
+    /// How far its rights reach.
+    reach: ReachWord,
+    /// Networks it may call from: `null` is any, an empty list is none.
+    #[schema(required = true)]
+    allowed_networks: Option<Vec<String>>,
+    /// When it stops; `null` is never.
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+    /// Whether it may call at all.
+    enabled: bool,
+    /// Rate limit; `null` is none.
+    #[schema(required = true)]
+    rate_limit: Option<RateLimitBody>,
+}
+
+impl ExportBody {
+    fn of(exported: &[ExportedTenant], catalogue: &Catalogue) -> Self {
+        let mut body = Self::default();
+        for ExportedTenant { tenant, path, policy, levels, applications } in exported {
+            if let [parent @ .., name] = &path[..] {
+                body.tenants.push(TenantEntry {
+                    parent: parent.to_vec(),
+                    name: name.clone(),
+                    kind: tenant.kind.into(),
+                    status: tenant.status.into(),
+                    application_limit: tenant.application_limit,
+                });
+            }
+            body.credential_policies.extend(policy.as_ref().map(|policy| PolicyEntry {
+                tenant: path.clone(),
+                max_application_lifetime_seconds: policy.max_application_lifetime_seconds,
+                max_secret_lifetime_seconds: policy.max_secret_lifetime_seconds,
+                rotate_every_days: policy.rotate_every_days,
+                rotation_overlap_seconds: policy.rotation_overlap_seconds,
+                unused_after_days: policy.unused_after_days,
+                on_leak: policy.on_leak.map(Into::into),
+            }));
+            let mut names: HashMap<AccessLevelId, &str> =
+                catalogue.levels().iter().map(|level| (level.id, level.name.as_str())).collect();
+            for level in levels {
+                names.insert(level.id, &level.name);
+                body.access_levels.push(LevelEntry {
+                    tenant: path.clone(),
+                    name: level.name.clone(),
+                    description: level.description.clone(),
+                    grants: GrantsBody::from(&level.grants),
+                });
+            }
+            let entries = applications.iter().map(|application| entry(application, path, &names));
+            body.applications.extend(entries);
+        }
+        body
+    }
+}
+
+fn entry(application: &Application, path: &[String], levels: &HashMap<AccessLevelId, &str>) -> ApplicationEntry {
+    let (access_level, grants) = match &application.rights {
+        Rights::Level(id) => (Some(levels.get(id).map_or_else(|| id.to_string(), |name| (*name).to_owned())), None),
+        Rights::Inline(grants) => (None, Some(GrantsBody::from(grants))),
+        Rights::Legacy(_) => (None, None),
+    };
+    let networks = application.allowed_networks.as_ref();
+    ApplicationEntry {
+        tenant: path.to_vec(),
+        client_id: application.client_id.to_string(),
+        name: application.name.clone(),
+        description: application.description.clone(),
+        owner: application.owner.clone(),
+        key_type: application.rights.legacy().map(|_| KeyTypeWord::from(&application.rights)),
+        access_level,
+        grants,
+        reach: application.reach.into(),
+        allowed_networks: networks.map(|list| list.iter().map(ToString::to_string).collect()),
+        expires_at: application.expires_at,
+        enabled: application.enabled,
+        rate_limit: application.rate_limit.map(Into::into),
+    }
+}
+
+/// Export a tenant
+///
+/// Everything about it but secrets, by name: a document that `claviger apply` takes. The record tells of it. At most
+/// 20,000 objects; beyond that it is refused with 409.
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/export", tag = "tenants",
+    params(("tenant_id" = Uuid, Path), ExportQuery),
+    responses((status = 200, description = "Done", body = ExportBody), Reading,
+        (status = 409, description = "It would be too large", body = crate::native::error::Problem<'static>, content_type = "application/problem+json")))]
+pub(crate) async fn export_tenant(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(tenant): Path<TenantId>,
+    Query(query): Query<ExportQuery>,
+) -> Answer {
+    let exported = api.app.export(&caller, tenant, query.beneath.unwrap_or(false)).await?;
+    json(StatusCode::OK, &ExportBody::of(&exported, api.app.catalogue()))
+}

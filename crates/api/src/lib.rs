@@ -4,6 +4,7 @@
 //! the kit and nothing else, and none knows that another exists.
 
 pub mod carbon_black;
+pub mod cyrisma;
 pub mod kit;
 pub mod native;
 pub mod oauth;
@@ -18,6 +19,7 @@ use kit::{Api, Head};
 /// All routes of all faces.
 pub fn router(api: Api) -> Router {
     let faces = native::router(api.clone()).merge(oauth::routes::router(api.clone()));
+    let faces = faces.merge(cyrisma::routes::router(api.clone()));
     native::with_fallback(faces.merge(carbon_black::routes::router(api)))
 }
 

@@ -129,6 +129,7 @@ impl App {
             Effect::TokenRules(tenant) => self.refresh_token_rules(tenant).await?,
             Effect::RevokedToken(tenant, token) => self.refresh_revoked_token(tenant, token).await?,
             Effect::SigningKeys => self.refresh_signing_keys().await?,
+            Effect::SignIn(tenant, id) => self.refresh_sign_in(tenant, id).await?,
         }
         Ok(())
     }
@@ -144,6 +145,7 @@ impl App {
                 self.state.tokens.rules.revoke(token, longest);
             }
             Effect::SigningKeys => self.state.tokens.keys.doubt(),
+            Effect::SignIn(_, id) => self.state.tokens.sign_ins.end(id, self.state.clock.now()),
         }
     }
 }

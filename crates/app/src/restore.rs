@@ -168,6 +168,8 @@ async fn void_sessions(tx: &mut Tx, store: &Store, now: Timestamp) -> Result<u64
         // In case a key comes back that the backup has never seen.
         tx.cut_off_tokens(operator.id, None, now, now).await?;
     }
+    // A refresh token that was used since the backup was taken would work again.
+    tx.end_all_sign_ins(now).await?;
     tx.revoke_signing_keys(now).await
 }
 

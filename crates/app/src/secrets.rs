@@ -116,8 +116,18 @@ impl Unit {
         application: ApplicationId,
         end: Option<Timestamp>,
     ) -> Result<MintedSecret> {
-        let (mut minted, mut stored) = self.app.state.mint(tenant, application, self.now)?;
+        let (minted, mut stored) = self.app.state.mint(tenant, application, self.now)?;
         stored.secret.expires_at = end;
+        self.keep_secret(tenant, minted, stored).await
+    }
+
+    /// Stores a secret that was just made.
+    pub(crate) async fn keep_secret(
+        &mut self,
+        tenant: TenantId,
+        mut minted: MintedSecret,
+        stored: StoredSecret,
+    ) -> Result<MintedSecret> {
         self.tx.insert_secret(tenant, &stored).await?;
         minted.secret = self.app.state.ended_secret(tenant, stored.secret);
         self.retain_text(tenant, &minted).await?;
@@ -145,6 +155,7 @@ impl State {
             expires_at: None,
             ends_at: None,
             last_use: None,
+            temporary: false,
         };
         let stored = StoredSecret { secret: secret.clone(), hash: text.hash(), sealed_mac };
         Ok((MintedSecret { secret, text }, stored))

@@ -12,7 +12,7 @@ use crate::unit::Unit;
 use crate::verify::{Call, advise, check, check_end, check_standing};
 use claviger_domain::access::{Access, clean};
 use claviger_domain::grants::{GrantSet, Verb};
-use claviger_domain::id::{ClientId, TokenId};
+use claviger_domain::id::{ClientId, SignInId, TokenId};
 use claviger_domain::scope::{self, Scope};
 use claviger_domain::time::Timestamp;
 use claviger_domain::token::{Claims, lifetime};
@@ -45,6 +45,8 @@ pub struct Issued {
     pub id: TokenId,
     /// How far it reaches, as a scope.
     pub scope: String,
+    /// When it was signed.
+    pub issued_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
     /// Seconds until then.
@@ -65,6 +67,11 @@ pub struct Inspected {
 impl App {
     /// Makes a session token for a caller that has proved its secret. Waits for nothing.
     pub fn issue_token(&self, caller: &Caller, wish: &Wish<'_>) -> Result<Issued> {
+        self.issue(caller, wish, None)
+    }
+
+    /// The same as one of the tokens of a sign-in.
+    pub(crate) fn issue(&self, caller: &Caller, wish: &Wish<'_>, ses: Option<(SignInId, i64)>) -> Result<Issued> {
         let tokens = &self.state.tokens;
         let settings = tokens.settings()?;
         if caller.session.is_some() {
@@ -99,6 +106,7 @@ impl App {
             iat_us: at.micros(),
             exp,
             scope: narrowed.as_ref().map(|scope| scope.text.clone()),
+            ses,
         };
         let mut text = String::with_capacity(1_024);
         text.push_str(key.header());
@@ -127,7 +135,7 @@ impl App {
             Some(Scope { text, .. }) => text,
             None => scope::spell(&caller.grants(), catalogue),
         };
-        Ok(Issued { text, id, scope, expires_at, expires_in: exp - now.seconds() })
+        Ok(Issued { text, id, scope, issued_at: at, expires_at, expires_in: exp - now.seconds() })
     }
 
     /// Verifies a session token, as [`App::authenticate`] does a secret.
@@ -238,6 +246,7 @@ impl App {
                 limit: claims.scope.as_deref().map(|text| scope::limit(text, &self.state.catalogue)),
                 issued_at: claims.issued_at(),
                 expires_at: claims.expires_at(),
+                sign_in: claims.ses,
                 client_id: ClientId::stored(claims.client_id),
             }))
         };
@@ -311,6 +320,7 @@ impl State {
         let ended = !session.key.is_accepted(now)
             || record.tenant.id != session.tenant
             || rules.is_revoked(session.token)
+            || self.tokens.sign_ins.is_over(session.sign_in, now)
             || rules.is_cut_off(record, session.issued_at);
         if ended {
             return Err(Refusal::TokenRevoked);
@@ -326,7 +336,13 @@ impl Unit {
         let standing =
             self.tx.find_token_standing(session.tenant, session.application, session.token, &session.key.kid).await?;
         let cut_off = standing.not_before.is_some_and(|not_before| session.issued_at <= not_before);
-        Ok(if standing.revoked || cut_off {
+        let of_sign_in = match session.sign_in {
+            Some((id, _)) => self.tx.find_sign_in_standing(session.tenant, id).await?,
+            None => None,
+        };
+        let over =
+            of_sign_in.zip(session.sign_in).is_some_and(|(of, (_, generation))| of.is_over(generation, self.now));
+        Ok(if standing.revoked || cut_off || over {
             Err(Refusal::TokenRevoked)
         } else if session.expires_at <= self.now {
             Err(Refusal::TokenExpired)

@@ -7,7 +7,7 @@ use crate::App;
 use crate::caller::Caller;
 use claviger_domain::audit::{NewEntry, Target};
 use claviger_domain::grants::Verb;
-use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId, TokenId};
+use claviger_domain::id::{AccessLevelId, ApplicationId, SignInId, TenantId, TokenId};
 use claviger_domain::idempotency::Once;
 use claviger_domain::notice::Telling;
 use claviger_domain::time::Timestamp;
@@ -61,6 +61,8 @@ pub enum Effect {
     RevokedToken(TenantId, TokenId),
     /// A signing key was made, ended or revoked.
     SigningKeys,
+    /// The sign-in was refreshed or ended.
+    SignIn(TenantId, SignInId),
 }
 
 /// The right of verbs that every caller may call.
@@ -156,6 +158,7 @@ pub(crate) fn change(effect: &Effect) -> Change {
         Effect::TokenRules(id) => (ChangeKind::TokenRules, id.to_string()),
         Effect::RevokedToken(_, id) => (ChangeKind::RevokedToken, id.to_string()),
         Effect::SigningKeys => (ChangeKind::SigningKeys, String::new()),
+        Effect::SignIn(_, id) => (ChangeKind::SignIn, id.to_string()),
     };
     Change { kind, subject }
 }

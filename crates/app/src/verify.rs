@@ -5,6 +5,7 @@ use crate::caller::Caller;
 use crate::live::denials::Denial;
 use crate::live::meter::{Arrival, CountedRight};
 use crate::live::record::{LiveSecret, Record};
+use crate::temporary::check_use;
 use claviger_domain::address::Origin;
 use claviger_domain::advice::{Advice, Sunset};
 use claviger_domain::catalogue::Permission;
@@ -105,6 +106,8 @@ pub(crate) struct Call<'a> {
     pub(crate) monotonic: u64,
     /// By the clock of leases.
     pub(crate) boot: u64,
+    /// Whether the secret is presented to be changed.
+    pub(crate) to_change: bool,
 }
 
 /// A secret that was presented and works. Few have an advice, so that it has no room of its own.
@@ -169,7 +172,11 @@ impl App {
             Proof::Secret(presented) => presented,
             Proof::Token(text) => return self.authenticate_token(text, self.call(origin, user_agent)).await,
         };
-        let call = self.call(origin, user_agent);
+        self.authenticate_secret(presented, self.call(origin, user_agent)).await
+    }
+
+    pub(crate) async fn authenticate_secret(&self, presented: Presented<'_>, call: Call<'_>) -> Result<Caller> {
+        let origin = call.origin;
         let caller = |record: &Record, Accepted { id: secret, advice }: Accepted| {
             let quota = self.meter(record, secret, call, None)?;
             let (state, request) = (Arc::clone(&self.state), Arc::clone(&self.no_request));
@@ -216,7 +223,7 @@ impl App {
         // The clocks are read before anything is looked up: reading one waits for every look-up under way.
         let clock = &self.state.clock;
         let monotonic = clock.monotonic();
-        Call { origin, user_agent, now: clock.now(), monotonic, boot: clock.boot(monotonic) }
+        Call { origin, user_agent, now: clock.now(), monotonic, boot: clock.boot(monotonic), to_change: false }
     }
 
     /// As [`App::admit`], for a caller that was verified before.
@@ -297,6 +304,7 @@ impl App {
             let checked = match record.secret(&hash) {
                 Some(secret) => admitted
                     .and_then(|()| check_end(record, secret, call.now))
+                    .and_then(|end| check_use(record, secret, call).map(|()| end))
                     .map(|end| Accepted { id: secret.id, advice: advise(record, end, call.now) }),
                 None => Err(Refusal::WrongSecret),
             };

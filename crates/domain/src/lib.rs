@@ -33,6 +33,7 @@ pub mod secret;
 pub mod sign_in;
 pub mod signing;
 pub mod simulation;
+pub mod temporary;
 pub mod tenant;
 pub mod time;
 pub mod token;

@@ -1,7 +1,7 @@
 //! Session tokens: JSON Web Tokens for access (RFC 9068) signed by Ed25519 (RFC 8037). Only their own server reads them:
 //! what it would not have written itself is none of its tokens.
 
-use crate::id::{ApplicationId, SecretId, TenantId, TokenId};
+use crate::id::{ApplicationId, SecretId, SignInId, TenantId, TokenId};
 use crate::jws;
 use crate::time::Timestamp;
 use crate::{Error, Result};
@@ -46,11 +46,16 @@ pub struct Claims {
     /// What it is narrowed to; none for everything that the application may do.
     #[serde(default, deserialize_with = "present")]
     pub scope: Option<String>,
+    /// The sign-in that it belongs to, and which generation of its tokens; none for one that belongs to none.
+    #[serde(default, deserialize_with = "present")]
+    pub ses: Option<(SignInId, i64)>,
 }
 
 /// A member that is there has a value: null is none.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<String>, D::Error> {
-    String::deserialize(deserializer).map(Some)
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 impl Claims {
@@ -68,6 +73,9 @@ impl Claims {
         let _ = write!(json, r#""tid":"{tid}","app":"{app}","sid":"{sid}","jti":"{jti}","#);
         if let Some(scope) = &self.scope {
             quote(&mut json, "scope", scope);
+        }
+        if let Some((sign_in, generation)) = self.ses {
+            let _ = write!(json, r#""ses":["{sign_in}",{generation}],"#);
         }
         let _ = write!(json, r#""iat":{},"iat_us":{},"exp":{}}}"#, self.iat, self.iat_us, self.exp);
         jws::encode_into(json.as_bytes(), text);
@@ -174,6 +182,7 @@ mod tests {
             iat_us: NOW.micros(),
             exp: 1_800_000_900,
             scope: None,
+            ses: None,
         }
     }
 
@@ -186,7 +195,8 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let narrowed = Claims { scope: Some("org.audits:READ".into()), ..claims() };
-        for claims in [claims(), narrowed] {
+        let of_a_sign_in = Claims { ses: Some((SignInId::from_u128(5), 2)), ..claims() };
+        for claims in [claims(), narrowed, of_a_sign_in] {
             assert_eq!(Claims::decode(&encode(&claims)), Some(claims));
         }
     }
@@ -207,7 +217,9 @@ mod tests {
             assert_eq!(read(&good.replace(&member, "\"x\":1")), None, "{name} absent, another there");
             assert_eq!(read(&good.replace(&member, &format!("{member},{member}"))), None, "{name} twice");
         }
-        for more in ["\"scope\":null", "\"nbf\":1", "\"scope\":[]", "\"cnf\":{}", "\"aud\":\"x\""] {
+        for more in
+            ["\"scope\":null", "\"nbf\":1", "\"scope\":[]", "\"cnf\":{}", "\"aud\":\"x\"", "\"ses\":null", "\"ses\":[]"]
+        {
             assert_eq!(read(&good.replacen('{', &format!("{{{more},"), 1)), None, "{more}");
         }
         assert_eq!(read(&good.replace("\"aud\":\"https://claviger.example\"", "\"aud\":[\"x\"]")), None);

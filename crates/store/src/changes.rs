@@ -35,11 +35,20 @@ pub enum ChangeKind {
     RevokedToken,
     /// The signing keys; the subject is one of them.
     SigningKeys,
+    /// A sign-in was refreshed or ended.
+    SignIn,
 }
 
 impl ChangeKind {
-    const ALL: [Self; 6] =
-        [Self::Tenant, Self::Application, Self::AccessLevel, Self::TokenRules, Self::RevokedToken, Self::SigningKeys];
+    const ALL: [Self; 7] = [
+        Self::Tenant,
+        Self::Application,
+        Self::AccessLevel,
+        Self::TokenRules,
+        Self::RevokedToken,
+        Self::SigningKeys,
+        Self::SignIn,
+    ];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -49,6 +58,7 @@ impl ChangeKind {
             Self::TokenRules => "token_rules",
             Self::RevokedToken => "revoked_token",
             Self::SigningKeys => "signing_keys",
+            Self::SignIn => "sign_in",
         }
     }
 }

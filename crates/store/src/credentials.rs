@@ -31,6 +31,8 @@ pub struct CredentialSecret {
     pub hash: SecretHash,
     /// When it stops.
     pub expires_at: Option<Timestamp>,
+    /// Whether it can only be changed.
+    pub temporary: bool,
 }
 
 /// An application's row joined with the grants of its level and one of its secrets. Whoever has two has two rows: one
@@ -41,6 +43,7 @@ pub(crate) struct CredentialRow {
     secret_id: Option<String>,
     secret_hash: Option<Vec<u8>>,
     secret_expires_at: Option<i64>,
+    secret_temporary: Option<bool>,
 }
 
 macro_rules! credential_row {
@@ -53,6 +56,7 @@ macro_rules! credential_row {
                     secret_id: row.try_get("secret_id")?,
                     secret_hash: row.try_get("secret_hash")?,
                     secret_expires_at: row.try_get("secret_expires_at")?,
+                    secret_temporary: row.try_get("secret_temporary")?,
                 })
             }
         }
@@ -68,6 +72,7 @@ impl CredentialRow {
             id: id_of!(SecretId, id)?,
             hash: SecretHash::stored(hash).ok_or_else(|| corrupt("hash of the secret", id))?,
             expires_at: self.secret_expires_at.map(Timestamp::from_micros),
+            temporary: self.secret_temporary.unwrap_or(false),
         }))
     }
 }
@@ -101,7 +106,7 @@ pub(crate) fn assemble(mut rows: Vec<CredentialRow>) -> Result<Vec<Credential>> 
 const FIND: &str = "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
                  a.created_at, a.updated_at, a.key_type, l.grants as level_grants, s.id as secret_id, s.hash as secret_hash, \
-                 s.expires_at as secret_expires_at \
+                 s.expires_at as secret_expires_at, s.temporary as secret_temporary \
                  from applications a \
                  left join access_levels l on l.tenant_id = a.tenant_id and l.id = a.access_level_id \
                  left join secrets s on s.tenant_id = a.tenant_id and s.application_id = a.id \

@@ -29,6 +29,7 @@ mod secrets;
 mod sessions;
 mod signing_keys;
 mod simulations;
+mod temporary;
 mod tenants;
 mod usage;
 mod verify;

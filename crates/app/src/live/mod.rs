@@ -2,6 +2,7 @@
 
 pub mod accesses;
 pub mod denials;
+pub mod guesses;
 mod hashing;
 pub mod keyring;
 pub mod levels;
@@ -9,6 +10,7 @@ pub mod meter;
 pub mod record;
 pub mod sessions;
 pub mod sharing;
+pub mod sign_ins;
 pub mod signing;
 pub mod token_rules;
 pub mod tokens;

@@ -119,6 +119,8 @@ struct Rare {
     foreign: Option<(ClientId, u128)>,
     /// When the application stops, if it does.
     expires_at: Option<Timestamp>,
+    /// The secret that can only be changed; there is one at most.
+    temporary: Option<SecretId>,
 }
 
 /// With its key a record fills two lines of the cache.
@@ -135,12 +137,13 @@ impl Record {
             let end = secret.expires_at.map_or(ends, |end| end.min(ends));
             LiveSecret { id: secret.id, hash: secret.hash, end }
         };
+        let temporary = credential.secrets.iter().find(|secret| secret.temporary).map(|secret| secret.id);
         let mut secrets = credential.secrets.into_iter().map(live);
         let first = secrets.next().unwrap_or(LiveSecret::NONE);
         let second = secrets.next();
         let foreign = (key != application.id.as_u128()).then_some((application.client_id, key));
-        let is_rare = second.is_some() || foreign.is_some() || expires_at.is_some();
-        let rare = is_rare.then(|| Box::new(Rare { second, foreign, expires_at }));
+        let is_rare = second.is_some() || foreign.is_some() || expires_at.is_some() || temporary.is_some();
+        let rare = is_rare.then(|| Box::new(Rare { second, foreign, expires_at, temporary }));
         Self { id: application.id, tenant, policy, first, rare, cell: OnceLock::new() }
     }
 
@@ -185,6 +188,11 @@ impl Record {
     /// The live secret of that id.
     pub fn secret_of(&self, id: SecretId) -> Option<&LiveSecret> {
         std::iter::once(&self.first).chain(self.second()).find(|secret| secret.id == id)
+    }
+
+    /// Whether a secret can do nothing but be changed.
+    pub fn is_temporary(&self, secret: SecretId) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.temporary == Some(secret))
     }
 
     /// All live secrets.

@@ -1,7 +1,9 @@
 //! All that memory knows of session tokens.
 
 use crate::live::accesses::Accesses;
+use crate::live::guesses::Guesses;
 use crate::live::sessions::Sessions;
+use crate::live::sign_ins::SignIns;
 use crate::live::signing::SigningKeys;
 use crate::live::token_rules::TokenRules;
 use claviger_domain::signing::Rhythm;
@@ -27,6 +29,10 @@ pub struct Tokens {
     pub sessions: Sessions,
     /// What keeps them out before their time.
     pub rules: TokenRules,
+    /// What is dead of those that belong to sign-ins, and on what these may report.
+    pub sign_ins: SignIns,
+    /// Bad guesses at doors that take passwords.
+    pub guesses: Guesses,
     /// Entries of the access record that wait.
     pub accesses: Accesses,
 }

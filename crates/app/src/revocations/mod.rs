@@ -154,7 +154,7 @@ impl App {
             Effect::Tenant(id) => state.tree.find(id).map(|node| Standing::Tenant(TenantStanding::of(&node))),
             Effect::SigningKeys => Some(Standing::SigningKeys(state.tokens.keys.not_revoked())),
             // Kept however they stood.
-            Effect::TokenRules(_) | Effect::RevokedToken(..) => None,
+            Effect::TokenRules(_) | Effect::RevokedToken(..) | Effect::SignIn(..) => None,
         };
         found.unwrap_or_default()
     }
@@ -236,7 +236,7 @@ impl App {
                 }
                 now.fact(id)
             }
-            Effect::TokenRules(tenant) | Effect::RevokedToken(tenant, _) => {
+            Effect::TokenRules(tenant) | Effect::RevokedToken(tenant, _) | Effect::SignIn(tenant, _) => {
                 Fact::Tokens { tenant, lifetime: self.state.tokens.rules.lifetime_of(tenant) }
             }
             Effect::SigningKeys => {

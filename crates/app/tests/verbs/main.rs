@@ -20,4 +20,5 @@ mod nodes;
 mod record;
 mod restore;
 mod rights;
+mod sign_ins;
 mod tokens;

@@ -219,7 +219,9 @@ impl Config {
     pub fn host_names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.public_names.iter().map(|name| name.0.clone()).collect();
         names.extend(self.public_url.as_ref().map(PublicUrl::host));
-        crate::tls::host_names(self.listen.ip(), &names)
+        let mut names = crate::tls::host_names(self.listen.ip(), &names);
+        names.extend(self.instance_host_suffix.as_ref().map(|suffix| format!("*.{suffix}")));
+        names
     }
 
     fn blank() -> Self {

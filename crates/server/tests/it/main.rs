@@ -9,6 +9,7 @@
 )]
 
 mod carbon_black;
+mod cyrisma;
 mod fixture;
 mod native;
 mod oauth;

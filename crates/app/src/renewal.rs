@@ -139,7 +139,7 @@ impl App {
             Effect::Tenant(id) => self.state.tree.doubt(id),
             Effect::Application(_, id) => self.state.keyring.forget(id).await,
             Effect::Level(_, id) => self.state.levels.put(id, &Grants::new()),
-            Effect::TokenRules(id) => self.state.tokens.rules.cut_off(id, self.state.clock.now()),
+            Effect::TokenRules(id) => self.state.tokens.rules.cut_off(id, self.state.shared_now()),
             Effect::RevokedToken(_, token) => {
                 let longest = self.state.clock.now().plus_seconds(LIFETIME_MAX + LEEWAY);
                 self.state.tokens.rules.revoke(token, longest);

@@ -79,7 +79,7 @@ impl App {
             return Err(Error::Forbidden { missing: None, detail });
         }
         let unavailable = || Error::Unavailable("no signing key is to be had".into());
-        let now = self.state.clock.now();
+        let now = self.state.shared_now();
         let key = tokens.keys.signer(now).filter(|_| !tokens.keys.are_doubted()).ok_or_else(unavailable)?;
         let record = caller.record();
         let catalogue = &self.state.catalogue;
@@ -90,7 +90,7 @@ impl App {
             .cut_off_of(record)
             .map_or(now, |cut_off| now.max(Timestamp::from_micros(cut_off.micros().saturating_add(1))));
         let life = lifetime(wish.usual, tokens.rules.lifetimes(&record.tenant).into_iter(), wish.lifetime);
-        let exp = (at.seconds() + life).min(key.times().retires_at.seconds());
+        let exp = (now.seconds() + life).min(key.times().retires_at.seconds());
         let id = TokenId::new(at, self.state.random.bytes()?);
         let client_id = record.client_id().to_string();
         let claims = Claims {
@@ -102,7 +102,7 @@ impl App {
             app: record.id,
             sid: caller.secret,
             jti: id,
-            iat: at.seconds(),
+            iat: now.seconds(),
             iat_us: at.micros(),
             exp,
             scope: narrowed.as_ref().map(|scope| scope.text.clone()),

@@ -70,7 +70,7 @@ impl App {
         let tokens = &self.state.tokens;
         let Ok(settings) = tokens.settings() else { return Ok(()) };
         let Some(operator) = self.state.operator.get().copied() else { return Ok(()) };
-        let now = self.state.clock.now();
+        let now = self.state.shared_now();
         let known: Vec<_> = tokens.keys.all().iter().map(|key| key.times()).collect();
         match next_key(&known, now, settings.rhythm) {
             None => return Ok(()),
@@ -142,9 +142,10 @@ impl App {
         self.unit_once(caller, Needs { tenant, right: (PERMISSION, Verb::Create) }, once, move |unit| {
             Box::pin(async move {
                 let lead = unit.app.state.tokens.settings()?.rhythm.lead;
-                let takes_over = unit.now.plus_seconds(lead);
+                let now = unit.app.state.nodes.shared_time(unit.now);
+                let takes_over = now.plus_seconds(lead);
                 for key in unit.tx.list_signing_keys().await? {
-                    let stage = key.times.stage(unit.now);
+                    let stage = key.times.stage(now);
                     if stage == Stage::Published {
                         let detail =
                             format!("{} is published already and takes over at {}", key.kid, key.times.signs_from);
@@ -175,17 +176,17 @@ impl App {
         let tenant = self.operator_alone(caller)?;
         self.unit_once(caller, Needs { tenant, right: (PERMISSION, Verb::Delete) }, once, move |unit| {
             Box::pin(async move {
+                let now = unit.app.state.nodes.shared_time(unit.now);
                 let keys = unit.tx.list_signing_keys().await?;
                 let key = keys.iter().find(|key| key.kid == kid).ok_or(Error::NotFound("signing key"))?;
-                let times = Times { revoked_at: key.times.revoked_at.or(Some(unit.now)), ..key.times };
+                let times = Times { revoked_at: key.times.revoked_at.or(Some(now)), ..key.times };
                 unit.tx.update_signing_key(&kid, &times).await?;
-                let signs =
-                    |other: &&StoredSigningKey| other.kid != kid && other.times.stage(unit.now) == Stage::Signing;
+                let signs = |other: &&StoredSigningKey| other.kid != kid && other.times.stage(now) == Stage::Signing;
                 let made = match keys.iter().find(signs) {
                     Some(_) => None,
-                    None => Some(unit.make_key(unit.now).await?),
+                    None => Some(unit.make_key(now).await?),
                 };
-                let revoked = KeyState::of(&kid, key.public, times, unit.now);
+                let revoked = KeyState::of(&kid, key.public, times, now);
                 let mut details = describe(&revoked);
                 details.insert("made".into(), json!(made.as_ref().map(|made| &made.kid)));
                 details.insert("alarm".into(), true.into());
@@ -214,7 +215,8 @@ impl App {
 impl Unit {
     async fn make_key(&mut self, signs_from: Timestamp) -> Result<KeyState> {
         let app = Arc::clone(&self.app);
-        app.state.make_key(&mut self.tx, self.now, signs_from).await
+        let now = app.state.nodes.shared_time(self.now);
+        app.state.make_key(&mut self.tx, now, signs_from).await
     }
 }
 

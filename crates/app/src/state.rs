@@ -15,6 +15,7 @@ use crate::seal::RootKey;
 use crate::text_keys::TextKeys;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::id::TenantId;
+use claviger_domain::time::Timestamp;
 use claviger_store::Store;
 use claviger_store::usage_log::UsageBatch;
 use parking_lot::Mutex;
@@ -48,6 +49,11 @@ pub struct State {
 }
 
 impl State {
+    /// The time that all nodes agree about, for what one compares with what another has written.
+    pub(crate) fn shared_now(&self) -> Timestamp {
+        self.nodes.shared_time(self.clock.now())
+    }
+
     pub(crate) fn surroundings(&self) -> Surroundings<'_> {
         Surroundings { store: &self.store, catalogue: &self.catalogue, tree: &self.tree, levels: &self.levels }
     }

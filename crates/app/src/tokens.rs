@@ -4,7 +4,7 @@ use crate::App;
 use crate::caller::Caller;
 use crate::live::sessions::Session;
 use crate::sessions::{END_SESSIONS, SESSIONS};
-use crate::unit::{Effect, NO_RIGHT, Needs, OnceFor, Posted};
+use crate::unit::{Effect, NO_RIGHT, Needs, OnceFor, Posted, Unit};
 use claviger_domain::audit::Target;
 use claviger_domain::grants::{Right, Verb};
 use claviger_domain::id::{ApplicationId, TenantId, TokenId};
@@ -58,9 +58,10 @@ impl App {
                     unit.affects(Effect::SignIn(tenant, id));
                 }
                 if revoked > REVOKED_MAX {
-                    unit.tx.cut_off_tokens(tenant, Some(application), now, now).await?;
+                    let cut_off = unit.after_every_token().await?;
+                    unit.tx.cut_off_tokens(tenant, Some(application), cut_off, now).await?;
                     unit.tx.forget_revoked_tokens(tenant, application).await?;
-                    details.insert("all_before".into(), json!(now));
+                    details.insert("all_before".into(), json!(cut_off));
                     unit.affects(Effect::TokenRules(tenant));
                 }
                 let target = Target { kind: "application", id: application.to_string(), name: String::new() };
@@ -98,7 +99,10 @@ impl App {
                         ("application", application.to_string(), found.name)
                     }
                 };
-                let before = check_cut_off(before, unit.now)?;
+                let before = match before {
+                    Some(_) => check_cut_off(before, unit.app.state.shared_now())?,
+                    None => unit.after_every_token().await?,
+                };
                 let holds = unit.tx.cut_off_tokens(tenant, application, before, unit.now).await?;
                 let details =
                     Map::from_iter([("before".to_owned(), json!(before)), ("holds".to_owned(), json!(holds))]);
@@ -183,5 +187,16 @@ impl App {
             self.state.tokens.rules.revoke(dead.token, dead.expires_at);
         }
         Ok(())
+    }
+}
+
+impl Unit {
+    /// A cut-off that no token signed so far has left behind, whichever node has signed it.
+    pub(crate) async fn after_every_token(&mut self) -> Result<Timestamp> {
+        let nodes = &self.app.state.nodes;
+        let now = nodes.shared_time(self.now).plus_seconds(nodes.time_slack());
+        // Tokens that were signed since stand just after it.
+        let last = self.tx.find_last_cut_off().await?.map(|last| last.micros().saturating_add(1));
+        Ok(last.map_or(now, |last| now.max(Timestamp::from_micros(last))))
     }
 }

@@ -39,7 +39,8 @@ pub struct Claims {
     pub jti: TokenId,
     /// When it was signed, in seconds since 1970.
     pub iat: i64,
-    /// The same in microseconds: what "everything before" is compared with.
+    /// Where it stands among cut-offs, in microseconds since 1970: that moment, or just after the last cut-off that concerns
+    /// it, which may lie a little ahead.
     pub iat_us: i64,
     /// When it ends, in seconds since 1970.
     pub exp: i64,
@@ -86,7 +87,7 @@ impl Claims {
         serde_json::from_slice(&jws::decode(payload)?).ok()
     }
 
-    /// When it was signed.
+    /// What cut-offs are compared with.
     pub fn issued_at(&self) -> Timestamp {
         Timestamp::from_micros(self.iat_us)
     }
@@ -102,8 +103,8 @@ impl Claims {
         let years = 0..=253_402_300_799;
         let in_range = years.contains(&self.iat) && years.contains(&self.exp);
         in_range
-            && self.issued_at().seconds() == self.iat
-            && self.issued_at() <= now.plus_seconds(LEEWAY)
+            && (self.iat..=self.iat + 2 * LEEWAY).contains(&self.issued_at().seconds())
+            && self.iat <= now.plus_seconds(LEEWAY).seconds()
             && self.exp > self.iat
             && self.exp - self.iat <= LIFETIME_MAX
     }
@@ -235,7 +236,8 @@ mod tests {
             Claims { exp: i64::MAX, ..claims() },
             Claims { iat: -1, ..claims() },
             Claims { iat: i64::MIN, ..claims() },
-            Claims { iat: 1_799_999_999, ..claims() },
+            Claims { iat: 1_800_000_001, ..claims() },
+            Claims { iat: 1_799_999_939, ..claims() },
             Claims { iat_us: i64::MAX, ..claims() },
         ] {
             assert!(!bad.is_plausible(NOW), "{bad:?}");

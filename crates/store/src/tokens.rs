@@ -144,6 +144,12 @@ impl Tx {
         Ok(())
     }
 
+    /// The latest of all cut-offs.
+    pub async fn find_last_cut_off(&mut self) -> Result<Option<Timestamp>> {
+        let (last,): (Option<i64>,) = self.one("select max(not_before) from token_rules", args![]).await?;
+        Ok(last.map(Timestamp::from_micros))
+    }
+
     /// Invalidates the tokens of a tenant or of one of its applications that were signed up to `before`; the time that holds
     /// now, which is never earlier than one that held.
     pub async fn cut_off_tokens(

@@ -162,11 +162,15 @@ impl SigningKeys {
         self.keys.load().iter().find(|key| key.header == header && key.is_accepted(now)).map(Arc::clone)
     }
 
-    /// The key that signs now: of those whose time has come the newest.
+    /// The key that signs now: of those whose time has come the newest. Where there is none, one whose time another server
+    /// says has come.
     pub fn signer(&self, now: Timestamp) -> Option<Arc<SigningKey>> {
         let keys = self.keys.load();
-        let signing = keys.iter().filter(|key| key.signs_from <= now && key.is_accepted(now));
-        signing.max_by_key(|key| (key.signs_from, key.created_at)).map(Arc::clone)
+        let newest = |by: Timestamp| {
+            let signing = keys.iter().filter(|key| key.signs_from <= by && key.is_accepted(now));
+            signing.max_by_key(|key| (key.signs_from, key.created_at)).map(Arc::clone)
+        };
+        newest(now).or_else(|| newest(now.plus_seconds(1)))
     }
 
     /// The keys that somebody else may need to verify what was signed or will be.

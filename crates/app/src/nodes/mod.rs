@@ -162,6 +162,16 @@ impl Nodes {
         Err(Error::Unavailable(self.why_not().into()))
     }
 
+    /// The database's time, where this clock says `here`: nodes agree about it. On an embedded store it is the same.
+    pub(crate) fn shared_time(&self, here: Timestamp) -> Timestamp {
+        Timestamp::from_micros(here.micros().saturating_sub(self.offset.load(Ordering::Relaxed)))
+    }
+
+    /// By how much another node's idea of that time may be ahead, in seconds; nothing where there is no other.
+    pub(crate) fn time_slack(&self) -> i64 {
+        i64::from(!self.seen.lock().is_empty())
+    }
+
     fn why_not(&self) -> &'static str {
         self.refusing.lock().unwrap_or("the server cannot confirm what it knows; every call is refused until it can")
     }

@@ -99,6 +99,7 @@ impl Fixture {
         let identity = Identity { name: name.into(), ..Identity::default() };
         let seed = name.bytes().fold(100, |seed, byte| seed * 256 + u64::from(byte));
         let app = open_as(store, 7, seed, identity).await.unwrap();
+        app.open_tokens(token_settings()).await.unwrap();
         app.load_keyring().await.unwrap();
         app
     }

@@ -1,6 +1,6 @@
 //! V20: a restored backup revives nothing that was revoked, on either engine.
 
-use crate::fixture::{Fixture, done, grants, on_both, open_as, verify};
+use crate::fixture::{Fixture, HERE, done, grants, on_both, open_as, token_settings, verify};
 use claviger_app::App;
 use claviger_app::caller::Caller;
 use claviger_app::clock::Clock;
@@ -8,6 +8,8 @@ use claviger_app::key_types::NewRule;
 use claviger_app::nodes::Identity;
 use claviger_app::random::Random;
 use claviger_app::restore::{self, Reapplied};
+use claviger_app::sessions::Wish;
+use claviger_app::verify::Proof;
 use claviger_domain::access_level::{AccessLevelPatch, NewAccessLevel};
 use claviger_domain::application::{ApplicationPatch, Rights};
 use claviger_domain::credential_policy::CredentialPolicy;
@@ -16,14 +18,20 @@ use claviger_domain::id::{ApplicationId, TenantId};
 use claviger_domain::key_type::LegacyType;
 use claviger_domain::name::Name;
 use claviger_domain::rotation::Rotation;
+use claviger_domain::signing::Stage;
 use claviger_domain::tenant::{Status, TenantPatch};
+use claviger_domain::token::LIFETIME_DEFAULT;
 use claviger_domain::{Error, Result};
 use claviger_store::testing::execute;
 use claviger_store::{Options, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-on_both![d6_a_restored_backup_revives_nothing, a_store_that_goes_back_under_a_server_is_not_served];
+on_both![
+    d6_a_restored_backup_revives_nothing,
+    a_restored_backup_revives_no_token,
+    a_store_that_goes_back_under_a_server_is_not_served,
+];
 
 const BACK_UP: [&str; 6] = [
     "create table b_tenants as select * from tenants",
@@ -225,4 +233,73 @@ async fn a_store_that_goes_back_under_a_server_is_not_served(f: Fixture) {
         assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
     }
     drop(org);
+}
+
+/// A token that was revoked, cut off or signed by a key that was revoked after the backup was taken: a store that knows
+/// nothing of it is not served, and what goes on from it accepts no token of before.
+async fn a_restored_backup_revives_no_token(f: Fixture) {
+    let org = f.organization("Acme").await.id;
+    let known = make(&f, org, "SIEM", None).await;
+    end(Arc::clone(&f.app)).await;
+    let directory = scratch();
+    for round in 0..4 {
+        let file = directory.join(round.to_string());
+        // What a server draws at random follows from the length of its name.
+        let names = [1, 2].map(|run| "n".repeat(2 * round + run));
+        let app = open(&f, &names[0], &file).await.unwrap();
+        app.open_tokens(token_settings()).await.unwrap();
+        let operator = operator_on(&f, &app).await;
+        let caller = verify(&app, &known.client_id, &known.secret).await.unwrap();
+        let (ended, other) = (token(&app, &caller), token(&app, &caller));
+        run(app.store(), &["create table b_revisions as select * from revisions"]).await;
+        run(app.store(), &["create table b_signing_keys as select * from signing_keys"]).await;
+        match round {
+            0 => app.revoke_token(&caller, &ended).await.unwrap(),
+            1 => drop(app.invalidate_tokens(&operator, org, Some(known.application), None, None).await.unwrap()),
+            2 => drop(app.set_token_lifetime(&operator, org, Some(120)).await.unwrap()),
+            _ => {
+                let keys = app.list_signing_keys(&operator).await.unwrap();
+                let kid = keys.into_iter().find(|key| key.stage == Stage::Signing).unwrap().kid;
+                drop(app.revoke_signing_key(&operator, kid, None).await.unwrap());
+            }
+        }
+        for sql in [
+            "delete from revoked_tokens",
+            "delete from token_rules",
+            "delete from signing_keys",
+            "insert into signing_keys select * from b_signing_keys",
+            "delete from changes",
+            "delete from revisions",
+            "insert into revisions select * from b_revisions",
+            "drop table b_revisions",
+            "drop table b_signing_keys",
+        ] {
+            run(app.store(), &[sql]).await;
+        }
+        end(app).await;
+        let refused = open(&f, &names[1], &file).await.err().unwrap();
+        assert!(matches!(&refused, Error::Conflict { code: "store_restored", .. }), "{refused}");
+        let reapplied = confirm(&f, &file).await.unwrap();
+        assert_eq!((reapplied.signing_keys, reapplied.tenants), (1, u64::from(round == 2)), "{round}");
+        let app = open(&f, &names[1], &file).await.unwrap();
+        app.open_tokens(token_settings()).await.unwrap();
+        for text in [&ended, &other] {
+            let answer = app.authenticate(Proof::Token(text), HERE, "").await;
+            assert!(matches!(answer, Err(Error::Unauthenticated(_))), "{round}: {answer:?}");
+        }
+        let caller = verify(&app, &known.client_id, &known.secret).await.unwrap();
+        let new = token(&app, &caller);
+        app.authenticate(Proof::Token(&new), HERE, "").await.unwrap();
+        if round == 2 {
+            let operator = operator_on(&f, &app).await;
+            assert_eq!(app.token_lifetime(&operator, org).await.unwrap().own, Some(120));
+        }
+        end(app).await;
+    }
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+fn token(app: &App, caller: &Caller) -> String {
+    let wish = Wish { door: "test", scope: None, lifetime: None, usual: LIFETIME_DEFAULT, user_agent: "", source: "" };
+    app.issue_token(caller, &wish).unwrap().text
 }

@@ -31,10 +31,12 @@ fn signing_key(kid: &str, made: Timestamp) -> StoredSigningKey {
 async fn the_latest_cut_off_wins(store: Store) {
     let (tenant, application) = seed(&store).await;
     let mut tx = store.begin().await.unwrap();
+    assert_eq!(tx.find_last_cut_off().await.unwrap(), None);
     assert_eq!(tx.cut_off_tokens(tenant, None, at(5), NOW).await.unwrap(), at(5));
     assert_eq!(tx.cut_off_tokens(tenant, None, at(3), NOW).await.unwrap(), at(5));
     assert_eq!(tx.cut_off_tokens(tenant, None, at(9), NOW).await.unwrap(), at(9));
     assert_eq!(tx.cut_off_tokens(tenant, Some(application), at(1), NOW).await.unwrap(), at(1), "on its own");
+    assert_eq!(tx.find_last_cut_off().await.unwrap(), Some(at(9)));
     tx.commit().await.unwrap();
     let rule =
         |application, not_before| TokenRule { tenant, application, lifetime: None, not_before: Some(not_before) };
@@ -48,7 +50,10 @@ async fn lifetimes_come_and_go(store: Store) {
     let (tenant, _) = seed(&store).await;
     let mut tx = store.begin().await.unwrap();
     tx.cut_off_tokens(tenant, None, at(5), NOW).await.unwrap();
+    assert_eq!(tx.find_token_lifetime(tenant).await.unwrap(), None);
     tx.set_token_lifetime(tenant, Some(600), NOW).await.unwrap();
+    assert_eq!(tx.find_token_lifetime(tenant).await.unwrap(), Some(600));
+    assert_eq!(tx.find_token_lifetime(tenant_id(0)).await.unwrap(), None);
     tx.set_token_lifetime(tenant_id(0), Some(60), NOW).await.unwrap();
     tx.commit().await.unwrap();
     let rule = store.list_token_rules(tenant).await.unwrap()[0];

@@ -3,6 +3,7 @@
 mod cut;
 mod limits;
 mod lives;
+mod tokens;
 
 use crate::fixture::{Fixture, START, done, grants, verify};
 use claviger_app::App;

@@ -1,6 +1,7 @@
 //! D, A7, A12 on three servers of one PostgreSQL, as clients see it.
 
 use crate::fixture::{Client, Fixture, Node, START, on_both, run};
+use crate::oauth;
 use claviger_store::Engine;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -214,6 +215,56 @@ async fn a_node_that_may_not_answer_says_so() {
         assert_eq!((refused.status.as_u16(), refused.header("x-claviger-reason")), (403, Some("unavailable")));
         assert!(refused.header("retry-after").is_some());
         assert_eq!(client.get("/v1/whoami").await.code(503), "unavailable");
+    })
+    .await;
+}
+
+/// Tokens, whichever server has signed them and whichever ends them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_is_one_on_three_nodes() {
+    on_three(|f, nodes| async move {
+        let (org, _) = f.organization("Acme").await;
+        let (id, client) = f.application(&org, "SIEM", json!({"org.audits": ["READ"]})).await;
+        let clients = everywhere(&nodes, &client);
+        let statuses = async |text: &str| {
+            let mut found = Vec::new();
+            for client in &clients {
+                found.push(oauth::verify(client, "org.audits:READ", text).await);
+                found.push(oauth::whoami(client, text).await.status.as_u16());
+            }
+            found
+        };
+        let accepted = [204, 200, 204, 200, 204, 200];
+        for (index, client) in clients.iter().enumerate() {
+            let text = oauth::token(client, &[]).await;
+            assert_eq!(statuses(&text).await, accepted, "signed by {}", client.base);
+            let next = &clients[(index + 1) % 3];
+            let answer = match index {
+                0 => oauth::form(next, "/oauth2/revoke", &[("token", &text)]).await,
+                1 => nodes[1].operator.post(&format!("/v1/tenants/{org}/invalidate-tokens"), &json!({})).await,
+                _ => {
+                    let path = format!("/v1/tenants/{org}/applications/{id}/invalidate-tokens");
+                    f.operator.post(&path, &json!({})).await
+                }
+            };
+            assert_eq!(answer.header("claviger-confirmed-by").unwrap().split(", ").count(), 3, "{}", answer.text);
+            assert!(answer.status.is_success(), "{}", answer.text);
+            assert_eq!(statuses(&text).await, [401; 6]);
+        }
+        let text = oauth::token(&client, &[]).await;
+        assert_eq!(statuses(&text).await, accepted);
+        let keys = nodes[0].operator.get("/v1/signing-keys").await.expect(200);
+        let kid = keys["items"][0]["kid"].as_str().unwrap().to_owned();
+        let answer = nodes[0].operator.post(&format!("/v1/signing-keys/{kid}/revoke"), &json!({})).await;
+        assert_eq!(answer.header("claviger-confirmed-by").unwrap().split(", ").count(), 3);
+        assert_eq!(answer.status, 200);
+        assert_eq!(statuses(&text).await, [401; 6]);
+        let new = oauth::token(&clients[2], &[]).await;
+        assert_eq!(statuses(&new).await, accepted, "the new key is known everywhere");
+        let settings = format!("/v1/tenants/{org}/token-settings");
+        nodes[1].operator.put(&settings, &json!({"lifetime_seconds": 60})).await.expect(200);
+        let issued = oauth::exchange(&clients[2], &[]).await.expect(200);
+        assert_eq!(issued["expires_in"], 60);
     })
     .await;
 }

@@ -320,7 +320,7 @@ impl State {
         let ended = !session.key.is_accepted(now)
             || record.tenant.id != session.tenant
             || rules.is_revoked(session.token)
-            || self.tokens.sign_ins.is_over(session.sign_in, now)
+            || self.tokens.sign_ins.is_over(session.sign_in, self.nodes.shared_time(now))
             || rules.is_cut_off(record, session.issued_at);
         if ended {
             return Err(Refusal::TokenRevoked);
@@ -336,12 +336,12 @@ impl Unit {
         let standing =
             self.tx.find_token_standing(session.tenant, session.application, session.token, &session.key.kid).await?;
         let cut_off = standing.not_before.is_some_and(|not_before| session.issued_at <= not_before);
+        let now = self.app.state.nodes.shared_time(self.now);
         let of_sign_in = match session.sign_in {
             Some((id, _)) => self.tx.find_sign_in_standing(session.tenant, id).await?,
             None => None,
         };
-        let over =
-            of_sign_in.zip(session.sign_in).is_some_and(|(of, (_, generation))| of.is_over(generation, self.now));
+        let over = of_sign_in.zip(session.sign_in).is_some_and(|(of, (_, generation))| of.is_over(generation, now));
         Ok(if standing.revoked || cut_off || over {
             Err(Refusal::TokenRevoked)
         } else if session.expires_at <= self.now {

@@ -45,7 +45,7 @@ impl Refreshing {
 impl App {
     /// Begins a sign-in for a caller that has proved its secret.
     pub async fn sign_in(self: &Arc<Self>, caller: &Caller, wish: &Wish<'_>) -> Result<SignedIn> {
-        let (now, random) = (self.state.clock.now(), &self.state.random);
+        let (now, random) = (self.state.shared_now(), &self.state.random);
         let id = SignInId::new(now, random.bytes()?);
         let refresh = PlainRefresh::mint(random.bytes()?, random.bytes()?);
         let issued = self.issue(caller, wish, Some((id, FIRST)))?;
@@ -115,7 +115,7 @@ impl App {
         let (tenant, id) = (sign_in.tenant, sign_in.id);
         let current = sign_in.refresh.is_some_and(|refresh| refresh.matches(&presented.whole));
         if current {
-            let now = self.state.clock.now();
+            let now = self.state.shared_now();
             let standing = sign_in.standing.refreshed(now);
             let issued = self.issue(caller, wish, Some((id, standing.generation)))?;
             let after = SignIn {
@@ -202,6 +202,6 @@ impl State {
         if ended {
             return Err(Refusal::TokenRevoked);
         }
-        if sign_in.expires_at <= call.now { Err(Refusal::TokenExpired) } else { Ok(end) }
+        if sign_in.expires_at <= self.nodes.shared_time(call.now) { Err(Refusal::TokenExpired) } else { Ok(end) }
     }
 }

@@ -85,7 +85,8 @@ impl App {
                 let end = unit.tx.find_inherited_end(tenant, application, unit.now).await?;
                 let dead = unit.tx.delete_secrets(tenant, application).await?;
                 let minted = unit.mint_secret(tenant, application, end).await?;
-                unit.tx.cut_off_tokens(tenant, Some(application), unit.now, unit.now).await?;
+                let cut_off = unit.after_every_token().await?;
+                unit.tx.cut_off_tokens(tenant, Some(application), cut_off, unit.now).await?;
                 let details = json!({ "secret_id": minted.secret.id, "dead": dead, "was_temporary": was_temporary });
                 unit.record("secret.changed", target(&found), details.as_object().cloned().unwrap_or_default());
                 unit.affects(Effect::TokenRules(tenant));

@@ -45,6 +45,7 @@ impl App {
                 .state
                 .ended_secrets(node.id, store.list_secrets(node.id, application).await?)
                 .into_iter()
+                .filter(|secret| !secret.temporary)
                 .map(|secret| secret.ends_at)
                 .collect(),
         };

@@ -79,6 +79,9 @@ async fn a_temporary_secret_does_nothing_but_be_changed(f: Arc<Fixture>) {
     assert_eq!((&secret["temporary"], listed["items"].as_array().unwrap().len()), (&json!(true), 1));
     let one = format!("{path}/secrets/{}", text(secret, "id"));
     assert_eq!(f.operator.patch(&one, &json!({"expires_at": null})).await.code(409), "secret_is_temporary");
+    let question = json!({"application_id": id, "permission": "org.audits:READ"});
+    let imagined = f.operator.post(&format!("/v1/tenants/{org}/simulate"), &question).await.expect(200);
+    assert!(imagined.to_string().contains("no_live_secret"), "{imagined}");
     let new = regenerate(&temporary).await.expect(200);
     let new = f.client(&client.client_id, &text(&new, "newPass"));
     assert_eq!(new.get("/v1/whoami").await.status, 200);

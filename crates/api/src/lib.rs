@@ -5,6 +5,7 @@
 
 pub mod carbon_black;
 pub mod cylance;
+pub mod cyrisma;
 pub mod kit;
 pub mod native;
 pub mod oauth;
@@ -20,6 +21,7 @@ use kit::{Api, Head};
 pub fn router(api: Api) -> Router {
     let faces = native::router(api.clone()).merge(oauth::routes::router(api.clone()));
     let faces = faces.merge(cylance::routes::router(api.clone()));
+    let faces = faces.merge(cyrisma::routes::router(api.clone()));
     native::with_fallback(faces.merge(carbon_black::routes::router(api)))
 }
 

@@ -131,6 +131,7 @@ impl Unit {
                 expires_at: one.expires_at,
                 ends_at: one.expires_at,
                 last_use: None,
+                temporary: false,
             };
             // Of the mid-states nothing is known: they follow from the text, not from its hash.
             let stored = StoredSecret { secret: secret.clone(), hash: one.hash, sealed_mac: Vec::new() };

@@ -9,6 +9,7 @@ use crate::applications::target;
 use crate::caller::Caller;
 use crate::secrets::MintedSecret;
 use crate::state::State;
+use crate::temporary::refuse_temporary;
 use crate::unit::{Effect, Needs, Unit, change};
 use claviger_domain::application::{Application, Secret, parse_expiry};
 use claviger_domain::audit::NewEntry;
@@ -45,6 +46,7 @@ impl App {
                 let found = unit.application_within_rights(tenant, application, None).await?;
                 let live = unit.bury_dead_secrets(tenant, application).await?;
                 let before = live.into_iter().find(|one| one.id == secret).ok_or(Error::NotFound("secret"))?;
+                refuse_temporary(&before)?;
                 if let Some(end) = expires_at {
                     parse_expiry("/expires_at", end, unit.now)?;
                     check_end("/expires_at", Some(end), unit.secret_ceiling(tenant, secret.made_at()))?;
@@ -186,7 +188,7 @@ impl Unit {
         self.app.state.bounds(tenant)
     }
 
-    fn secret_ceiling(&self, tenant: TenantId, made: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn secret_ceiling(&self, tenant: TenantId, made: Timestamp) -> Option<Timestamp> {
         self.bounds(tenant).and_then(|bounds| bounds.secret_ceiling(made))
     }
 

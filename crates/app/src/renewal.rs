@@ -130,6 +130,7 @@ impl App {
             Effect::RevokedToken(tenant, token) => self.refresh_revoked_token(tenant, token).await?,
             Effect::SigningKeys => self.refresh_signing_keys().await?,
             Effect::Issuer(tenant, id) => self.refresh_trusted_issuer(tenant, id).await?,
+            Effect::SignIn(tenant, id) => self.refresh_sign_in(tenant, id).await?,
         }
         Ok(())
     }
@@ -146,6 +147,7 @@ impl App {
             }
             Effect::SigningKeys => self.state.tokens.keys.doubt(),
             Effect::Issuer(_, id) => self.state.issuers.remove(id),
+            Effect::SignIn(_, id) => self.state.tokens.sign_ins.end(id, self.state.clock.now()),
         }
     }
 }

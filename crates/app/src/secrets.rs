@@ -116,9 +116,19 @@ impl Unit {
         application: ApplicationId,
         end: Option<Timestamp>,
     ) -> Result<MintedSecret> {
-        self.refuse_static_secret(tenant)?;
-        let (mut minted, mut stored) = self.app.state.mint(tenant, application, self.now)?;
+        let (minted, mut stored) = self.app.state.mint(tenant, application, self.now)?;
         stored.secret.expires_at = end;
+        self.keep_secret(tenant, minted, stored).await
+    }
+
+    /// Stores a secret that was just made, where secrets are allowed.
+    pub(crate) async fn keep_secret(
+        &mut self,
+        tenant: TenantId,
+        mut minted: MintedSecret,
+        stored: StoredSecret,
+    ) -> Result<MintedSecret> {
+        self.refuse_static_secret(tenant)?;
         self.tx.insert_secret(tenant, &stored).await?;
         minted.secret = self.app.state.ended_secret(tenant, stored.secret);
         self.retain_text(tenant, &minted).await?;
@@ -163,6 +173,7 @@ impl State {
             expires_at: None,
             ends_at: None,
             last_use: None,
+            temporary: false,
         };
         let stored = StoredSecret { secret: secret.clone(), hash: text.hash(), sealed_mac };
         Ok((MintedSecret { secret, text }, stored))

@@ -13,7 +13,7 @@ use crate::unit::Unit;
 use crate::verify::{Call, advise, check, check_bound, check_bound_state, check_end, check_standing};
 use claviger_domain::access::{Access, clean};
 use claviger_domain::grants::{GrantSet, Verb};
-use claviger_domain::id::{ClientId, TokenId};
+use claviger_domain::id::{ClientId, SignInId, TokenId};
 use claviger_domain::scope::{self, Scope};
 use claviger_domain::time::Timestamp;
 use claviger_domain::token::{Claims, Confirmation, lifetime};
@@ -46,6 +46,8 @@ pub struct Issued {
     pub id: TokenId,
     /// How far it reaches, as a scope.
     pub scope: String,
+    /// When it was signed.
+    pub issued_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
     /// Seconds until then.
@@ -71,6 +73,17 @@ impl App {
 
     /// As [`App::issue_token`], for whoever has the key that a proof was signed with.
     pub fn issue_bound_token(&self, caller: &Caller, wish: &Wish<'_>, binding: Option<&Thumbprint>) -> Result<Issued> {
+        self.issue(caller, wish, binding, None)
+    }
+
+    /// The same as one of the tokens of a sign-in, if it belongs to one.
+    pub(crate) fn issue(
+        &self,
+        caller: &Caller,
+        wish: &Wish<'_>,
+        binding: Option<&Thumbprint>,
+        ses: Option<(SignInId, i64)>,
+    ) -> Result<Issued> {
         if caller.record().policy.dpop_bound && binding.is_none() {
             let detail = "tokens of this application are bound to a key of its client: get one at /oauth2/token with a \
                           proof in the DPoP header";
@@ -111,6 +124,7 @@ impl App {
             exp,
             scope: narrowed.as_ref().map(|scope| scope.text.clone()),
             cnf: binding.map(|Thumbprint(jkt)| Confirmation { jkt: jkt.clone() }),
+            ses,
         };
         let mut text = String::with_capacity(1_024);
         text.push_str(key.header());
@@ -139,7 +153,7 @@ impl App {
             Some(Scope { text, .. }) => text,
             None => scope::spell(&caller.grants(), catalogue),
         };
-        Ok(Issued { text, id, scope, expires_at, expires_in: exp - now.seconds() })
+        Ok(Issued { text, id, scope, issued_at: at, expires_at, expires_in: exp - now.seconds() })
     }
 
     /// Verifies a session token, as [`App::authenticate`] does a secret.
@@ -251,6 +265,7 @@ impl App {
                 binding: claims.cnf.as_ref().map(|confirmed| Thumbprint(confirmed.jkt.clone())),
                 issued_at: claims.issued_at(),
                 expires_at: claims.expires_at(),
+                sign_in: claims.ses,
                 client_id: ClientId::stored(claims.client_id),
             }))
         };
@@ -331,6 +346,7 @@ impl State {
         let ended = !session.key.is_accepted(now)
             || record.tenant.id != session.tenant
             || rules.is_revoked(session.token)
+            || self.tokens.sign_ins.is_over(session.sign_in, self.nodes.shared_time(now))
             || rules.is_cut_off(record, session.issued_at);
         if ended {
             return Err(Refusal::TokenRevoked);
@@ -355,7 +371,13 @@ impl Unit {
         let standing =
             self.tx.find_token_standing(session.tenant, session.application, session.token, &session.key.kid).await?;
         let cut_off = standing.not_before.is_some_and(|not_before| session.issued_at <= not_before);
-        Ok(if standing.revoked || cut_off {
+        let now = self.app.state.nodes.shared_time(self.now);
+        let of_sign_in = match session.sign_in {
+            Some((id, _)) => self.tx.find_sign_in_standing(session.tenant, id).await?,
+            None => None,
+        };
+        let over = of_sign_in.zip(session.sign_in).is_some_and(|(of, (_, generation))| of.is_over(generation, now));
+        Ok(if standing.revoked || cut_off || over {
             Err(Refusal::TokenRevoked)
         } else if session.expires_at <= self.now {
             Err(Refusal::TokenExpired)

@@ -12,7 +12,7 @@ use claviger_domain::grants::Verb;
 use claviger_domain::id::TenantId;
 use claviger_domain::signing::{Stage, Times, next_key};
 use claviger_domain::time::Timestamp;
-use claviger_domain::token::LEEWAY;
+use claviger_domain::token::{LEEWAY, LIFETIME_MAX};
 use claviger_domain::{Error, Result};
 use claviger_store::Tx;
 use claviger_store::changes::{Change, ChangeKind};
@@ -283,6 +283,7 @@ impl App {
         let mut tx = self.state.store.begin().await?;
         self.still_in_charge(&mut tx).await?;
         tx.sweep_tokens(now).await?;
+        tx.sweep_sign_ins(now).await?;
         tx.commit().await
     }
 
@@ -290,5 +291,6 @@ impl App {
     pub(crate) fn forget_tokens(&self) {
         let now = self.state.clock.now();
         self.state.tokens.rules.forget(now.plus_seconds(-LEEWAY));
+        self.state.tokens.sign_ins.forget(now.plus_seconds(-LEEWAY - LIFETIME_MAX));
     }
 }

@@ -42,7 +42,7 @@ impl App {
             .state
             .ended_secrets(node.id, store.list_secrets(node.id, application).await?)
             .into_iter()
-            .filter(|_| !forbidden)
+            .filter(|secret| !forbidden && !secret.temporary)
             .map(|secret| secret.ends_at)
             .collect();
         ends.extend(store.list_public_keys(node.id, application).await?.into_iter().map(|key| key.expires_at));

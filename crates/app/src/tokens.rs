@@ -51,6 +51,12 @@ impl App {
                 let (now, dead) = (unit.now, (token, expires_at));
                 let revoked = unit.tx.revoke_token(tenant, application, dead, now, REVOKED_MAX).await?;
                 let mut details = Map::from_iter([("token_id".to_owned(), json!(token.to_string()))]);
+                if let Some((id, _)) = session.sign_in {
+                    // What could get the next one ends with it.
+                    unit.tx.end_sign_in(tenant, id, now).await?;
+                    details.insert("sign_in_id".into(), json!(id.to_string()));
+                    unit.affects(Effect::SignIn(tenant, id));
+                }
                 if revoked > REVOKED_MAX {
                     let cut_off = unit.after_every_token().await?;
                     unit.tx.cut_off_tokens(tenant, Some(application), cut_off, now).await?;
@@ -173,6 +179,9 @@ impl App {
         let _lock = self.refreshing.lock().await;
         for rule in self.state.store.load_token_rules().await? {
             self.state.tokens.rules.put(&rule);
+        }
+        for (id, standing) in self.state.store.load_sign_in_standings(self.state.clock.now()).await? {
+            self.state.tokens.sign_ins.put(id, standing);
         }
         for dead in self.state.store.load_revoked_tokens(self.state.clock.now()).await? {
             self.state.tokens.rules.revoke(dead.token, dead.expires_at);

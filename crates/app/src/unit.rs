@@ -7,7 +7,7 @@ use crate::App;
 use crate::caller::Caller;
 use claviger_domain::audit::{NewEntry, Target};
 use claviger_domain::grants::Verb;
-use claviger_domain::id::{AccessLevelId, ApplicationId, IssuerId, TenantId, TokenId};
+use claviger_domain::id::{AccessLevelId, ApplicationId, IssuerId, SignInId, TenantId, TokenId};
 use claviger_domain::idempotency::Once;
 use claviger_domain::notice::Telling;
 use claviger_domain::time::Timestamp;
@@ -63,6 +63,8 @@ pub enum Effect {
     SigningKeys,
     /// The trusted issuer or its bindings were made, changed or deleted.
     Issuer(TenantId, IssuerId),
+    /// The sign-in was refreshed or ended.
+    SignIn(TenantId, SignInId),
 }
 
 /// The right of verbs that every caller may call.
@@ -159,6 +161,7 @@ pub(crate) fn change(effect: &Effect) -> Change {
         Effect::RevokedToken(_, id) => (ChangeKind::RevokedToken, id.to_string()),
         Effect::SigningKeys => (ChangeKind::SigningKeys, String::new()),
         Effect::Issuer(_, id) => (ChangeKind::TrustedIssuer, id.to_string()),
+        Effect::SignIn(_, id) => (ChangeKind::SignIn, id.to_string()),
     };
     Change { kind, subject }
 }

@@ -10,6 +10,7 @@ use crate::dpop::BoundToken;
 use crate::live::denials::Denial;
 use crate::live::meter::{Arrival, CountedRight};
 use crate::live::record::Record;
+use crate::temporary::check_use;
 use claviger_domain::address::Origin;
 use claviger_domain::advice::{Advice, Sunset};
 use claviger_domain::catalogue::Permission;
@@ -113,6 +114,8 @@ pub(crate) struct Call<'a> {
     pub(crate) boot: u64,
     /// Whether a proof of possession comes with it.
     pub(crate) proves: bool,
+    /// Whether the secret is presented to be changed.
+    pub(crate) to_change: bool,
 }
 
 /// A secret that was presented and works. Few have an advice, so that it has no room of its own.
@@ -181,7 +184,11 @@ impl App {
                 return Box::pin(self.authenticate_bound(bound, call)).await;
             }
         };
-        let call = self.call(origin, user_agent);
+        self.authenticate_secret(presented, self.call(origin, user_agent)).await
+    }
+
+    pub(crate) async fn authenticate_secret(&self, presented: Presented<'_>, call: Call<'_>) -> Result<Caller> {
+        let origin = call.origin;
         let caller = |record: &Record, Accepted { id: secret, advice }: Accepted| {
             let quota = self.meter(record, secret, call, None)?;
             let (state, request) = (Arc::clone(&self.state), Arc::clone(&self.no_request));
@@ -230,7 +237,8 @@ impl App {
         // The clocks are read before anything is looked up: reading one waits for every look-up under way.
         let clock = &self.state.clock;
         let monotonic = clock.monotonic();
-        Call { origin, user_agent, now: clock.now(), monotonic, boot: clock.boot(monotonic), proves: false }
+        let (now, boot) = (clock.now(), clock.boot(monotonic));
+        Call { origin, user_agent, now, monotonic, boot, proves: false, to_change: false }
     }
 
     /// As [`App::admit`], for a caller that was verified before.
@@ -311,6 +319,7 @@ impl App {
             let checked = match record.secret(&hash) {
                 Some(secret) => admitted
                     .and_then(|()| check_end(record, secret, call.now))
+                    .and_then(|end| check_use(record, secret, call).map(|()| end))
                     .map(|end| Accepted { id: secret.id, advice: advise(record, end, call.now) }),
                 None => Err(Refusal::WrongSecret),
             };

@@ -202,6 +202,8 @@ pub struct Secret {
     pub ends_at: Option<Timestamp>,
     /// When it was used last, and by whom.
     pub last_use: Option<LastUse>,
+    /// Whether it can do nothing but be changed for another one.
+    pub temporary: bool,
 }
 
 /// The last use of a secret.

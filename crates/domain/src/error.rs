@@ -46,6 +46,8 @@ pub enum Refusal {
     TokenExpired,
     /// The session token was good and has ended early: it was revoked, or what it was got with was.
     TokenRevoked,
+    /// The secret is right, and temporary: it can only be changed.
+    SecretTemporary,
     /// The secret is right, the legacy type of its key has reached its sunset.
     KeyTypeRetired,
     /// An assertion that none of the application's secrets or keys has signed, or that names another tenant.
@@ -68,6 +70,7 @@ impl Refusal {
             Self::Disabled
                 | Self::Expired
                 | Self::TenantSuspended
+                | Self::SecretTemporary
                 | Self::KeyTypeRetired
                 | Self::SecretsForbidden
                 | Self::TokenExpired
@@ -97,6 +100,7 @@ impl Refusal {
             Self::TokenInvalid => "token_invalid",
             Self::TokenExpired => "token_expired",
             Self::TokenRevoked => "token_revoked",
+            Self::SecretTemporary => "secret_temporary",
             Self::KeyTypeRetired => "key_type_retired",
             Self::AssertionInvalid => "assertion_invalid",
             Self::AssertionReplayed => "assertion_replayed",

@@ -82,6 +82,10 @@ id!(
     TokenId
 );
 id!(
+    /// A sign-in: what a login begins and refreshes carry on.
+    SignInId
+);
+id!(
     /// A background job whose result can be fetched.
     JobId
 );

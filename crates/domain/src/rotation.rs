@@ -101,6 +101,7 @@ mod tests {
             expires_at: None,
             ends_at: None,
             last_use,
+            temporary: false,
         }
     }
 

@@ -12,7 +12,7 @@ use zeroize::Zeroize;
 /// What every secret of an application starts with.
 pub const PREFIX: &str = "clv_a_";
 const RANDOM: usize = 43;
-const CHECKSUM: usize = 6;
+pub(crate) const CHECKSUM: usize = 6;
 const CHECKED: usize = PREFIX.len() + RANDOM;
 /// Characters of a whole secret.
 pub const LENGTH: usize = CHECKED + CHECKSUM;
@@ -146,11 +146,11 @@ fn find(bytes: &[u8]) -> Vec<(usize, &str)> {
 }
 
 /// Looks at all of the bytes, which is quicker than stopping at the first that is none.
-fn is_alphanumeric(bytes: &[u8]) -> bool {
+pub(crate) fn is_alphanumeric(bytes: &[u8]) -> bool {
     bytes.iter().fold(true, |all, byte| all & byte.is_ascii_alphanumeric())
 }
 
-fn decode_checksum(digits: &[u8]) -> Option<u32> {
+pub(crate) fn decode_checksum(digits: &[u8]) -> Option<u32> {
     let mut value: u64 = 0;
     for digit in digits {
         let digit = match digit {
@@ -165,7 +165,7 @@ fn decode_checksum(digits: &[u8]) -> Option<u32> {
 }
 
 /// Appends `digits` base62 digits of the big-endian number in `bytes`, which is used up.
-fn push_base62(text: &mut String, bytes: &mut [u8], digits: usize) {
+pub(crate) fn push_base62(text: &mut String, bytes: &mut [u8], digits: usize) {
     let mut reversed = Vec::with_capacity(digits);
     for _ in 0..digits {
         let mut remainder: u32 = 0;

@@ -1,7 +1,7 @@
 //! Session tokens: JSON Web Tokens for access (RFC 9068) signed by Ed25519 (RFC 8037). Only their own server reads them:
 //! what it would not have written itself is none of its tokens.
 
-use crate::id::{ApplicationId, SecretId, TenantId, TokenId};
+use crate::id::{ApplicationId, SecretId, SignInId, TenantId, TokenId};
 use crate::jws;
 use crate::time::Timestamp;
 use crate::{Error, Result};
@@ -50,6 +50,9 @@ pub struct Claims {
     /// The key that it is bound to; none for whoever bears it.
     #[serde(default, deserialize_with = "present")]
     pub cnf: Option<Confirmation>,
+    /// The sign-in that it belongs to, and which generation of its tokens; none for one that belongs to none.
+    #[serde(default, deserialize_with = "present")]
+    pub ses: Option<(SignInId, i64)>,
 }
 
 /// The key that a token is bound to (RFC 9449, 6).
@@ -61,7 +64,7 @@ pub struct Confirmation {
 }
 
 /// A member that is there has a value: null is none.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> std::result::Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
@@ -85,6 +88,9 @@ impl Claims {
         }
         if let Some(Confirmation { jkt }) = &self.cnf {
             let _ = write!(json, r#""cnf":{{"jkt":"{jkt}"}},"#);
+        }
+        if let Some((sign_in, generation)) = self.ses {
+            let _ = write!(json, r#""ses":["{sign_in}",{generation}],"#);
         }
         let _ = write!(json, r#""iat":{},"iat_us":{},"exp":{}}}"#, self.iat, self.iat_us, self.exp);
         jws::encode_into(json.as_bytes(), text);
@@ -192,6 +198,7 @@ mod tests {
             exp: 1_800_000_900,
             scope: None,
             cnf: None,
+            ses: None,
         }
     }
 
@@ -208,7 +215,8 @@ mod tests {
             cnf: Some(Confirmation { jkt: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k".into() }),
             ..claims()
         };
-        for claims in [claims(), narrowed, bound] {
+        let of_a_sign_in = Claims { ses: Some((SignInId::from_u128(5), 2)), ..claims() };
+        for claims in [claims(), narrowed, bound, of_a_sign_in] {
             assert_eq!(Claims::decode(&encode(&claims)), Some(claims));
         }
     }
@@ -237,6 +245,8 @@ mod tests {
             "\"cnf\":null",
             "\"cnf\":{\"jkt\":\"x\",\"y\":1}",
             "\"aud\":\"x\"",
+            "\"ses\":null",
+            "\"ses\":[]",
         ] {
             assert_eq!(read(&good.replacen('{', &format!("{{{more},"), 1)), None, "{more}");
         }

@@ -10,7 +10,7 @@ use crate::probe;
 use crate::root_key::{self, Found};
 use crate::tls::TlsReloader;
 use axum::Router;
-use claviger_api::kit::Api;
+use claviger_api::kit::{Api, InstanceHosts};
 use claviger_app::clock::Clock;
 use claviger_app::live::tokens::TokenSettings;
 use claviger_app::nodes::Identity;
@@ -153,7 +153,9 @@ impl Server {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), Failure> {
         let trusted = self.config.trusted_proxies.iter().map(|net| Network::parse("trusted_proxies", &net.to_string()));
         let trusted_proxies: Vec<_> = trusted.collect::<Result<_, _>>().map_err(failed)?;
-        let api = Api::new(Arc::clone(&self.app), trusted_proxies.into());
+        let suffix = self.config.instance_host_suffix.as_ref().map(|suffix| suffix.0.as_str());
+        let api =
+            Api::new(Arc::clone(&self.app), trusted_proxies.into()).with_instance_hosts(InstanceHosts::new(suffix));
         let app = Arc::clone(&self.app);
         let router =
             Router::new().merge(probe::router(Arc::new(move || app.ready()))).merge(claviger_api::router(api.clone()));

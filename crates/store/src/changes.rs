@@ -37,10 +37,12 @@ pub enum ChangeKind {
     SigningKeys,
     /// A trusted issuer, or one of its bindings.
     TrustedIssuer,
+    /// A sign-in was refreshed or ended.
+    SignIn,
 }
 
 impl ChangeKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Tenant,
         Self::Application,
         Self::AccessLevel,
@@ -48,6 +50,7 @@ impl ChangeKind {
         Self::RevokedToken,
         Self::SigningKeys,
         Self::TrustedIssuer,
+        Self::SignIn,
     ];
 
     const fn as_str(self) -> &'static str {
@@ -59,6 +62,7 @@ impl ChangeKind {
             Self::RevokedToken => "revoked_token",
             Self::SigningKeys => "signing_keys",
             Self::TrustedIssuer => "trusted_issuer",
+            Self::SignIn => "sign_in",
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct CredentialSecret {
     pub hash: SecretHash,
     /// When it stops.
     pub expires_at: Option<Timestamp>,
+    /// Whether it can only be changed.
+    pub temporary: bool,
 }
 
 /// What recognises texts that are signed with one key.
@@ -64,6 +66,7 @@ pub(crate) struct CredentialRow {
     algorithm: Option<String>,
     public: Option<Vec<u8>>,
     key_expires_at: Option<i64>,
+    secret_temporary: Option<bool>,
 }
 
 macro_rules! credential_row {
@@ -81,6 +84,7 @@ macro_rules! credential_row {
                     algorithm: row.try_get("algorithm")?,
                     public: row.try_get("public")?,
                     key_expires_at: row.try_get("key_expires_at")?,
+                    secret_temporary: row.try_get("secret_temporary")?,
                 })
             }
         }
@@ -96,6 +100,7 @@ impl CredentialRow {
             id: id_of!(SecretId, id)?,
             hash: SecretHash::stored(hash).ok_or_else(|| corrupt("hash of the secret", id))?,
             expires_at: self.secret_expires_at.map(Timestamp::from_micros),
+            temporary: self.secret_temporary.unwrap_or(false),
         }))
     }
 
@@ -144,7 +149,7 @@ pub(crate) fn assemble(mut rows: Vec<CredentialRow>) -> Result<Vec<Credential>> 
 const FIND: &str = "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
                  a.created_at, a.updated_at, a.key_type, a.dpop_bound, l.grants as level_grants, s.id as secret_id, s.hash as secret_hash, \
-                 s.expires_at as secret_expires_at, \
+                 s.expires_at as secret_expires_at, s.temporary as secret_temporary, \
                  k.id as key_id, k.kid, k.algorithm, k.public, k.expires_at as key_expires_at \
                  from applications a \
                  left join access_levels l on l.tenant_id = a.tenant_id and l.id = a.access_level_id \

@@ -32,6 +32,7 @@ pub mod replay;
 mod schema;
 pub mod secrets;
 pub mod shred;
+pub mod sign_ins;
 pub mod signing_keys;
 mod sql;
 pub mod system;

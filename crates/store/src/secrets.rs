@@ -32,6 +32,7 @@ row! {
         used_at: Option<i64>,
         address: Option<String>,
         user_agent: Option<String>,
+        temporary: bool,
     }
 }
 
@@ -50,6 +51,7 @@ impl SecretRow {
             expires_at: self.expires_at.map(Timestamp::from_micros),
             ends_at: self.expires_at.map(Timestamp::from_micros),
             last_use,
+            temporary: self.temporary,
         })
     }
 }
@@ -59,8 +61,8 @@ impl Tx {
     pub async fn insert_secret(&mut self, tenant: TenantId, stored: &StoredSecret) -> Result<()> {
         let StoredSecret { secret, hash, sealed_mac } = stored;
         self.execute(
-            "insert into secrets (tenant_id, application_id, id, hint, hash, sealed_mac, created_at, expires_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "insert into secrets (tenant_id, application_id, id, hint, hash, sealed_mac, created_at, expires_at, \
+             temporary) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             args![
                 tenant,
                 secret.application_id,
@@ -69,7 +71,8 @@ impl Tx {
                 hash.as_bytes(),
                 sealed_mac.as_slice(),
                 secret.created_at,
-                secret.expires_at
+                secret.expires_at,
+                secret.temporary
             ],
         )
         .await
@@ -111,7 +114,8 @@ impl Tx {
         Ok(updated == 1)
     }
 
-    /// The end that was given to the newest secret of an application, if that is one still ahead and not an overlap's.
+    /// The end that was given to the newest secret of an application, if that is one still ahead, and neither an overlap's
+    /// nor a temporary secret's.
     pub async fn find_inherited_end(
         &mut self,
         tenant: TenantId,
@@ -120,12 +124,12 @@ impl Tx {
     ) -> Result<Option<Timestamp>> {
         let found: Option<(Option<i64>, bool)> = self
             .optional(
-                "select expires_at, replaced from secrets where tenant_id = $1 and application_id = $2 \
+                "select expires_at, (replaced or temporary) as own from secrets where tenant_id = $1 and application_id = $2 \
                  order by id desc limit 1",
                 args![tenant, application],
             )
             .await?;
-        let end = found.filter(|(_, replaced)| !replaced).and_then(|(end, _)| end).map(Timestamp::from_micros);
+        let end = found.filter(|(_, own)| !own).and_then(|(end, _)| end).map(Timestamp::from_micros);
         Ok(end.filter(|end| *end > now))
     }
 
@@ -175,7 +179,7 @@ impl Tx {
         let found: Vec<SecretRow> = self
             .all(
                 "select s.id, s.application_id, s.hint, s.created_at, s.expires_at, u.at as used_at, u.address, \
-                 u.user_agent \
+                 u.user_agent, s.temporary \
                  from secrets s left join secret_uses u \
                  on u.tenant_id = s.tenant_id and u.application_id = s.application_id and u.secret_id = s.id \
                  where s.tenant_id = $1 and s.application_id = $2 order by s.id",
@@ -228,7 +232,7 @@ impl Store {
         let found: Vec<SecretRow> = self
             .all(
                 "select s.id, s.application_id, s.hint, s.created_at, s.expires_at, u.at as used_at, u.address, \
-                 u.user_agent \
+                 u.user_agent, s.temporary \
                  from secrets s left join secret_uses u \
                  on u.tenant_id = s.tenant_id and u.application_id = s.application_id and u.secret_id = s.id \
                  where s.tenant_id = $1 and s.application_id >= $2 and s.application_id <= $3 order by s.id",
@@ -243,7 +247,7 @@ impl Store {
         let found: Vec<SecretRow> = self
             .all(
                 "select s.id, s.application_id, s.hint, s.created_at, s.expires_at, u.at as used_at, u.address, \
-                 u.user_agent \
+                 u.user_agent, s.temporary \
                  from secrets s left join secret_uses u \
                  on u.tenant_id = s.tenant_id and u.application_id = s.application_id and u.secret_id = s.id \
                  where s.tenant_id = $1 and s.application_id = $2 order by s.id",

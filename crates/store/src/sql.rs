@@ -81,6 +81,7 @@ values! {
     Option<SecretId> => |value| Self::Text(value.map(|id| id.to_string())),
     &[u8] => |value| Self::Blob(Some(value.to_owned())),
     &[u8; 32] => |value| Self::Blob(Some(value.to_vec())),
+    Option<Vec<u8>> => |value| Self::Blob(value),
 }
 
 /// Declares a row: a struct whose fields are read from the columns of their names, on both engines.

@@ -2,6 +2,7 @@
 //! it stands in this file, so that a reviewer sees it; no verb called for a request lists across tenants.
 
 mod issuers;
+mod sign_ins;
 mod tokens;
 
 use crate::credential_policies::PolicyRow;
@@ -151,7 +152,7 @@ impl Store {
                 "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
                  a.created_at, a.updated_at, a.key_type, a.dpop_bound, l.grants as level_grants, s.id as secret_id, s.hash as secret_hash, \
-                 s.expires_at as secret_expires_at, \
+                 s.expires_at as secret_expires_at, s.temporary as secret_temporary, \
                  k.id as key_id, k.kid, k.algorithm, k.public, k.expires_at as key_expires_at \
                  from ( \
                      select * from applications where (id, tenant_id) > ($1, $2) order by id, tenant_id limit $3 \

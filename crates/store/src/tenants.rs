@@ -146,6 +146,24 @@ impl Store {
         found.map(TenantRow::read).transpose()
     }
 
+    /// The tenants of a kind among `root` and everything beneath it, by name; so many at most.
+    pub async fn list_kind_beneath(&self, root: TenantId, kind: Kind, most: i64) -> Result<Vec<Tenant>> {
+        let found: Vec<TenantRow> = self
+            .all(
+                "with recursive beneath (id) as ( \
+                     select id from tenants where id = $1 \
+                     union select t.id from tenants t join beneath b on t.parent_id = b.id \
+                 ) \
+                 select t.id, t.parent_id, t.org_key, t.name, t.kind, t.status, t.application_limit, t.version, \
+                 t.created_at, t.updated_at \
+                 from beneath b join tenants t on t.id = b.id \
+                 where t.kind = $2 order by t.name_key, t.id limit $3",
+                args![root, kind.as_str(), most],
+            )
+            .await?;
+        found.into_iter().map(TenantRow::read).collect()
+    }
+
     /// The tenant `root` and everything beneath it, by id; positions are ids.
     pub async fn list_tenants_beneath(&self, root: TenantId, page: &PageRequest) -> Result<Vec<Tenant>> {
         let found: Vec<TenantRow> = self

@@ -8,6 +8,7 @@ mod auditlogs_v3;
 mod auth;
 mod bad_request;
 mod criteria;
+mod csp;
 mod csv;
 mod description;
 mod error;

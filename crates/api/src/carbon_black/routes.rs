@@ -1,5 +1,6 @@
 //! The paths of this face. Unknown ones beneath its prefixes are answered in its words too.
 
+use super::csp::{self, Csp};
 use super::error::{Family, FamilyV3};
 use super::{audit_log, auditlogs_v3, jobs};
 use crate::kit::{Api, Face, fallback, framed, method_fallback};
@@ -34,8 +35,14 @@ pub fn router(api: Api) -> Router {
         )
         .route("/integrationServices/{*rest}", any(fallback::<FamilyV3>))
         .method_not_allowed_fallback(method_fallback::<FamilyV3>)
+        .with_state(api.clone());
+    let csp = Router::new()
+        .route("/csp/gateway/am/api/auth/token", post(csp::by_app))
+        .route("/csp/gateway/am/api/auth/api-tokens/authorize", post(csp::by_api_token))
+        .route("/csp/{*rest}", any(fallback::<Csp>))
+        .method_not_allowed_fallback(method_fallback::<Csp>)
         .with_state(api);
-    framed::<Family>(v1).merge(framed::<FamilyV3>(v3))
+    framed::<Family>(v1).merge(framed::<FamilyV3>(v3)).merge(framed::<Csp>(csp))
 }
 
 /// Refuses HEAD, which GET answers too by itself: whoever asks for the headers of a queue must not empty it.

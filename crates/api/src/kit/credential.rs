@@ -83,7 +83,7 @@ pub(crate) fn text(value: &HeaderValue) -> Option<&str> {
 }
 
 /// `SECRET/CLIENT_ID`. A secret never holds a slash, a foreign client id may.
-fn auth_token(text: &str) -> Option<Presented<'_>> {
+pub(crate) fn auth_token(text: &str) -> Option<Presented<'_>> {
     text.split_once('/').map(|(secret, client_id)| Presented { client_id, secret })
 }
 

@@ -11,8 +11,11 @@ mod credential;
 mod face;
 mod fields;
 mod form;
+mod instance_hosts;
 mod json;
+mod loose_form;
 mod memo;
+mod multipart;
 mod once;
 mod origin;
 mod path;
@@ -23,15 +26,17 @@ mod rate_headers;
 pub use advice::advise;
 pub(crate) use body::read_json;
 pub use body::{BODY_MAX, Body, Post};
-pub(crate) use caller::Presentation;
 pub use caller::{Authenticated, authenticate};
 pub use client::{Client, authenticate_client, without_credential};
 pub(crate) use client::{authenticate_assertion, stranger};
-pub(crate) use credential::proof as presented_proof;
+pub(crate) use caller::{Presentation, circumstances, with_request};
+pub(crate) use credential::{auth_token, proof as presented_proof};
 pub use face::{Asked, Face, Failure, answer_failure, fallback, framed, method_fallback, status};
 pub use fields::{Fields, given, not_null};
 pub use form::Form;
+pub use instance_hosts::InstanceHosts;
 pub use json::fit;
+pub use loose_form::LooseForm;
 pub(crate) use memo::Memo;
 pub use path::Path;
 pub use precondition::{Precondition, etag};
@@ -54,13 +59,21 @@ pub struct Api {
     pub app: Arc<App>,
     /// Peers whose forwarding headers are believed.
     pub trusted_proxies: Arc<[Network]>,
+    /// Where instances have hosts of their own.
+    pub instance_hosts: InstanceHosts,
     pub(crate) questions: Arc<Questions>,
 }
 
 impl Api {
     /// Handlers that call these verbs and believe the forwarding headers of these peers.
     pub fn new(app: Arc<App>, trusted_proxies: Arc<[Network]>) -> Self {
-        Self { app, trusted_proxies, questions: Arc::default() }
+        Self { app, trusted_proxies, instance_hosts: InstanceHosts::default(), questions: Arc::default() }
+    }
+
+    /// The same, where instances have hosts of their own.
+    #[must_use]
+    pub fn with_instance_hosts(self, instance_hosts: InstanceHosts) -> Self {
+        Self { instance_hosts, ..self }
     }
 }
 

@@ -30,6 +30,7 @@ mod secrets;
 mod sessions;
 mod signing_keys;
 mod simulations;
+mod temporary;
 mod tenants;
 mod trusted_issuers;
 mod usage;

@@ -4,7 +4,7 @@ use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
     Native, access_levels, access_record, applications, audit, bulk, catalogue, credential_policy, export, findings,
     import, key_types, leaks, migration, nodes, notices, openapi as document, problems, public_keys, rotation, secrets,
-    sessions, signing_keys, simulations, tenants, trusted_issuers, usage, verify, visibility, whoami,
+    sessions, signing_keys, simulations, temporary, tenants, trusted_issuers, usage, verify, visibility, whoami,
 };
 use axum::Router;
 use utoipa::openapi::OpenApi;
@@ -38,6 +38,7 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(secrets::list_secrets))
         .routes(routes!(secrets::regenerate_secret))
         .routes(routes!(rotation::rotate_secret))
+        .routes(routes!(temporary::issue_temporary_secret))
         .routes(routes!(simulations::simulate))
         .routes(routes!(secrets::revoke_secret, secrets::update_secret))
         .routes(routes!(public_keys::register_public_key, public_keys::list_public_keys))

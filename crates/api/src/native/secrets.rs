@@ -38,6 +38,8 @@ pub(crate) struct SecretBody {
     /// Its last use; `null` if it has not been used.
     #[schema(required = true)]
     last_use: Option<LastUseBody>,
+    /// Whether it can do nothing but be changed for another one.
+    temporary: bool,
 }
 
 /// The last use of a secret, exact within two seconds.
@@ -76,6 +78,8 @@ pub(crate) struct MintedBody {
     /// never.
     #[schema(required = true, value_type = Option<String>, format = DateTime)]
     effective_expires_at: Option<Timestamp>,
+    /// Whether it can do nothing but be changed for another one.
+    temporary: bool,
 }
 
 /// A secret in place of all before it.
@@ -83,7 +87,7 @@ pub(crate) struct MintedBody {
 #[schema(as = RegeneratedSecret)]
 pub(crate) struct RegeneratedBody {
     /// The secret, whose text is not shown again.
-    secret: MintedBody,
+    pub(super) secret: MintedBody,
 }
 
 /// Nothing: the call takes no members.
@@ -101,6 +105,7 @@ impl From<&Secret> for SecretBody {
             expires_at: secret.expires_at,
             effective_expires_at: secret.ends_at,
             last_use: secret.last_use.as_ref().map(LastUseBody::from),
+            temporary: secret.temporary,
         }
     }
 }
@@ -127,6 +132,7 @@ impl MintedBody {
             created_at: secret.created_at,
             expires_at: secret.expires_at,
             effective_expires_at: secret.ends_at,
+            temporary: secret.temporary,
         }
     }
 }
@@ -152,7 +158,7 @@ pub(crate) struct SecretPatchBody {
     expires_at: Option<Option<Timestamp>>,
 }
 
-fn kept(minted: &MintedSecret) -> Kept {
+pub(super) fn kept(minted: &MintedSecret) -> Kept {
     keep(StatusCode::OK, &RegeneratedBody { secret: MintedBody::without_text(&minted.secret) })
 }
 

@@ -3,6 +3,7 @@
 pub mod accesses;
 pub mod denials;
 pub mod foreign;
+pub mod guesses;
 mod hashing;
 pub mod issuers;
 pub mod keyring;
@@ -14,6 +15,7 @@ pub mod record;
 pub mod replay;
 pub mod sessions;
 pub mod sharing;
+pub mod sign_ins;
 pub mod signing;
 pub mod token_rules;
 pub mod tokens;

@@ -153,6 +153,8 @@ struct Rare {
     expires_at: Option<Timestamp>,
     /// Its public keys.
     keys: Arc<[LiveKey]>,
+    /// The secret that can only be changed; there is one at most.
+    temporary: Option<SecretId>,
 }
 
 /// With its key a record fills two lines of the cache.
@@ -169,13 +171,15 @@ impl Record {
             let end = secret.expires_at.map_or(ends, |end| end.min(ends));
             LiveSecret { id: secret.id, hash: secret.hash, end }
         };
+        let temporary = credential.secrets.iter().find(|secret| secret.temporary).map(|secret| secret.id);
         let mut secrets = credential.secrets.into_iter().map(live);
         let first = secrets.next().unwrap_or(LiveSecret::NONE);
         let second = secrets.next();
         let foreign = (key != application.id.as_u128()).then_some((application.client_id, key));
         let keys: Arc<[LiveKey]> = credential.keys.into_iter().map(|key| LiveKey::of(key, ends)).collect();
-        let is_rare = second.is_some() || foreign.is_some() || expires_at.is_some() || !keys.is_empty();
-        let rare = is_rare.then(|| Box::new(Rare { second, foreign, expires_at, keys }));
+        let dated = expires_at.is_some() || temporary.is_some();
+        let is_rare = second.is_some() || foreign.is_some() || dated || !keys.is_empty();
+        let rare = is_rare.then(|| Box::new(Rare { second, foreign, expires_at, keys, temporary }));
         Self { id: application.id, tenant, policy, first, rare, cell: OnceLock::new() }
     }
 
@@ -220,6 +224,11 @@ impl Record {
     /// The live secret of that id, or what stands for the live key of that id.
     pub fn secret_of(&self, id: SecretId) -> Option<&LiveSecret> {
         std::iter::once(&self.first).chain(self.second()).chain(self.live_keys()).find(|secret| secret.id == id)
+    }
+
+    /// Whether a secret can do nothing but be changed.
+    pub fn is_temporary(&self, secret: SecretId) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.temporary == Some(secret))
     }
 
     /// All live secrets.

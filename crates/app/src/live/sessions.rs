@@ -9,7 +9,7 @@ use crate::live::signing::SigningKey;
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest::{SHA256, digest};
 use claviger_domain::grants::GrantSet;
-use claviger_domain::id::{ApplicationId, ClientId, SecretId, TenantId, TokenId};
+use claviger_domain::id::{ApplicationId, ClientId, SecretId, SignInId, TenantId, TokenId};
 use claviger_domain::time::Timestamp;
 use papaya::HashMap;
 use parking_lot::Mutex;
@@ -44,6 +44,15 @@ pub struct Session {
     pub issued_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// The sign-in that it belongs to, and which generation of its tokens.
+    pub sign_in: Option<(SignInId, i64)>,
+}
+
+impl Session {
+    /// Under what its list of instances is kept: its sign-in, or itself.
+    pub fn list_id(&self) -> SignInId {
+        self.sign_in.map_or(SignInId::from_u128(self.token.as_u128()), |(id, _)| id)
+    }
 }
 
 /// SHA-256 of a token's text.
@@ -139,6 +148,7 @@ mod tests {
             binding: None,
             issued_at: now,
             expires_at: now,
+            sign_in: None,
         })
     }
 

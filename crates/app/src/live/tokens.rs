@@ -3,7 +3,9 @@
 use crate::live::accesses::Accesses;
 use crate::live::macs::Macs;
 use crate::live::replay::Replay;
+use crate::live::guesses::Guesses;
 use crate::live::sessions::Sessions;
+use crate::live::sign_ins::SignIns;
 use crate::live::signing::SigningKeys;
 use crate::live::token_rules::TokenRules;
 use claviger_domain::signing::Rhythm;
@@ -30,6 +32,10 @@ pub struct Tokens {
     pub sessions: Sessions,
     /// What keeps them out before their time.
     pub rules: TokenRules,
+    /// What is dead of those that belong to sign-ins, and on what these may report.
+    pub sign_ins: SignIns,
+    /// Bad guesses at doors that take passwords.
+    pub guesses: Guesses,
     /// Entries of the access record that wait.
     pub accesses: Accesses,
     /// What was accepted once, where this server alone decides that.

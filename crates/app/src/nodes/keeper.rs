@@ -3,7 +3,7 @@
 use super::{LEASE, MARGIN, OFFSET_MAX, Seen};
 use crate::App;
 use crate::unit::Effect;
-use claviger_domain::id::{AccessLevelId, ApplicationId, IssuerId, TenantId, TokenId};
+use claviger_domain::id::{AccessLevelId, ApplicationId, IssuerId, SignInId, TenantId, TokenId};
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
 use claviger_store::Store;
@@ -249,6 +249,7 @@ fn effect(tenant: TenantId, change: &Change) -> Result<Effect> {
             Effect::RevokedToken(tenant, TokenId::parse(&change.subject).ok_or_else(unreadable)?)
         }
         ChangeKind::SigningKeys => Effect::SigningKeys,
+        ChangeKind::SignIn => Effect::SignIn(tenant, SignInId::parse(&change.subject).ok_or_else(unreadable)?),
     })
 }
 

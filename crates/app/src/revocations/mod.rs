@@ -160,7 +160,7 @@ impl App {
                 .get(id)
                 .map(|live| Standing::Issuer(live.issuer.bindings.iter().map(|binding| binding.id).collect())),
             // Kept however they stood.
-            Effect::TokenRules(_) | Effect::RevokedToken(..) => None,
+            Effect::TokenRules(_) | Effect::RevokedToken(..) | Effect::SignIn(..) => None,
         };
         found.unwrap_or_default()
     }
@@ -242,7 +242,7 @@ impl App {
                 }
                 now.fact(id)
             }
-            Effect::TokenRules(tenant) | Effect::RevokedToken(tenant, _) => {
+            Effect::TokenRules(tenant) | Effect::RevokedToken(tenant, _) | Effect::SignIn(tenant, _) => {
                 Fact::Tokens { tenant, lifetime: self.state.tokens.rules.lifetime_of(tenant) }
             }
             Effect::SigningKeys => {

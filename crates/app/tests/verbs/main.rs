@@ -21,4 +21,5 @@ mod nodes;
 mod record;
 mod restore;
 mod rights;
+mod sign_ins;
 mod tokens;

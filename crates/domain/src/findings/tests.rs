@@ -32,6 +32,7 @@ fn secret(number: u128, made: i64, used: Option<i64>) -> Secret {
         expires_at: None,
         ends_at: None,
         last_use,
+        temporary: false,
     }
 }
 

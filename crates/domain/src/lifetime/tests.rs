@@ -40,7 +40,7 @@ fn application(expires_at: Option<Timestamp>) -> Application {
 fn secret(made: Timestamp, expires_at: Option<Timestamp>) -> Secret {
     let id = SecretId::new(made, [2; 10]);
     let (application_id, hint) = (ApplicationId::new(MADE, [1; 10]), "clv_a_…abcd".into());
-    Secret { id, application_id, hint, created_at: made, expires_at, ends_at: None, last_use: None }
+    Secret { id, application_id, hint, created_at: made, expires_at, ends_at: None, last_use: None, temporary: false }
 }
 
 fn bounds(own: CredentialPolicy) -> Option<Bounds> {

@@ -142,6 +142,7 @@ impl Prepared {
             expires_at: None,
             ends_at: None,
             last_use: None,
+            temporary: false,
         };
         let networks: Vec<_> = new.allowed_networks.iter().flatten().map(ToString::to_string).collect();
         let details = json!({

@@ -116,6 +116,7 @@ fn application(
         expires_at: None,
         ends_at: None,
         last_use: None,
+        temporary: false,
     };
     // As long as sealed mid-states are; verifying a presented secret never opens them.
     (application, StoredSecret { secret, hash: text.hash(), sealed_mac: vec![0; 97] })

@@ -50,6 +50,7 @@ keys! {
     "accept_data_loss" => accept_data_loss;
     "credentials_file" => credentials_file;
     "public_url" => public_url;
+    "instance_host_suffix" => instance_host_suffix;
     "tls" => tls;
     "tls_certificate" => tls_certificate;
     "tls_key" => tls_key;

@@ -33,6 +33,7 @@ pub struct Config {
     pub accept_data_loss: bool,
     pub credentials_file: Option<PathBuf>,
     pub public_url: Option<PublicUrl>,
+    pub instance_host_suffix: Option<HostName>,
     pub tls: TlsMode,
     pub tls_certificate: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
@@ -227,7 +228,9 @@ impl Config {
     pub fn host_names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.public_names.iter().map(|name| name.0.clone()).collect();
         names.extend(self.public_url.as_ref().map(PublicUrl::host));
-        crate::tls::host_names(self.listen.ip(), &names)
+        let mut names = crate::tls::host_names(self.listen.ip(), &names);
+        names.extend(self.instance_host_suffix.as_ref().map(|suffix| format!("*.{suffix}")));
+        names
     }
 
     fn blank() -> Self {
@@ -238,6 +241,7 @@ impl Config {
             accept_data_loss: false,
             credentials_file: None,
             public_url: None,
+            instance_host_suffix: None,
             tls: TlsMode::default(),
             tls_certificate: None,
             tls_key: None,

@@ -120,6 +120,13 @@ fn what_is_shown_masks_secrets_and_can_be_read_again() {
 }
 
 #[test]
+fn hosts_of_instances_are_covered() {
+    let config = load("instance_host_suffix = \"cy.example\"", &[], Overrides::default()).unwrap();
+    assert!(config.host_names().contains(&"*.cy.example".to_owned()), "{:?}", config.host_names());
+    assert!(load("instance_host_suffix = \"*.cy.example\"", &[], Overrides::default()).is_err());
+}
+
+#[test]
 fn the_public_host_is_a_host_name() {
     let config = load("public_url = \"https://[2001:db8::1]:8443\"", &[], Overrides::default()).unwrap();
     assert!(config.host_names().contains(&"2001:db8::1".to_owned()), "{:?}", config.host_names());

@@ -10,6 +10,7 @@
 
 mod carbon_black;
 mod cylance;
+mod cyrisma;
 mod fixture;
 mod keys;
 mod native;

@@ -110,6 +110,7 @@ pub fn secret(application: ApplicationId, number: u128) -> StoredSecret {
             expires_at: None,
             ends_at: None,
             last_use: None,
+            temporary: false,
         },
         hash: SecretHash::of(&format!("secret {number}")),
         sealed_mac: vec![7; 93],

@@ -26,6 +26,19 @@ async fn ends_are_inherited_unless_an_overlap_set_them(store: Store) {
     assert_eq!(tx.find_inherited_end(tenant, id, NOW).await.unwrap(), None, "the newest counts");
     assert!(tx.update_secret_end(tenant, id, secret_id(1), None).await.unwrap());
     assert_eq!(tx.list_secrets(tenant, id).await.unwrap()[0].expires_at, None);
+    let mut temporary = secret(id, 3);
+    (temporary.secret.expires_at, temporary.secret.temporary) = (Some(at(60)), true);
+    tx.insert_secret(tenant, &temporary).await.unwrap();
+    assert_eq!(
+        tx.find_inherited_end(tenant, id, NOW).await.unwrap(),
+        None,
+        "what waits to be changed hands nothing on"
+    );
+    let listed: Vec<_> = tx.list_secrets(tenant, id).await.unwrap().iter().map(|secret| secret.temporary).collect();
+    assert_eq!(listed, [false, false, true]);
+    let credential = tx.find_credential(tenant, id).await.unwrap().unwrap();
+    let known: Vec<_> = credential.secrets.iter().map(|secret| secret.temporary).collect();
+    assert_eq!(known, [false, false, true]);
     assert!(!tx.update_secret_end(tenant_id(0), id, secret_id(1), None).await.unwrap());
     assert!(!tx.update_secret_end(tenant, id, secret_id(9), None).await.unwrap());
 }

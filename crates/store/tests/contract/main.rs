@@ -49,6 +49,7 @@ mod rates;
 mod replay;
 mod schema;
 mod secrets;
+mod sign_ins;
 mod system;
 mod tenants;
 mod tokens;

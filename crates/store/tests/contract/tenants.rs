@@ -9,7 +9,8 @@ facts!(
     what_is_stored_comes_back,
     names_are_unique_beneath_a_parent,
     an_update_needs_the_version_before,
-    the_tree_is_paged
+    the_tree_is_paged,
+    tenants_of_a_kind_are_listed_by_name
 );
 
 async fn what_is_stored_comes_back(store: Store) {
@@ -84,4 +85,24 @@ async fn the_tree_is_paged(store: Store) {
     assert_eq!(ids(7, 50, Some(tenant_id(7).to_string())).await, []);
     assert_eq!(ids(0, 2, None).await, [0, 1, 2].map(tenant_id), "one more than the limit");
     assert_eq!(ids(0, 50, Some(tenant_id(4).to_string())).await, [5, 6, 7, 8, 9].map(tenant_id));
+}
+
+async fn tenants_of_a_kind_are_listed_by_name(store: Store) {
+    insert_tenants(&store, 3).await;
+    let mut tx = store.begin().await.unwrap();
+    for (number, name, parent) in [(6, "b", 1), (7, "A", 1), (8, "c", 2)] {
+        let parent_id = Some(tenant_id(parent));
+        let instance = Tenant { parent_id, kind: Kind::Instance, ..tenant(number, name) };
+        tx.insert_tenant(&instance, &key(name)).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let listed = async |root, most| -> Vec<_> {
+        let found = store.list_kind_beneath(tenant_id(root), Kind::Instance, most).await.unwrap();
+        found.into_iter().map(|tenant| tenant.name).collect()
+    };
+    assert_eq!(listed(0, 9).await, ["A", "b", "c"]);
+    assert_eq!(listed(1, 9).await, ["A", "b"]);
+    assert_eq!(listed(0, 2).await, ["A", "b"]);
+    assert_eq!(listed(8, 9).await, ["c"], "itself, too");
+    assert_eq!(listed(3, 9).await, [""; 0]);
 }

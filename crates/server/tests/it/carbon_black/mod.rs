@@ -1,3 +1,4 @@
 //! The Carbon Black face.
 
 mod audit_log;
+mod csp;

@@ -71,6 +71,7 @@ fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
         "duplicate_access_level"
         | "regenerate_secret"
         | "rotate_secret"
+        | "issue_temporary_secret"
         | "put_credential_policy"
         | "shrink_application"
         | "invalidate_tenant_tokens"

@@ -7,4 +7,5 @@ pub mod levels;
 pub mod meter;
 pub mod record;
 pub mod sharing;
+mod table;
 pub mod tree;

@@ -10,6 +10,7 @@ pub mod record;
 pub mod sessions;
 pub mod sharing;
 pub mod signing;
+mod table;
 pub mod token_rules;
 pub mod tokens;
 pub mod tree;

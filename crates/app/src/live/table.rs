@@ -1,7 +1,8 @@
-//! Where the records lie: a table of shards, each a list of records and the places of their keys.
+//! Where the records lie: a table of shards, each with places in which the records themselves are, and a byte beside each place.
 //!
-//! A look-up reads two lines of the cache that others do not use meanwhile, a place and a record, instead of the three or four
-//! that a map of pointers takes; and records lie close together, with no room of an allocator between them.
+//! A look-up reads one line of memory that is far away, the record's own, in place of the three or four that a map of pointers
+//! takes: the bytes of a million places are few enough to stay near. And records lie close together, with no room of an
+//! allocator between them.
 
 use crate::live::hashing::KeyHashing;
 use parking_lot::RwLock;
@@ -10,13 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// So many that two cores seldom meet in one, and one that grows moves little. A power of two.
 const SHARDS: usize = 1_024;
-const SHARD_BITS: u32 = SHARDS.ilog2();
-/// The lower bits of a place are an index plus one, those above it are a tag out of the hash.
-const INDEX_BITS: u32 = 20;
-const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
-const EMPTY: u32 = 0;
-/// Places of a shard's first records; always a power of two.
-const PLACES_MIN: usize = 8;
+/// Stands beside a place that holds nothing.
+const FREE: u8 = 0;
+/// Places of a shard's first records.
+const PLACES_MIN: usize = 4;
 
 /// What has a key of its own.
 pub(crate) trait Keyed {
@@ -37,24 +35,26 @@ pub(crate) struct Table<R> {
 #[repr(align(64))]
 struct Shard<R>(RwLock<Rows<R>>);
 
+/// Open addressing: a record is at the first place that was free from where its hash points to, or before it.
 #[derive(Debug)]
 struct Rows<R> {
-    records: Vec<R>,
-    /// Open addressing: the place of a key is at the first free one from where its hash points to, or before it.
-    places: Box<[u32]>,
+    places: Box<[Option<R>]>,
+    /// What tells most records apart without a look at them, for each place.
+    tags: Box<[u8]>,
+    len: usize,
 }
 
-/// What the hash of a key says: where to begin, and what to look for.
+/// What the hash of a key says: where to begin, as a share of all places in 1/2^32, and what to look for.
 #[derive(Clone, Copy)]
 struct Hash {
     shard: usize,
-    start: usize,
-    tag: u32,
+    start: u32,
+    tag: u8,
 }
 
 impl<R> Default for Rows<R> {
     fn default() -> Self {
-        Self { records: Vec::new(), places: Box::default() }
+        Self { places: Box::default(), tags: Box::default(), len: 0 }
     }
 }
 
@@ -70,8 +70,8 @@ impl<R: Keyed> Table<R> {
     pub(crate) fn with<T>(&self, key: u128, look: impl FnOnce(&R) -> T) -> Option<T> {
         let hash = self.hash(key);
         let rows = self.shards.get(hash.shard)?.0.read();
-        let (_, index) = rows.find(key, hash)?;
-        rows.records.get(index).map(look)
+        let at = rows.find(key, hash)?;
+        rows.places.get(at)?.as_ref().map(look)
     }
 
     /// Puts a record into place, for good or instead of the one that had the key, at which `replace` looks first.
@@ -81,13 +81,13 @@ impl<R: Keyed> Table<R> {
         let mut rows = shard.0.write();
         let found = rows.find(record.key(), hash);
         // What was replaced is dropped when nobody waits for it any more.
-        let _old = match found.and_then(|(_, index)| rows.records.get_mut(index)) {
+        let _old = match found.and_then(|at| rows.places.get_mut(at)?.as_mut()) {
             Some(old) => {
                 replace(old, &record);
                 Some(std::mem::replace(old, record))
             }
             None => {
-                rows.push(record, hash, |key| self.hash(key));
+                rows.insert(record, hash, |key| self.hash(key));
                 self.len.fetch_add(1, Ordering::Relaxed);
                 None
             }
@@ -109,7 +109,7 @@ impl<R: Keyed> Table<R> {
     pub(crate) fn clear(&self) {
         for shard in &self.shards {
             let rows = std::mem::take(&mut *shard.0.write());
-            self.len.fetch_sub(rows.records.len(), Ordering::Relaxed);
+            self.len.fetch_sub(rows.len, Ordering::Relaxed);
         }
     }
 
@@ -120,113 +120,96 @@ impl<R: Keyed> Table<R> {
 
     fn hash(&self, key: u128) -> Hash {
         let hash = self.hashing.hash_one(key);
-        let bits = |from: u32| usize::try_from((hash >> from) & u64::from(u32::MAX)).unwrap_or(0);
-        let tag = u32::try_from((hash >> 32) & 0xffff_ffff).unwrap_or(0) >> INDEX_BITS << INDEX_BITS;
-        Hash { shard: bits(0) % SHARDS, start: bits(SHARD_BITS), tag }
+        let [one, two, .., tag] = hash.to_le_bytes();
+        let start = u32::try_from((hash >> 16) & u64::from(u32::MAX)).unwrap_or(0);
+        Hash { shard: usize::from(u16::from_le_bytes([one, two])) % SHARDS, start, tag: tag.max(FREE + 1) }
     }
 }
 
 impl<R: Keyed> Rows<R> {
-    /// Where the place of a key is and what stands there, if it has one.
-    fn find(&self, key: u128, hash: Hash) -> Option<(usize, usize)> {
-        let mask = self.places.len().checked_sub(1)?;
-        let mut at = hash.start & mask;
+    /// The place of a key, if it has one.
+    fn find(&self, key: u128, hash: Hash) -> Option<usize> {
+        let mut at = self.home(hash);
         loop {
-            let place = *self.places.get(at)?;
-            if place == EMPTY {
+            let tag = *self.tags.get(at)?;
+            if tag == FREE {
                 return None;
             }
-            if place & !INDEX_MASK == hash.tag {
-                let index = index_of(place);
-                if self.records.get(index).is_some_and(|record| record.key() == key) {
-                    return Some((at, index));
-                }
+            if tag == hash.tag && self.places.get(at)?.as_ref()?.key() == key {
+                return Some(at);
             }
-            at = (at + 1) & mask;
+            at = self.next(at);
         }
     }
 
-    fn push(&mut self, record: R, hash: Hash, hash_of: impl Fn(u128) -> Hash) {
+    /// Where a search begins.
+    fn home(&self, hash: Hash) -> usize {
+        let scaled = (self.tags.len() as u64).wrapping_mul(u64::from(hash.start)) >> 32;
+        usize::try_from(scaled).unwrap_or(0)
+    }
+
+    fn next(&self, at: usize) -> usize {
+        if at + 1 < self.tags.len() { at + 1 } else { 0 }
+    }
+
+    /// How many places a search goes over from one to the other.
+    fn distance(&self, from: usize, to: usize) -> usize {
+        if to >= from { to - from } else { to + self.tags.len() - from }
+    }
+
+    /// Takes a record whose key has no place yet.
+    fn insert(&mut self, record: R, hash: Hash, hash_of: impl Fn(u128) -> Hash) {
         // A quarter of the places stays free, so that each search soon ends.
-        if (self.records.len() + 1) * 4 > self.places.len() * 3 {
-            self.places = vec![EMPTY; (self.places.len() * 2).max(PLACES_MIN)].into();
-            for index in 0..self.records.len() {
-                let Some(record) = self.records.get(index) else { break };
-                self.place(index, hash_of(record.key()));
-            }
-        }
-        if self.records.len() == self.records.capacity() {
+        if (self.len + 1) * 4 > self.tags.len() * 3 {
             // By an eighth and not by the double: records are most of what a server keeps in memory.
-            self.records.reserve_exact((self.records.len() / 8).max(PLACES_MIN / 2));
+            let length = (self.tags.len() + self.tags.len() / 8).max(self.tags.len() + PLACES_MIN);
+            let places = std::iter::repeat_with(|| None).take(length).collect();
+            let old = std::mem::replace(&mut self.places, places);
+            self.tags = vec![FREE; length].into();
+            for record in old.into_iter().flatten() {
+                let hash = hash_of(record.key());
+                self.place(record, hash);
+            }
         }
-        self.records.push(record);
-        self.place(self.records.len() - 1, hash);
+        self.place(record, hash);
+        self.len += 1;
     }
 
-    /// Takes the first free place. There is one.
-    fn place(&mut self, index: usize, hash: Hash) {
-        let mask = self.places.len().saturating_sub(1);
-        let mut at = hash.start & mask;
-        while self.places.get(at).is_some_and(|place| *place != EMPTY) {
-            at = (at + 1) & mask;
+    /// Puts a record at the first free place. There is one.
+    fn place(&mut self, record: R, hash: Hash) {
+        let mut at = self.home(hash);
+        while self.tags.get(at).is_some_and(|tag| *tag != FREE) {
+            at = self.next(at);
         }
-        self.set(at, place_of(hash, index));
+        self.set(at, Some(record), hash.tag);
     }
+
+    fn set(&mut self, at: usize, record: Option<R>, tag: u8) {
+        if let (Some(place), Some(beside)) = (self.places.get_mut(at), self.tags.get_mut(at)) {
+            *place = record;
+            *beside = tag;
+        }
+    }
+
+    /// Takes a record away. Those behind it move up, so that none is behind a free place where its search would end.
     fn remove(&mut self, key: u128, hash: Hash, hash_of: impl Fn(u128) -> Hash) -> Option<R> {
-        let (at, index) = self.find(key, hash)?;
-        self.vacate(at, &hash_of);
-        let last = self.records.len() - 1;
-        let removed = self.records.swap_remove(index);
-        if let Some(moved) = self.records.get(index) {
-            let hash = hash_of(moved.key());
-            self.rename(hash, last, index);
-        }
-        Some(removed)
-    }
-
-    /// Frees a place. Those behind it move up, so that none is behind a free one where its search would end.
-    fn vacate(&mut self, at: usize, hash_of: &impl Fn(u128) -> Hash) {
-        let mask = self.places.len().saturating_sub(1);
-        let distance = |from: usize, to: usize| to.wrapping_sub(from) & mask;
-        let (mut free, mut next) = (at, (at + 1) & mask);
-        while let Some(place) = self.places.get(next).copied().filter(|place| *place != EMPTY) {
-            let home = self.records.get(index_of(place)).map_or(next, |record| hash_of(record.key()).start & mask);
-            if distance(home, next) >= distance(free, next) {
-                self.set(free, place);
-                free = next;
+        let mut free = self.find(key, hash)?;
+        let removed = self.places.get_mut(free).and_then(Option::take);
+        let mut at = self.next(free);
+        while let Some(record) = self.places.get(at).and_then(Option::as_ref) {
+            let hash = hash_of(record.key());
+            let home = self.home(hash);
+            if self.distance(home, at) >= self.distance(free, at) {
+                let moved = self.places.get_mut(at).and_then(Option::take);
+                self.set(free, moved, hash.tag);
+                free = at;
             }
-            next = (next + 1) & mask;
+            at = self.next(at);
         }
-        self.set(free, EMPTY);
+        self.set(free, None, FREE);
+        self.len -= 1;
+        removed
     }
-
-    /// The record at `from` lies at `to` now.
-    fn rename(&mut self, hash: Hash, from: usize, to: usize) {
-        let mask = self.places.len().saturating_sub(1);
-        let mut at = hash.start & mask;
-        while let Some(place) = self.places.get(at).copied().filter(|place| *place != EMPTY) {
-            if index_of(place) == from {
-                return self.set(at, place_of(hash, to));
-            }
-            at = (at + 1) & mask;
-        }
-    }
-
-    fn set(&mut self, at: usize, place: u32) {
-        if let Some(slot) = self.places.get_mut(at) {
-            *slot = place;
-        }
-    }
-}
-
-/// The place of a record. There are never so many of a shard that an index has no room: they would fill a terabyte.
-fn place_of(hash: Hash, index: usize) -> u32 {
-    hash.tag | (u32::try_from(index + 1).unwrap_or(INDEX_MASK) & INDEX_MASK)
-}
-
-/// The index in a place that is not free.
-fn index_of(place: u32) -> usize {
-    usize::try_from(place & INDEX_MASK).unwrap_or(0).wrapping_sub(1)
 }
 
 #[cfg(test)]
@@ -267,15 +250,16 @@ mod tests {
     proptest! {
         /// All keys in one shard, so that their searches cross each other.
         #[test]
-        fn rows_are_a_map(steps in steps(), spread in 0..64_usize) {
-            let hash_of = |key: u128| Hash { shard: 0, start: usize::try_from(key).unwrap() * spread / 8, tag: 0 };
+        fn rows_are_a_map(steps in steps(), spread in 0..256_u32) {
+            let start = |key: u128| u32::try_from(key).unwrap().wrapping_mul(spread << 18);
+            let hash_of = |key: u128| Hash { shard: 0, start: start(key), tag: 1 };
             let (mut rows, mut model) = (Rows::<Entry>::default(), HashMap::new());
             for step in steps {
                 match step {
                     Step::Put(key, value) => {
                         match rows.find(key, hash_of(key)) {
-                            Some((_, index)) => rows.records[index].1 = value,
-                            None => rows.push(Entry(key, value), hash_of(key), hash_of),
+                            Some(at) => rows.places[at].as_mut().unwrap().1 = value,
+                            None => rows.insert(Entry(key, value), hash_of(key), hash_of),
                         }
                         model.insert(key, value);
                     }
@@ -289,9 +273,9 @@ mod tests {
                     }
                 }
             }
-            prop_assert_eq!(rows.records.len(), model.len());
+            prop_assert_eq!(rows.len, model.len());
             for key in 0..200 {
-                let found = rows.find(key, hash_of(key)).map(|(_, index)| rows.records[index].1);
+                let found = rows.find(key, hash_of(key)).map(|at| rows.places[at].as_ref().unwrap().1);
                 prop_assert_eq!(found, model.get(&key).copied());
             }
         }

@@ -3,6 +3,8 @@
 # Where cargo puts what it builds; the virtual environment of the wire tests lies there too.
 target_dir=${CARGO_TARGET_DIR:-$PWD/target}
 venv_dir=$target_dir/wire-venv
+# The packages from npm.
+node_dir=$target_dir/wire-node
 wire_dir=crates/server/tests/wire
 
 say() { printf '%s\n' "$*" >&2; }

@@ -2,6 +2,7 @@
 
 use crate::live::levels::LevelCell;
 use crate::live::meter::Cell;
+use crate::live::table::Keyed;
 use crate::live::tree::TenantNode;
 use claviger_domain::address::Origin;
 use claviger_domain::application::{Application, Reach};
@@ -127,19 +128,20 @@ impl LiveSecret {
     }
 }
 
-/// One application: as small as it can be, since there may be millions.
+/// One application: two lines of the cache, since there may be millions. What points elsewhere stands in the first.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Record {
     /// Id.
     pub id: ApplicationId,
-    /// Its tenant.
-    pub tenant: Arc<TenantNode>,
     /// What it may do, from where and how often.
     pub policy: Arc<Policy>,
+    /// Its tenant.
+    pub tenant: Arc<TenantNode>,
+    cell: OnceLock<Arc<Cell>>,
+    rare: Option<Box<Rare>>,
     /// The secret that nearly every application has.
     first: LiveSecret,
-    rare: Option<Box<Rare>>,
-    cell: OnceLock<Arc<Cell>>,
 }
 
 /// What few applications have.
@@ -157,8 +159,13 @@ struct Rare {
     temporary: Option<SecretId>,
 }
 
-/// With its key a record fills two lines of the cache.
-const _: () = assert!(size_of::<Record>() <= 112);
+const _: () = assert!(size_of::<Record>() == 128);
+
+impl Keyed for Record {
+    fn key(&self) -> u128 {
+        self.rare.as_ref().and_then(|rare| rare.foreign.as_ref()).map_or(self.id.as_u128(), |(_, key)| *key)
+    }
+}
 
 impl Record {
     /// The record of a credential.
@@ -181,11 +188,6 @@ impl Record {
         let is_rare = second.is_some() || foreign.is_some() || dated || !keys.is_empty();
         let rare = is_rare.then(|| Box::new(Rare { second, foreign, expires_at, keys, temporary }));
         Self { id: application.id, tenant, policy, first, rare, cell: OnceLock::new() }
-    }
-
-    /// The key under which the keyring finds it.
-    pub fn key(&self) -> u128 {
-        self.rare.as_ref().and_then(|rare| rare.foreign.as_ref()).map_or(self.id.as_u128(), |(_, key)| *key)
     }
 
     /// Its client id where that is not its id.

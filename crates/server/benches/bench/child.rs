@@ -19,8 +19,18 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the server on a data directory; returns when it listens.
     pub(crate) fn start(directory: &Path) -> Outcome<Self> {
+        Self::start_with(directory, &[])
+    }
+
+    /// The same on a PostgreSQL.
+    pub(crate) fn start_on(directory: &Path, url: &str) -> Outcome<Self> {
+        Self::start_with(directory, &["--database", url])
+    }
+
+    fn start_with(directory: &Path, arguments: &[&str]) -> Outcome<Self> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_claviger"))
             .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
             .arg("--data-dir")
             .arg(directory)
             .env_clear()
@@ -50,10 +60,16 @@ impl Server {
         proc::resident(self.child.id())
     }
 
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) -> Outcome<()> {
+        let pid = self.child.id();
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {pid}")).status()?;
+        if sent.success() { Ok(()) } else { Err(format!("no signal {name} was sent to the server").into()) }
+    }
+
     /// Ends the server as an operator would, so that its store is closed cleanly.
     pub(crate) fn stop(mut self) -> Outcome<()> {
-        let pid = self.child.id();
-        Command::new("sh").arg("-c").arg(format!("kill -TERM {pid}")).status()?;
+        self.signal("TERM")?;
         let patience = Instant::now() + Duration::from_secs(60);
         while Instant::now() < patience {
             if let Some(status) = self.child.try_wait()? {

@@ -13,12 +13,18 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 
-const FROM: Origin = Origin::Known(IpAddr::V4(Ipv4Addr::LOCALHOST));
+/// Where the calls come from.
+pub(crate) const FROM: Origin = Origin::Known(IpAddr::V4(Ipv4Addr::LOCALHOST));
+
+/// What is asked for.
+pub(crate) fn wanted(app: &App) -> Outcome<Wanted<'_>> {
+    let permission = app.catalogue().find("org.audits").ok_or("no such permission")?;
+    Ok(Wanted { permission, verb: Verb::Read, audience: Audience::Any })
+}
 
 /// Nanoseconds of one verification with its permission asked for, over credentials in the order given.
 pub(crate) fn verify(app: &App, credentials: &[Credential]) -> Outcome<f64> {
-    let permission = app.catalogue().find("org.audits").ok_or("no such permission")?;
-    let wanted = Wanted { permission, verb: Verb::Read, audience: Audience::Any };
+    let wanted = wanted(app)?;
     let before = proc::own_thread()?;
     for Credential { client_id, secret } in credentials {
         let admitted = app.admit(Presented { client_id, secret }, FROM, "claviger-bench/1", wanted);

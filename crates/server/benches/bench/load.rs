@@ -1,5 +1,6 @@
 //! A load generator: requests built from prepared bytes on keep-alive connections over TLS 1.3, one at a time on each.
 
+use crate::api;
 use crate::random::Random;
 use crate::stores::Credential;
 use crate::{Outcome, say};
@@ -24,31 +25,55 @@ pub(crate) struct Door {
     connector: TlsConnector,
 }
 
-/// What is asked for. All questions have the same length.
-#[derive(Clone, Copy)]
+/// What is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Question {
     Health,
     Verify,
+    /// A session token for a credential.
+    Exchange,
 }
 
 impl Question {
-    const fn target(self) -> &'static str {
+    const fn line(self) -> &'static str {
         match self {
             // The padding makes both requests equally long.
-            Self::Health => "/healthz?permission=org.audits:READ&tenant=any&_",
-            Self::Verify => "/v1/verify?permission=org.audits:READ&tenant=any",
+            Self::Health => "GET /healthz?permission=org.audits:READ&tenant=any&_",
+            Self::Verify => "GET /v1/verify?permission=org.audits:READ&tenant=any",
+            Self::Exchange => "POST /oauth2/token",
+        }
+    }
+
+    const fn body(self) -> &'static str {
+        match self {
+            Self::Health | Self::Verify => "",
+            Self::Exchange => "grant_type=client_credentials",
         }
     }
 }
 
-/// The credentials that requests present, ready to be copied into them.
+/// The credentials that requests present, ready to be copied into them; all of one length.
 #[derive(Clone)]
-pub(crate) struct Tokens(Arc<Vec<String>>);
+pub(crate) struct Tokens {
+    header: &'static str,
+    texts: Arc<Vec<String>>,
+}
 
 impl Tokens {
+    /// Secrets, as `X-Auth-Token` has them.
     pub(crate) fn new(credentials: impl Iterator<Item = Credential>) -> Self {
         let texts = credentials.map(|Credential { client_id, secret }| format!("{secret}/{client_id}"));
-        Self(Arc::new(texts.collect()))
+        Self { header: "X-Auth-Token: ", texts: Arc::new(texts.collect()) }
+    }
+
+    /// Secrets, as Basic has them.
+    pub(crate) fn basic<'a>(credentials: impl Iterator<Item = &'a Credential>) -> Self {
+        Self { header: "Authorization: Basic ", texts: Arc::new(credentials.map(api::basic).collect()) }
+    }
+
+    /// Session tokens.
+    pub(crate) fn bearer(texts: Vec<String>) -> Self {
+        Self { header: "Authorization: Bearer ", texts: Arc::new(texts) }
     }
 }
 
@@ -134,43 +159,60 @@ struct Connection {
     request: Vec<u8>,
     /// Where the token begins in the request; it is always as long.
     token_at: usize,
+    answer: Vec<u8>,
 }
 
 impl Connection {
     async fn open(door: &Door, question: Question, tokens: &Tokens, seed: u64) -> Outcome<Self> {
         let stream = door.connect().await?;
-        let token = tokens.0.first().ok_or("no token")?;
+        let token = tokens.texts.first().ok_or("no token")?;
         let before = format!(
-            "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: claviger-bench/1\r\nAccept: */*\r\nX-Auth-Token: ",
-            question.target(),
-            door.address
+            "{} HTTP/1.1\r\nHost: {}\r\nUser-Agent: claviger-bench/1\r\nAccept: */*\r\n{}",
+            question.line(),
+            door.address,
+            tokens.header
         );
         let token_at = before.len();
-        let request = format!("{before}{token}\r\n\r\n").into_bytes();
-        Ok(Self { stream, tokens: tokens.clone(), random: Random::new(seed), request, token_at })
+        let body = question.body();
+        let form = match body.len() {
+            0 => String::new(),
+            length => {
+                format!("\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}")
+            }
+        };
+        let request = format!("{before}{token}{form}\r\n\r\n{body}").into_bytes();
+        let (tokens, answer) = (tokens.clone(), Vec::with_capacity(4_096));
+        Ok(Self { stream, tokens, random: Random::new(seed), request, token_at, answer })
     }
 
     async fn ask(&mut self, times: usize) -> Outcome<()> {
-        let mut answer = [0; 2048];
         for _ in 0..times {
-            let token = self.tokens.0.get(self.random.below(self.tokens.0.len())).ok_or("no token")?;
+            let texts = &self.tokens.texts;
+            let token = texts.get(self.random.below(texts.len())).ok_or("no token")?;
             let place = self.request.get_mut(self.token_at..self.token_at + token.len()).ok_or("a longer token")?;
             place.copy_from_slice(token.as_bytes());
             self.stream.write_all(&self.request).await?;
-            let mut length = 0;
-            loop {
-                let room = answer.get_mut(length..).filter(|room| !room.is_empty()).ok_or("a long answer")?;
-                let read = self.stream.read(room).await?;
-                length += read;
-                let got = answer.get(..length).unwrap_or_default();
-                if got.ends_with(b"\r\n\r\n") && got.starts_with(b"HTTP/1.1 204 ") {
-                    break;
-                }
-                if read == 0 || got.windows(4).any(|end| end == b"\r\n\r\n") {
-                    return Err(format!("not 204 but: {}", String::from_utf8_lossy(got)).into());
+            self.answer.clear();
+            while !is_whole(&self.answer)? {
+                if self.stream.read_buf(&mut self.answer).await? == 0 {
+                    return Err("the connection ended before the answer".into());
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a success has come in whole: 204 without a body, or 200 with one.
+fn is_whole(answer: &[u8]) -> Outcome<bool> {
+    if answer.starts_with(b"HTTP/1.1 204 ") {
+        return Ok(answer.ends_with(b"\r\n\r\n"));
+    }
+    let text = std::str::from_utf8(answer)?;
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return Ok(false) };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    match length {
+        Some(length) if head.starts_with("HTTP/1.1 200 ") => Ok(body.len() >= length),
+        _ => Err(format!("no success but: {text}").into()),
     }
 }

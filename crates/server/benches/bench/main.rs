@@ -4,6 +4,7 @@
 //! kernel counts it, since on few cores the load generator is saturated first. Rounds that are compared take turns, so
 //! that whatever else the machine does falls on all of them.
 
+mod api;
 mod child;
 mod creates;
 mod in_process;
@@ -11,9 +12,11 @@ mod load;
 mod measure;
 mod proc;
 mod random;
+mod revocations;
 mod rotations;
 mod stores;
 mod table;
+mod tokens;
 
 use std::error::Error;
 use std::io::Write as _;

@@ -1,25 +1,29 @@
 //! The figures, one after the other.
 
+use crate::api::Client;
 use crate::child::Server;
 use crate::creates::{CLIENTS, Yard};
 use crate::in_process::{Yardstick, draw, verify};
 use crate::load::{Fleet, Question, Tokens};
 use crate::random::Random;
-use crate::rotations;
 use crate::stores::{self, Credential};
 use crate::table::{Table, median};
 use crate::{Outcome, say};
+use crate::{revocations, rotations, tokens};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
-const ROUNDS: usize = 5;
+/// Rounds of which the median is taken.
+pub(crate) const ROUNDS: usize = 5;
 const MANY: usize = 1_000_000;
 const FEW: usize = 1_000;
 /// Credentials that are called, of those that are loaded.
 const CALLED: usize = 100_000;
 const HOT: usize = 1_000;
-const REQUESTS: usize = 50_000;
+const REQUESTS: usize = 25_000;
+/// Verifications of a round without sockets.
+const DRAWN: usize = 200_000;
 const MIB: f64 = 1_048_576.0;
 
 /// The data directories of a run.
@@ -35,7 +39,7 @@ struct Stores {
 /// Measures everything.
 pub(crate) fn all(scratch: &Path) -> Outcome<Table> {
     let mut table = Table::default();
-    if ["start", "tls", "process"].into_iter().any(wanted) {
+    if ["start", "tls", "process", "tokens"].into_iter().any(wanted) {
         let stores = prepare(scratch)?;
         if wanted("start") {
             start_and_idle(&mut table, &stores)?;
@@ -46,12 +50,18 @@ pub(crate) fn all(scratch: &Path) -> Outcome<Table> {
         if wanted("process") {
             without_sockets(&mut table, &stores.many)?;
         }
+        if wanted("tokens") {
+            tokens::measure(&mut table, &scratch.join("tokens"), &stores.hundred_thousand)?;
+        }
     }
     if wanted("creates") {
         creates(&mut table, &scratch.join("creates"))?;
     }
     if wanted("rotations") {
         rotations::measure(&mut table, &scratch.join("rotations"))?;
+    }
+    if wanted("revocations") {
+        revocations::measure(&mut table, &scratch.join("revocations"))?;
     }
     Ok(table)
 }
@@ -131,22 +141,30 @@ fn over_tls(table: &mut Table, stores: &Stores) -> Outcome<()> {
     let called = Tokens::new(draw(&mut random, MANY, CALLED).into_iter());
     let hot = Tokens::new(draw(&mut random, MANY, HOT).into_iter());
     let all_few = Tokens::new((0..FEW).map(stores::credential));
-    let mut costs: [Vec<f64>; 4] = Default::default();
+    let sessions = Tokens::bearer(one_core()?.block_on(session_tokens(&many, draw(&mut random, MANY, HOT)))?);
+    let mut costs: [Vec<f64>; 6] = Default::default();
     for round in 0..ROUNDS as u64 {
         let asked = [
             (&many, Question::Health, &called),
             (&many, Question::Verify, &called),
             (&many, Question::Verify, &hot),
             (&few, Question::Verify, &all_few),
+            (&many, Question::Health, &sessions),
+            (&many, Question::Verify, &sessions),
         ];
-        for (costs, (server, question, tokens)) in costs.iter_mut().zip(asked) {
-            costs.push(cost(server, question, tokens, round)?);
+        let mut sums = [0.0; 6];
+        // There and back, so that a machine that gets slower meanwhile does so for all alike.
+        for place in (0..asked.len()).chain((0..asked.len()).rev()) {
+            if let (Some(sum), Some((server, question, tokens))) = (sums.get_mut(place), asked.get(place)) {
+                *sum += cost(server, *question, tokens, REQUESTS, round)?;
+            }
         }
-        say(&format!("{:?}", costs.iter().map(|costs| costs.last().map(|cost| cost / 1e3)).collect::<Vec<_>>()));
+        costs.iter_mut().zip(sums).for_each(|(costs, sum)| costs.push(sum / 2.0));
+        say(&format!("{:?}", sums.map(|sum| (sum / 20.0).round() / 100.0)));
     }
     many.stop()?;
     few.stop()?;
-    let [bare, verify, hot, few] = &costs;
+    let [bare, verify, hot, few, bare_beside, session] = &costs;
     let ratio =
         |over: &[f64], under: &[f64]| median(over.iter().zip(under).map(|(over, under)| over / under).collect());
     table.at_least(
@@ -155,26 +173,45 @@ fn over_tls(table: &mut Table, stores: &Stores) -> Outcome<()> {
         0.80,
     );
     table.at_least("  the same, 1,000 of them calling", ratio(bare, hot), 0.80);
+    table.at_least(
+        "bare 204 ÷ verify by session token, TLS, 1,000 of 1,000,000 calling",
+        ratio(bare_beside, session),
+        0.78,
+    );
     table.at_most("CPU of a verify at 1,000,000 applications ÷ at 1,000, 1,000 calling", ratio(hot, few), 1.15, "");
     table.at_most("resident memory per loaded application, 1,000,000", per_application, 250.0, " B");
     let micros = |costs: &Vec<f64>| format!("{:.1} µs", median(costs.clone()) / 1e3);
     table.note(format!(
-        "server CPU per request: bare 204 {}, verify {} (100,000 calling), {} (1,000 of 1,000,000 calling), {} (1,000 of 1,000)",
+        "server CPU per request: bare 204 {}, verify {} (100,000 calling), {} (1,000 of 1,000,000 calling), {} (1,000 of 1,000), \
+         by session token {}",
         micros(bare),
         micros(verify),
         micros(hot),
-        micros(few)
+        micros(few),
+        micros(session)
     ));
     Ok(())
 }
 
+/// A session token for each credential.
+async fn session_tokens(server: &Server, credentials: Vec<Credential>) -> Outcome<Vec<String>> {
+    let first = credentials.first().ok_or("no credential")?;
+    let mut client = Client::connect(&server.door, first).await?;
+    let mut texts = Vec::with_capacity(credentials.len());
+    for credential in &credentials {
+        client.speak_for(credential);
+        texts.push(client.token().await?);
+    }
+    Ok(texts)
+}
+
 /// Nanoseconds of CPU that the server spends on a request, the writing of what it has counted included.
-fn cost(server: &Server, question: Question, tokens: &Tokens, round: u64) -> Outcome<f64> {
+pub(crate) fn cost(server: &Server, question: Question, tokens: &Tokens, requests: usize, round: u64) -> Outcome<f64> {
     one_core()?.block_on(async {
         let fleet = Fleet::open(&server.door, question, tokens, round).await?;
         tokio::time::sleep(Duration::from_millis(200)).await;
         let before = server.cpu()?;
-        let (_fleet, asked) = fleet.run(REQUESTS).await?;
+        let (_fleet, asked) = fleet.run(requests).await?;
         // The meter writes each second: the round is over when that is quiet.
         tokio::time::sleep(Duration::from_millis(1_300)).await;
         let mut after = server.cpu()?;
@@ -200,23 +237,34 @@ fn without_sockets(table: &mut Table, directory: &Path) -> Outcome<()> {
         say(&format!("loaded {} applications in {:.1} s", app.applications_loaded(), start.elapsed().as_secs_f64()));
         let mut random = Random::new(2);
         let yardstick = Yardstick::new(&mut random, MANY);
-        let mut ratios = Vec::new();
+        // The yardstick before and after, since the machine's speed changes.
+        let mut round = |drawn: &[Credential]| {
+            let before = yardstick.measure(&mut random, DRAWN)?;
+            let took = verify(&app, drawn)?;
+            let stick = f64::midpoint(before, yardstick.measure(&mut random, DRAWN)?);
+            say(&format!("{took:.0} ns, stick {stick:.0}"));
+            Outcome::Ok(took / stick)
+        };
+        let mut others = Random::new(3);
+        let mut drawn = || draw(&mut others, MANY, DRAWN);
+        let first = (0..ROUNDS).map(|_| round(&drawn())).collect::<Outcome<_>>()?;
+        // From here on each application has called before, as in a server that has run for a while.
+        for start in (0..MANY).step_by(DRAWN) {
+            verify(&app, &(start..start + DRAWN).map(stores::credential).collect::<Vec<_>>())?;
+        }
+        let mut steady = Vec::new();
         for _ in 0..ROUNDS {
-            let drawn = draw(&mut random, MANY, 200_000);
-            let (cold, stick) = (verify(&app, &drawn)?, yardstick.measure(&mut random, 500_000)?);
-            let warm = verify(&app, &drawn)?;
-            let drawn: Vec<_> = drawn.into_iter().take(1_000).collect();
-            verify(&app, &drawn)?;
-            let hot = verify(&app, &drawn)?;
-            say(&format!("cold {cold:.0} ns, warm {warm:.0}, hot {hot:.0}, stick {stick:.0}"));
-            ratios.push(cold / stick);
+            // As each second does: a call is its application's first since then.
+            app.flush_usage().await?;
+            steady.push(round(&drawn())?);
         }
         table.at_most(
             "one verification in process, at random of 1,000,000 ÷ (SHA-256 + look-up)",
-            median(ratios),
+            median(steady),
             4.0,
             "",
         );
+        table.shown("  the same, where each application calls for the first time", format!("{:.2}", median(first)));
         app.store().close().await;
         Ok(())
     })

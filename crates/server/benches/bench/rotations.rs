@@ -1,19 +1,18 @@
 //! Rotating everything while everybody calls: no call fails, and calls go on nearly as fast.
 
+use crate::api::{Client, text};
 use crate::child::Server;
 use crate::load::{Door, Fleet, Question, Tokens};
 use crate::stores::{self, Credential, PER_TENANT};
 use crate::table::{Table, median};
 use crate::{Outcome, say};
+use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
-use tokio_rustls::client::TlsStream;
 
 /// Applications whose secrets are rotated, unless [`ROTATED_BY`] says otherwise.
 const ROTATED: usize = 10_000;
@@ -87,14 +86,14 @@ async fn rotate(
         let (door, operator, next) = (door.clone(), Arc::clone(operator), Arc::clone(&next));
         let end = applications.end;
         running.spawn(async move {
-            let mut stream = door.connect().await?;
+            let mut client = Client::connect(&door, &operator).await?;
             let mut renewed = Vec::new();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 if index >= end {
                     return Outcome::Ok(renewed);
                 }
-                renewed.push(rotate_one(&mut stream, &operator, index).await?);
+                renewed.push(rotate_one(&mut client, index).await?);
             }
         });
     }
@@ -102,31 +101,10 @@ async fn rotate(
     Ok(renewed.into_iter().flatten().collect())
 }
 
-async fn rotate_one(stream: &mut TlsStream<TcpStream>, operator: &Credential, index: usize) -> Outcome<Credential> {
+async fn rotate_one(client: &mut Client, index: usize) -> Outcome<Credential> {
     let client_id = stores::application_id(index).to_string();
     let tenant = stores::tenant_id(index / PER_TENANT);
-    let request = format!(
-        "POST /v1/tenants/{tenant}/applications/{client_id}/rotate HTTP/1.1\r\nHost: localhost\r\n\
-         X-Auth-Token: {}/{}\r\nContent-Length: 2\r\n\r\n{{}}",
-        operator.secret, operator.client_id
-    );
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::with_capacity(4_096);
-    let secret = loop {
-        if stream.read_buf(&mut answer).await? == 0 {
-            return Err("the connection ended during a rotation".into());
-        }
-        let text = String::from_utf8_lossy(&answer);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head
-            .lines()
-            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
-        if body.len() < length.unwrap_or(0) {
-            continue;
-        }
-        let made: serde_json::Value = serde_json::from_str(body)?;
-        let secret = made.pointer("/secret/text").and_then(serde_json::Value::as_str);
-        break secret.ok_or_else(|| format!("no rotation but: {text}"))?.to_owned();
-    };
-    Ok(Credential { client_id, secret })
+    let path = format!("/v1/tenants/{tenant}/applications/{client_id}/rotate");
+    let made = client.call("POST", &path, &json!({})).await?;
+    Ok(Credential { client_id, secret: text(&made, "/secret/text")?.to_owned() })
 }

@@ -44,10 +44,13 @@ pub(crate) fn credential(index: usize) -> Credential {
 
 /// Opens a data directory in this process.
 pub(crate) async fn open(directory: &Path) -> Outcome<Arc<App>> {
+    open_on(Location::Sqlite { directory: directory.to_owned() }, directory).await
+}
+
+async fn open_on(location: Location, directory: &Path) -> Outcome<Arc<App>> {
     let data_dir = Some(directory.display().to_string());
     let config = Config::load(None, std::iter::empty(), Overrides { data_dir, ..Overrides::default() })?;
     let random = Random::System;
-    let location = Location::Sqlite { directory: directory.to_owned() };
     let store = Store::open(Options { location, accept_data_loss: false }).await?;
     store.migrate().await?;
     let root_key = root_key::find(&config, &random)?.key;
@@ -58,7 +61,12 @@ pub(crate) async fn open(directory: &Path) -> Outcome<Arc<App>> {
 
 /// Makes a data directory with so many applications; the operator's credential.
 pub(crate) async fn make(directory: &Path, applications: usize) -> Outcome<Credential> {
-    let app = open(directory).await?;
+    make_on(Location::Sqlite { directory: directory.to_owned() }, directory, applications).await
+}
+
+/// The same for a store that lies elsewhere.
+pub(crate) async fn make_on(location: Location, directory: &Path, applications: usize) -> Outcome<Credential> {
+    let app = open_on(location, directory).await?;
     let first = app.set_up().await?.ok_or("the data directory is not new")?;
     let tenants = applications.div_ceil(PER_TENANT);
     for start in (0..tenants).step_by(TENANTS_AT_ONCE) {

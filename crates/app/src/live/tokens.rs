@@ -1,9 +1,9 @@
 //! All that memory knows of session tokens.
 
 use crate::live::accesses::Accesses;
+use crate::live::guesses::Guesses;
 use crate::live::macs::Macs;
 use crate::live::replay::Replay;
-use crate::live::guesses::Guesses;
 use crate::live::sessions::Sessions;
 use crate::live::sign_ins::SignIns;
 use crate::live::signing::SigningKeys;

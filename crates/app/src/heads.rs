@@ -36,15 +36,19 @@ impl HeadSigner {
         let mut tx = state.store.begin().await?;
         let seed = match tx.find_setting(SEALED_SEED).await? {
             Some(sealed) => state.root_key.open(root, SEALED_SEED, &sealed)?,
-            None if tx.find_setting(PUBLIC_KEY).await?.is_some() => {
-                return Err(Error::Internal("the audit signing key is gone from the store".into()));
-            }
             None => {
                 let seed = state.random.bytes::<32>()?;
                 let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(fail)?;
-                tx.insert_setting(SEALED_SEED, &state.root_key.seal(&state.random, root, SEALED_SEED, &seed)?).await?;
-                tx.insert_setting(PUBLIC_KEY, pair.public_key().as_ref()).await?;
-                seed.to_vec()
+                let sealed = state.root_key.seal(&state.random, root, SEALED_SEED, &seed)?;
+                if !tx.insert_setting(SEALED_SEED, &sealed).await? {
+                    // Another server starts at the same time, and was quicker.
+                    let sealed = tx.find_setting(SEALED_SEED).await?.unwrap_or_default();
+                    state.root_key.open(root, SEALED_SEED, &sealed)?
+                } else if tx.insert_setting(PUBLIC_KEY, pair.public_key().as_ref()).await? {
+                    seed.to_vec()
+                } else {
+                    return Err(Error::Internal("the audit signing key is gone from the store".into()));
+                }
             }
         };
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(fail)?;

@@ -33,16 +33,18 @@ pub struct FirstStart {
 pub(crate) async fn prove_root_key(state: &State) -> Result<()> {
     let root = TenantId::from_u128(0);
     let mut tx = state.store.begin().await?;
-    match tx.find_setting(ROOT_KEY_PROOF).await? {
-        Some(sealed) => match state.root_key.open(root, ROOT_KEY_PROOF, &sealed) {
-            Ok(proof) if proof == PROOF => Ok(()),
-            _ => Err(Error::conflict("root_key_mismatch", mismatch(&state.root_key))),
-        },
-        None => {
-            let sealed = state.root_key.seal(&state.random, root, ROOT_KEY_PROOF, PROOF)?;
-            tx.insert_setting(ROOT_KEY_PROOF, &sealed).await?;
-            tx.commit().await
+    let mut found = tx.find_setting(ROOT_KEY_PROOF).await?;
+    if found.is_none() {
+        let sealed = state.root_key.seal(&state.random, root, ROOT_KEY_PROOF, PROOF)?;
+        if tx.insert_setting(ROOT_KEY_PROOF, &sealed).await? {
+            return tx.commit().await;
         }
+        // Another server starts at the same time, and was quicker.
+        found = tx.find_setting(ROOT_KEY_PROOF).await?;
+    }
+    match state.root_key.open(root, ROOT_KEY_PROOF, &found.unwrap_or_default()) {
+        Ok(proof) if proof == PROOF => Ok(()),
+        _ => Err(Error::conflict("root_key_mismatch", mismatch(&state.root_key))),
     }
 }
 

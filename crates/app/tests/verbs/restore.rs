@@ -78,7 +78,7 @@ fn scratch() -> PathBuf {
 async fn open(f: &Fixture, name: &str, file: &Path) -> Result<Arc<App>> {
     let store = Store::open(Options { location: f.guard.location(), accept_data_loss: false }).await?;
     let identity = Identity { name: name.into(), revocations: Some(file.to_owned()), ..Identity::default() };
-    let app = open_as(store, 7, name.len() as u64 + 40, identity).await?;
+    let app = open_as(store, 7, name.len() as u64 * 1_000 + 40, identity).await?;
     app.load_keyring().await?;
     Ok(app)
 }

@@ -55,6 +55,7 @@ impl App {
                         }
                         Revocation::DeleteSecrets => {
                             unit.tx.delete_secrets(tenant, id).await?;
+                            unit.delete_public_keys(tenant, id).await?;
                         }
                     }
                     unit.affects(Effect::Application(tenant, id));

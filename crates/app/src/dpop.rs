@@ -36,6 +36,7 @@ pub struct BoundToken<'a> {
 impl App {
     /// Verifies a session token and the proof that comes with it.
     pub(crate) async fn authenticate_bound(&self, bound: BoundToken<'_>, call: Call<'_>) -> Result<Caller> {
+        let call = Call { proves: true, ..call };
         let caller = self.authenticate_token(bound.token, call).await?;
         let proved = self.verify_proof(bound.proof, Some(bound.token), call.now).await?;
         let binding = caller.session.as_ref().and_then(|session| session.binding.as_ref());

@@ -112,6 +112,14 @@ impl Unit {
         Ok(live)
     }
 
+    /// Removes all keys of an application.
+    pub(crate) async fn delete_public_keys(&mut self, tenant: TenantId, application: ApplicationId) -> Result<()> {
+        for key in self.tx.list_public_keys(tenant, application).await? {
+            self.tx.delete_public_key(tenant, application, key.id).await?;
+        }
+        Ok(())
+    }
+
     fn tell_of_key(
         &mut self,
         application: &claviger_domain::application::Application,

@@ -31,7 +31,7 @@ pub enum Proof<'a> {
     Secret(Presented<'a>),
     /// A session token.
     Token(&'a str),
-    /// A session token with a proof of the key that it is bound to.
+    /// A session token with a proof of the key that it is bound to, of which the store may have to be asked.
     Bound(BoundToken<'a>),
 }
 
@@ -180,8 +180,7 @@ impl App {
             Proof::Secret(presented) => presented,
             Proof::Token(text) => return self.authenticate_token(text, self.call(origin, user_agent)).await,
             Proof::Bound(bound) => {
-                let call = Call { proves: true, ..self.call(origin, user_agent) };
-                return Box::pin(self.authenticate_bound(bound, call)).await;
+                return Box::pin(self.authenticate_bound(bound, self.call(origin, user_agent))).await;
             }
         };
         self.authenticate_secret(presented, self.call(origin, user_agent)).await
@@ -224,7 +223,6 @@ impl App {
                 let accepted = Accepted { id: session.secret, advice: advise(record, end, call.now) };
                 go_on(record, accepted, session.limit.as_ref())
             }),
-            // A proof may have to be asked of the store.
             Proof::Bound(_) => return None,
         };
         match admitted {

@@ -113,6 +113,8 @@ impl Tx {
                  and ($11 or a.enabled) \
                  and ($12 or exists ( \
                      select 1 from secrets s where s.tenant_id = a.tenant_id and s.application_id = a.id \
+                 ) or exists ( \
+                     select 1 from public_keys k where k.tenant_id = a.tenant_id and k.application_id = a.id \
                  )) \
                  order by a.id limit $13",
                 values,

@@ -1,6 +1,7 @@
 //! Many applications at once: revoke by filter, hand over to another owner.
 
 use crate::fixture::{Client, Fixture, on_both, send};
+use crate::keys::Key;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -85,7 +86,10 @@ async fn without_secrets_nobody_calls(f: Arc<Fixture>) {
     let path = format!("{tenant}/applications/revoke");
     let list = f.operator.get(&format!("{tenant}/applications")).await.expect(200);
     let ids: Vec<_> = list["items"].as_array().unwrap().iter().take(2).map(|item| item["id"].clone()).collect();
+    let keys = format!("{tenant}/applications/{}/keys", ids[0].as_str().unwrap());
+    f.operator.post(&keys, &json!({"name": "CI", "jwk": Key::edwards().jwk()})).await.expect(201);
     f.operator.post(&path, &revoke(json!({"ids": ids}), "delete_secrets", Some(2))).await.expect(200);
+    assert_eq!(f.operator.get(&keys).await.expect(200)["items"], json!([]), "keys go, too");
     assert_eq!(allowed(&clients).await.iter().filter(|allowed| **allowed).count(), 1);
     let again = f.operator.post(&path, &revoke(json!({"ids": ids}), "delete_secrets", None)).await.expect(200);
     assert_eq!(again["count"], 0);

@@ -3,7 +3,7 @@
 use crate::kit::{Api, Authenticated, Path, Query};
 use crate::native::answer::{Answer, json};
 use crate::native::applications::{KeyTypeWord, ReachWord};
-use crate::native::credential_policy::OnLeakWord;
+use crate::native::credential_policy::{OnLeakWord, StaticSecretsWord};
 use crate::native::grants::GrantsBody;
 use crate::native::openapi::Reading;
 use crate::native::rate_limit::RateLimitBody;
@@ -84,6 +84,9 @@ pub(crate) struct PolicyEntry {
     /// What happens to a leaked secret.
     #[schema(required = true)]
     on_leak: Option<OnLeakWord>,
+    /// Whether secrets work at all.
+    #[schema(required = true)]
+    static_secrets: Option<StaticSecretsWord>,
 }
 
 /// An access level.
@@ -165,6 +168,7 @@ impl ExportBody {
                 rotation_overlap_seconds: policy.rotation_overlap_seconds,
                 unused_after_days: policy.unused_after_days,
                 on_leak: policy.on_leak.map(Into::into),
+                static_secrets: policy.static_secrets.map(Into::into),
             }));
             let mut names: HashMap<AccessLevelId, &str> =
                 catalogue.levels().iter().map(|level| (level.id, level.name.as_str())).collect();

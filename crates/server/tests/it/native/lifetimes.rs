@@ -53,7 +53,7 @@ async fn policies_are_set_inherited_and_recorded(f: Arc<Fixture>) {
     assert_eq!(answer.header("etag"), Some("\"1\""));
     let nothing = json!({
         "max_application_lifetime_seconds": null, "max_secret_lifetime_seconds": null, "rotate_every_days": null,
-        "rotation_overlap_seconds": 86_400, "unused_after_days": 90, "on_leak": "revoke"
+        "rotation_overlap_seconds": 86_400, "unused_after_days": 90, "on_leak": "revoke", "static_secrets": "allowed"
     });
     let unset = answer.expect(200);
     assert_eq!((&unset["effective"], &unset["updated_at"]), (&nothing, &Value::Null));
@@ -64,7 +64,7 @@ async fn policies_are_set_inherited_and_recorded(f: Arc<Fixture>) {
     assert_eq!((&made["version"], &made["updated_at"]), (&json!(2), &json!(START.to_string())));
     let effective = json!({
         "max_application_lifetime_seconds": null, "max_secret_lifetime_seconds": 90 * DAY, "rotate_every_days": 60,
-        "rotation_overlap_seconds": 86_400, "unused_after_days": 7, "on_leak": "quarantine"
+        "rotation_overlap_seconds": 86_400, "unused_after_days": 7, "on_leak": "quarantine", "static_secrets": "allowed"
     });
     assert_eq!((&made["effective"], &made["max_secret_lifetime_seconds"]), (&effective, &json!(99 * DAY)));
     assert_eq!(f.operator.get(&path).await.expect(200), made);

@@ -36,6 +36,7 @@ const ENTRIES: &[Entry] = &[
     Entry("internal", "Internal error", "The server failed. Nothing was changed unless a later read shows otherwise. Report request_id; it finds the reason in the server's log."),
     Entry("invalid", "Invalid members", "errors names each member, parameter or header that cannot be accepted, says why, and what would be."),
     Entry("invalid_dpop_proof", "The proof of possession is not acceptable", "Send one DPoP header with a proof made just now for POST and the URL of the token endpoint, signed by EdDSA or ES256, with a jti of its own (RFC 9449, 4.2)."),
+    Entry("invalid_grant", "The token or credential is not accepted", "Get a new one from its issuer, with the audience, subject and age that the trusted issuer asks for; or sign in again."),
     Entry("invalid_request", "The form cannot be read", "detail says what is wrong with its parameters. Each is given once, percent-encoded."),
     Entry("invalid_scope", "The scope cannot be granted", "Ask for rights that the application holds, such as org.audits:READ, with blanks between; or leave scope out for all of them."),
     Entry("jobs_under_way", "Too many jobs are under way", "Wait for one of the tenant's jobs to end, then start the next."),

@@ -28,7 +28,7 @@ async fn everything_but_secrets_is_exported(f: Arc<Fixture>) {
     let siem = json!({
         "tenant": [], "client_id": client.client_id, "name": "SIEM", "description": "", "owner": "a@example.com",
         "access_level": "Readers", "reach": "own", "allowed_networks": ["10.0.0.0/8"],
-        "expires_at": "2099-01-01T00:00:00.000000Z", "enabled": true,
+        "expires_at": "2099-01-01T00:00:00.000000Z", "enabled": true, "dpop_bound": false,
         "rate_limit": {"requests": 5, "window_seconds": 1}
     });
     let applications = exported["applications"].as_array().unwrap();

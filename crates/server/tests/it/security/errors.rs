@@ -103,7 +103,7 @@ async fn q5_what_is_not_documented_is_not_there(f: Arc<Fixture>) {
         "/v1/applications",
         "/v1/audit",
         "/oauth2/authorize",
-        "/auth/v2/token",
+        "/auth/v1/token",
         "/api/alerts/v7/orgs/x/alerts/_search",
         "/swagger",
         "/openapi.json",

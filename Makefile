@@ -20,7 +20,8 @@ check:
 
 # One table of what the hot path costs; see docs/performance.md.
 bench:
-	cargo bench -p claviger-server
+	scripts/install-test-tools
+	scripts/postgres run cargo bench -p claviger-server
 
 # Only the tests that run the real binary against real clients and proxies.
 e2e:

@@ -82,6 +82,7 @@ pub(crate) fn basic(Credential { client_id, secret }: &Credential) -> String {
 pub(crate) struct Made {
     /// Where it stands in the API.
     pub(crate) path: String,
+    pub(crate) tenant_id: String,
     pub(crate) credential: Credential,
 }
 
@@ -91,7 +92,8 @@ pub(crate) async fn furnish(client: &mut Client, count: usize) -> Outcome<Vec<Ma
     let parent = text(&operator, "/tenant_id")?;
     let new = json!({ "name": "Measured", "kind": "organization", "parent_id": parent });
     let tenant = client.call("POST", "/v1/tenants", &new).await?;
-    let tenant = format!("/v1/tenants/{}", text(&tenant, "/id")?);
+    let tenant_id = text(&tenant, "/id")?.to_owned();
+    let tenant = format!("/v1/tenants/{tenant_id}");
     client.call("PATCH", &tenant, &json!({ "application_limit": count })).await?;
     let grants = stores::grants(&claviger_domain::catalogue::Catalogue::load(&[])?);
     let grants = claviger_domain::grants::grants_to_json(&grants);
@@ -104,7 +106,8 @@ pub(crate) async fn furnish(client: &mut Client, count: usize) -> Outcome<Vec<Ma
         let id = text(&answer, "/application/id")?;
         let client_id = text(&answer, "/application/client_id")?.to_owned();
         let secret = text(&answer, "/secret/text")?.to_owned();
-        made.push(Made { path: format!("{tenant}/applications/{id}"), credential: Credential { client_id, secret } });
+        let (path, tenant_id) = (format!("{tenant}/applications/{id}"), tenant_id.clone());
+        made.push(Made { path, tenant_id, credential: Credential { client_id, secret } });
     }
     Ok(made)
 }

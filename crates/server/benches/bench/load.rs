@@ -9,7 +9,7 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -32,6 +32,8 @@ pub(crate) enum Question {
     Verify,
     /// A session token for a credential.
     Exchange,
+    /// A session token for an assertion, as clients of the Cylance User API ask for one.
+    Assertion,
 }
 
 impl Question {
@@ -41,13 +43,26 @@ impl Question {
             Self::Health => "GET /healthz?permission=org.audits:READ&tenant=any&_",
             Self::Verify => "GET /v1/verify?permission=org.audits:READ&tenant=any",
             Self::Exchange => "POST /oauth2/token",
+            Self::Assertion => "POST /auth/v2/token",
         }
     }
 
-    const fn body(self) -> &'static str {
+    /// What stands before a token and behind it, from the first header of its own on.
+    fn around(self, tokens: &Tokens, length: usize) -> (String, String) {
         match self {
-            Self::Health | Self::Verify => "",
-            Self::Exchange => "grant_type=client_credentials",
+            Self::Health | Self::Verify => (tokens.header.to_owned(), "\r\n\r\n".to_owned()),
+            Self::Exchange => {
+                let form = "grant_type=client_credentials";
+                let media_type = "application/x-www-form-urlencoded";
+                let behind = format!("\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\n\r\n{form}", form.len());
+                (tokens.header.to_owned(), behind)
+            }
+            Self::Assertion => {
+                let (open, close) = (r#"{"auth_token":""#, r#""}"#);
+                let length = open.len() + length + close.len();
+                let before = format!("Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{open}");
+                (before, close.to_owned())
+            }
         }
     }
 }
@@ -57,23 +72,38 @@ impl Question {
 pub(crate) struct Tokens {
     header: &'static str,
     texts: Arc<Vec<String>>,
+    /// How many have been used, where each is used once.
+    used: Option<Arc<AtomicUsize>>,
 }
 
 impl Tokens {
     /// Secrets, as `X-Auth-Token` has them.
     pub(crate) fn new(credentials: impl Iterator<Item = Credential>) -> Self {
         let texts = credentials.map(|Credential { client_id, secret }| format!("{secret}/{client_id}"));
-        Self { header: "X-Auth-Token: ", texts: Arc::new(texts.collect()) }
+        Self { header: "X-Auth-Token: ", texts: Arc::new(texts.collect()), used: None }
     }
 
     /// Secrets, as Basic has them.
     pub(crate) fn basic<'a>(credentials: impl Iterator<Item = &'a Credential>) -> Self {
-        Self { header: "Authorization: Basic ", texts: Arc::new(credentials.map(api::basic).collect()) }
+        Self { header: "Authorization: Basic ", texts: Arc::new(credentials.map(api::basic).collect()), used: None }
     }
 
     /// Session tokens.
     pub(crate) fn bearer(texts: Vec<String>) -> Self {
-        Self { header: "Authorization: Bearer ", texts: Arc::new(texts) }
+        Self { header: "Authorization: Bearer ", texts: Arc::new(texts), used: None }
+    }
+
+    /// Assertions, each of which is presented once.
+    pub(crate) fn assertions(texts: Vec<String>) -> Self {
+        Self { header: "", texts: Arc::new(texts), used: Some(Arc::default()) }
+    }
+
+    fn draw(&self, random: &mut Random) -> Outcome<&str> {
+        let place = match &self.used {
+            Some(used) => used.fetch_add(1, Ordering::Relaxed),
+            None => random.below(self.texts.len()),
+        };
+        Ok(self.texts.get(place).ok_or("no token is left")?)
     }
 }
 
@@ -166,29 +196,21 @@ impl Connection {
     async fn open(door: &Door, question: Question, tokens: &Tokens, seed: u64) -> Outcome<Self> {
         let stream = door.connect().await?;
         let token = tokens.texts.first().ok_or("no token")?;
+        let (before, behind) = question.around(tokens, token.len());
         let before = format!(
-            "{} HTTP/1.1\r\nHost: {}\r\nUser-Agent: claviger-bench/1\r\nAccept: */*\r\n{}",
+            "{} HTTP/1.1\r\nHost: {}\r\nUser-Agent: claviger-bench/1\r\nAccept: */*\r\n{before}",
             question.line(),
-            door.address,
-            tokens.header
+            door.address
         );
         let token_at = before.len();
-        let body = question.body();
-        let form = match body.len() {
-            0 => String::new(),
-            length => {
-                format!("\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}")
-            }
-        };
-        let request = format!("{before}{token}{form}\r\n\r\n{body}").into_bytes();
+        let request = format!("{before}{token}{behind}").into_bytes();
         let (tokens, answer) = (tokens.clone(), Vec::with_capacity(4_096));
         Ok(Self { stream, tokens, random: Random::new(seed), request, token_at, answer })
     }
 
     async fn ask(&mut self, times: usize) -> Outcome<()> {
         for _ in 0..times {
-            let texts = &self.tokens.texts;
-            let token = texts.get(self.random.below(texts.len())).ok_or("no token")?;
+            let token = self.tokens.draw(&mut self.random)?;
             let place = self.request.get_mut(self.token_at..self.token_at + token.len()).ok_or("a longer token")?;
             place.copy_from_slice(token.as_bytes());
             self.stream.write_all(&self.request).await?;

@@ -1,6 +1,6 @@
 //! What session tokens cost: getting one over TLS, and seeing one for the first time in the process.
 
-use crate::api::{self, Client};
+use crate::api::{self, Client, Made};
 use crate::child::Server;
 use crate::in_process::{FROM, wanted};
 use crate::load::{Question, Tokens};
@@ -8,13 +8,20 @@ use crate::measure::{self, ROUNDS};
 use crate::stores::{self, Credential};
 use crate::table::{Table, median};
 use crate::{Outcome, proc, say};
+use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, ParsedPublicKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use claviger_app::App;
+use claviger_app::clock::Clock;
 use claviger_app::live::tokens::TokenSettings;
+use claviger_app::random::Random;
 use claviger_app::sessions::Wish;
 use claviger_app::verify::{Presented, Proof};
+use claviger_domain::id::TokenId;
 use claviger_domain::signing::Rhythm;
 use claviger_domain::token::LIFETIME_DEFAULT;
+use serde_json::json;
 use std::hint::black_box;
 use std::path::Path;
 use tokio::runtime::Builder;
@@ -44,13 +51,18 @@ fn exchanges(table: &mut Table, directory: &Path) -> Outcome<()> {
         api::furnish(&mut client, EXCHANGING).await
     })?;
     let secrets = Tokens::basic(made.iter().map(|made| &made.credential));
-    let (mut ratios, mut costs) = (Vec::new(), [Vec::new(), Vec::new(), Vec::new()]);
+    let (mut ratios, mut asserted, mut costs) = (Vec::new(), Vec::new(), <[Vec<f64>; 4]>::default());
     for round in 0..ROUNDS as u64 {
-        let cost = |question| measure::cost(&server, question, &secrets, EXCHANGES, round);
-        let (before, exchange, after) = (cost(Question::Health)?, cost(Question::Exchange)?, cost(Question::Health)?);
-        let (bare, signature) = (f64::midpoint(before, after), signature()?);
+        let cost = |question, tokens| measure::cost(&server, question, tokens, EXCHANGES, round);
+        let assertions = Tokens::assertions(assertions(&made, EXCHANGES + 100)?);
+        let before = cost(Question::Health, &secrets)?;
+        let exchange = cost(Question::Exchange, &secrets)?;
+        let assertion = cost(Question::Assertion, &assertions)?;
+        let (bare, signature) = (f64::midpoint(before, cost(Question::Health, &secrets)?), signature()?);
         ratios.push(exchange / (signature + bare));
-        costs.iter_mut().zip([exchange, signature, bare]).for_each(|(costs, cost)| costs.push(cost / 1e3));
+        asserted.push(assertion / (signature + bare));
+        let round = [exchange, assertion, signature, bare];
+        costs.iter_mut().zip(round).for_each(|(costs, cost)| costs.push(cost / 1e3));
     }
     server.stop()?;
     table.at_most(
@@ -59,11 +71,29 @@ fn exchanges(table: &mut Table, directory: &Path) -> Outcome<()> {
         1.6,
         "",
     );
-    let [exchange, signature, bare] = costs.map(median);
+    table.at_most("  the same for a Cylance assertion", median(asserted), 1.8, "");
+    let [exchange, assertion, signature, bare] = costs.map(median);
     table.note(format!(
-        "server CPU per exchange {exchange:.1} µs; one signature {signature:.1} µs, one bare request {bare:.1} µs"
+        "server CPU per exchange {exchange:.1} µs, of an assertion {assertion:.1} µs; one signature {signature:.1} µs, one bare request {bare:.1} µs"
     ));
     Ok(())
+}
+
+/// So many assertions (RFC 7523), each with an id of its own and signed with an application's secret.
+fn assertions(made: &[Made], count: usize) -> Outcome<Vec<String>> {
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
+    let now = Clock::system().now().seconds();
+    let one = |Made { tenant_id, credential, .. }: &Made| {
+        let jti = TokenId::new(Clock::system().now(), Random::System.bytes()?);
+        let claims = json!({
+            "iss": "http://cylance.com", "sub": credential.client_id, "tid": tenant_id, "jti": jti,
+            "iat": now, "exp": now + 1_800,
+        });
+        let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, credential.secret.as_bytes()), signed.as_bytes());
+        Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag)))
+    };
+    made.iter().cycle().take(count).map(one).collect()
 }
 
 /// Nanoseconds of one Ed25519 signature.

@@ -1,6 +1,7 @@
 //! Session tokens over OAuth 2.0, and what they are accepted for.
 
 mod assertion;
+mod clients;
 mod dpop;
 mod forged;
 mod issue;

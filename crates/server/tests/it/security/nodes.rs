@@ -11,6 +11,8 @@ use std::time::Duration;
 on_both![nodes_are_the_operators_own, an_answer_names_who_has_followed];
 
 async fn nodes_are_the_operators_own(f: Arc<Fixture>) {
+    // Answered when every node has followed, also what the start itself has changed.
+    let (org, _) = f.organization("Acme").await;
     let nodes = f.operator.get("/v1/nodes").await.expect(200);
     let items = nodes["items"].as_array().unwrap();
     assert_eq!(items.len(), 1);
@@ -27,7 +29,6 @@ async fn nodes_are_the_operators_own(f: Arc<Fixture>) {
         .unwrap();
     let printed = String::from_utf8(printed.stdout).unwrap();
     assert!(printed.contains("LEASE_MS") && printed.contains(&f.operator.base), "{printed}");
-    let (org, _) = f.organization("Acme").await;
     let (_, theirs) = f.application(&org, "Curious", json!({"nodes": ["READ"]})).await;
     assert_eq!(theirs.get("/v1/nodes").await.code(403), "forbidden");
     let (_, lacking) = f.application(&f.root, "Lacking", json!({})).await;

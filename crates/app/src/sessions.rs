@@ -238,7 +238,7 @@ impl App {
             return Ok(None);
         }
         let hash = TokenHash::of(text);
-        if let Some(session) = tokens.sessions.find(&hash) {
+        if let Some(session) = tokens.sessions.find(hash) {
             return Ok(Some(session));
         }
         let read = || {

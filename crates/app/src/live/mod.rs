@@ -3,6 +3,7 @@
 pub mod accesses;
 pub mod denials;
 pub mod foreign;
+mod generations;
 pub mod guesses;
 mod hashing;
 pub mod issuers;

@@ -4,7 +4,9 @@
 mod issuers;
 mod sign_ins;
 mod tokens;
+mod users;
 
+pub use self::users::{SessionHolder, SigningIn};
 use crate::credential_policies::PolicyRow;
 use crate::credentials::{Credential, CredentialRow, assemble};
 use crate::engine::Store;

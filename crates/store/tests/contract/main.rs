@@ -55,4 +55,5 @@ mod tenants;
 mod tokens;
 mod trusted_issuers;
 mod usage;
+mod users;
 mod visibility;

@@ -2,6 +2,7 @@
 
 use crate::live::levels::LevelCell;
 use crate::live::meter::Cell;
+use crate::live::table::Keyed;
 use crate::live::tree::TenantNode;
 use claviger_domain::address::Origin;
 use claviger_domain::application::{Application, Reach};
@@ -127,9 +128,9 @@ impl LiveSecret {
     }
 }
 
-/// One application: as small as it can be, since there may be millions. What points elsewhere stands at the front.
+/// One application: two lines of the cache, since there may be millions. What points elsewhere stands in the first.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub struct Record {
     /// Id.
     pub id: ApplicationId,
@@ -158,15 +159,15 @@ struct Rare {
     temporary: Option<SecretId>,
 }
 
-/// With its key a record fills two lines of the cache.
-const _: () = assert!(size_of::<Record>() <= 112);
+const _: () = assert!(size_of::<Record>() == 128);
 
-impl Record {
-    /// The key under which the keyring finds it.
-    pub fn key(&self) -> u128 {
+impl Keyed for Record {
+    fn key(&self) -> u128 {
         self.rare.as_ref().and_then(|rare| rare.foreign.as_ref()).map_or(self.id.as_u128(), |(_, key)| *key)
     }
+}
 
+impl Record {
     /// The record of a credential.
     pub fn of(credential: Credential, tenant: Arc<TenantNode>, policy: Arc<Policy>) -> Self {
         let application = credential.application;

@@ -6,6 +6,7 @@ use crate::live::table::Keyed;
 use crate::live::tree::TenantNode;
 use claviger_domain::address::Origin;
 use claviger_domain::application::{Application, Reach};
+use claviger_domain::catalogue::Catalogue;
 use claviger_domain::grants::{GrantSet, Verb};
 use claviger_domain::id::{ApplicationId, ClientId, SecretId};
 use claviger_domain::jwk::Algorithm;
@@ -13,6 +14,7 @@ use claviger_domain::key_type::LegacyType;
 use claviger_domain::lifetime::earlier;
 use claviger_domain::network::Networks;
 use claviger_domain::rate::RateLimit;
+use claviger_domain::scope;
 use claviger_domain::secret::SecretHash;
 use claviger_domain::time::Timestamp;
 use claviger_store::credentials::{Credential, CredentialKey, CredentialSecret};
@@ -63,6 +65,8 @@ pub struct Policy {
     pub rate_limit: Option<RateLimit>,
     /// Whether their session tokens are bound to a key of the client.
     pub dpop_bound: bool,
+    /// Inline grants as a scope, once somebody has asked for that.
+    scope: OnceLock<Arc<str>>,
 }
 
 impl Policy {
@@ -76,6 +80,15 @@ impl Policy {
             held,
             rate_limit: application.rate_limit,
             dpop_bound: application.dpop_bound,
+            scope: OnceLock::new(),
+        }
+    }
+
+    /// The grants as they are now, as a scope.
+    pub fn scope(&self, catalogue: &Catalogue) -> Arc<str> {
+        match &self.held {
+            Held::Level(cell) => cell.scope(catalogue),
+            Held::Inline(set) => Arc::clone(self.scope.get_or_init(|| scope::spell(set, catalogue).into())),
         }
     }
 }

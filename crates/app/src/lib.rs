@@ -25,6 +25,7 @@ pub mod key_types;
 pub mod leaks;
 pub mod lifetimes;
 pub mod live;
+pub mod mail;
 mod metering;
 pub mod migration;
 pub mod nodes;
@@ -148,6 +149,7 @@ impl App {
             tokens: Tokens::default(),
             issuers: Issuers::default(),
             operator: OnceLock::new(),
+            mailing: mail::Mailing::default(),
             unwritten: parking_lot::Mutex::default(),
             logged: metering::Logged::default(),
             fault: parking_lot::Mutex::default(),

@@ -119,6 +119,11 @@ impl From<UserId> for PrincipalId {
     }
 }
 
+id!(
+    /// A mail that waits to be sent.
+    MailId
+);
+
 /// Most characters of a client id.
 pub const CLIENT_ID_MAX: usize = 128;
 

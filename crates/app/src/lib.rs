@@ -13,6 +13,7 @@ pub mod bulk;
 pub mod caller;
 pub mod clock;
 pub mod credential_policy;
+pub mod doors;
 pub mod dpop;
 pub mod export;
 pub mod findings;

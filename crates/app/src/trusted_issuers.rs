@@ -4,6 +4,7 @@
 use crate::App;
 use crate::applications::changed;
 use crate::caller::Caller;
+use crate::credential_policy::Stay;
 use crate::live::foreign::is_key;
 use crate::outgoing::Outgoing;
 use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
@@ -112,7 +113,7 @@ impl App {
                 unit.covers_bound(tenant, &after.bindings, "/bindings").await?;
                 let key = Name::parse("/name", &after.name)?.key();
                 unit.tx.update_trusted_issuer(tenant, &after, &key).await?;
-                unit.refuse_operator_lock_out(tenant).await?;
+                unit.refuse_operator_lock_out(tenant, Stay::Now).await?;
                 let details = changed(&describe(&before), &describe(&after));
                 unit.record("trusted_issuer.updated", target(&after), details);
                 unit.affects(Effect::Issuer(tenant, id));
@@ -137,7 +138,7 @@ impl App {
             Box::pin(async move {
                 let issuer = unit.issuer_within_rights(tenant, id, if_match).await?;
                 unit.tx.delete_trusted_issuer(tenant, id).await?;
-                unit.refuse_operator_lock_out(tenant).await?;
+                unit.refuse_operator_lock_out(tenant, Stay::Now).await?;
                 unit.record("trusted_issuer.deleted", target(&issuer), Map::new());
                 unit.affects(Effect::Issuer(tenant, id));
                 Ok(())
@@ -187,11 +188,6 @@ impl App {
 }
 
 impl Unit {
-    /// Refuses to take the operator's last way in where secrets are forbidden.
-    pub(crate) async fn refuse_operator_lock_out(&mut self, tenant: TenantId) -> Result<()> {
-        if self.forbids_secrets(tenant) { self.refuse_lock_out(tenant).await } else { Ok(()) }
-    }
-
     fn fresh_binding(&self) -> Result<BindingId> {
         Ok(BindingId::new(self.now, self.app.state.random.bytes()?))
     }

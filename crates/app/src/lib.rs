@@ -21,6 +21,7 @@ pub mod heads;
 pub mod import;
 pub mod instances;
 mod issuer_keys;
+pub mod issuer_trials;
 pub mod jobs;
 pub mod key_types;
 pub mod leaks;

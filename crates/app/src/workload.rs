@@ -218,7 +218,7 @@ impl App {
 }
 
 /// The audience that names a tenant: its address beneath this server's URL.
-fn tenant_audience(here: &str, tenant: TenantId) -> String {
+pub(crate) fn tenant_audience(here: &str, tenant: TenantId) -> String {
     format!("{here}/tenants/{tenant}")
 }
 

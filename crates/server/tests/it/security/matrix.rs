@@ -79,6 +79,7 @@ fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
         | "rotate_signing_key"
         | "revoke_signing_key" => Some(json!({})),
         "create_trusted_issuer" => Some(json!({"name": "New", "issuer": "https://issuer.example"})),
+        "test_trusted_issuer" => Some(json!({"token": "x"})),
         "update_trusted_issuer" => Some(json!({"name": "Changed"})),
         "update_token_settings" => Some(json!({"lifetime_seconds": 600})),
         "register_public_key" => {

@@ -32,6 +32,7 @@ pub mod migration;
 pub mod nodes;
 pub mod notices;
 pub mod outgoing;
+pub mod passwords;
 pub mod public_keys;
 pub mod random;
 mod renewal;
@@ -138,6 +139,7 @@ impl App {
             levels: Levels::new(Arc::clone(&catalogue)),
             catalogue,
             clock: parts.clock,
+            passwords: passwords::Passwords::new(parts.random.clone()),
             random: parts.random,
             root_key: parts.root_key,
             text_keys: parts.text_keys,

@@ -10,6 +10,7 @@ use crate::live::tokens::Tokens;
 use crate::live::tree::Tree;
 use crate::metering::Logged;
 use crate::nodes::Nodes;
+use crate::passwords::Passwords;
 use crate::random::Random;
 use crate::revocations::Revocations;
 use crate::seal::RootKey;
@@ -29,6 +30,8 @@ pub struct State {
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) root_key: RootKey,
+    /// Hashing of people's passwords.
+    pub(crate) passwords: Passwords,
     pub(crate) text_keys: TextKeys,
     pub(crate) tree: Tree,
     pub(crate) levels: Levels,

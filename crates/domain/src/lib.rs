@@ -35,6 +35,7 @@ pub mod network;
 pub mod notice;
 pub mod outgoing;
 pub mod page;
+pub mod password;
 pub mod public_key;
 pub mod rate;
 pub mod rotation;

@@ -10,6 +10,9 @@ use std::time::Duration;
 /// How long the store may take to say which servers there are. Whoever asks for figures asks when something is wrong.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// A figure of one server.
+type Figure = fn(&NodeView) -> f64;
+
 /// Writes all families in the Prometheus text format.
 pub async fn render(app: &App) -> String {
     let mut out = String::new();
@@ -47,7 +50,7 @@ async fn nodes(out: &mut String, app: &App) {
     let Ok(Ok(known)) = tokio::time::timeout(PATIENCE, app.know_nodes()).await else { return };
     let count = u64::try_from(known.len()).unwrap_or(u64::MAX);
     family(out, "claviger_nodes", "gauge", "Servers of the store", count);
-    let figures: [(&str, &str, fn(&NodeView) -> f64); 3] = [
+    let figures: [(&str, &str, Figure); 3] = [
         ("claviger_node_lag_seconds", "Seconds for which a server has left changes unconfirmed", |view| {
             seconds(view.lag_millis)
         }),

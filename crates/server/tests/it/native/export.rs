@@ -14,7 +14,7 @@ async fn everything_but_secrets_is_exported(f: Arc<Fixture>) {
         "name": "SIEM", "owner": "a@example.com", "access_level_id": level["id"], "allowed_networks": ["10.0.0.0/8"],
         "expires_at": "2099-01-01T00:00:00Z", "rate_limit": 5, "reach": "own"
     });
-    let (_, client) = f.application_with(&org, body).await;
+    let (siem_id, client) = f.application_with(&org, body).await;
     let policy = json!({"rotate_every_days": 90, "on_leak": "quarantine"});
     let put = f.operator.request(reqwest::Method::PUT, &format!("/v1/tenants/{org}/credential-policy")).json(&policy);
     send(put).await.expect(200);
@@ -22,8 +22,6 @@ async fn everything_but_secrets_is_exported(f: Arc<Fixture>) {
     let built_in = json!({"name": "Viewer", "access_level_id": view_all["items"][0]["id"], "enabled": false});
     f.application_with(&org, built_in).await;
     f.operator.put(&format!("/v1/tenants/{org}/token-settings"), &json!({"lifetime_seconds": 300})).await.expect(200);
-    let siem_id =
-        f.operator.get(&format!("/v1/tenants/{org}/applications")).await.expect(200)["items"][0]["id"].clone();
     let issuer = json!({"name": "CI", "issuer": "https://ci.example", "bindings": [
         {"application_id": siem_id, "conditions": [{"claim": "sub", "equals": "x"}]}]});
     f.operator.post(&format!("/v1/tenants/{org}/trusted-issuers"), &issuer).await.expect(201);

@@ -27,6 +27,7 @@ pub mod key_types;
 pub mod leaks;
 pub mod lifetimes;
 pub mod live;
+pub mod mail;
 mod metering;
 pub mod migration;
 pub mod nodes;
@@ -150,6 +151,7 @@ impl App {
             tokens: Tokens::default(),
             issuers: Issuers::default(),
             operator: OnceLock::new(),
+            mailing: mail::Mailing::default(),
             unwritten: parking_lot::Mutex::default(),
             logged: metering::Logged::default(),
             fault: parking_lot::Mutex::default(),

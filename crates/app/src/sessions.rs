@@ -45,7 +45,7 @@ pub struct Issued {
     /// Its id.
     pub id: TokenId,
     /// How far it reaches, as a scope.
-    pub scope: String,
+    pub scope: Arc<str>,
     /// When it was signed.
     pub issued_at: Timestamp,
     /// When it ends.
@@ -150,8 +150,8 @@ impl App {
             expires_at,
         });
         let scope = match narrowed {
-            Some(Scope { text, .. }) => text,
-            None => scope::spell(&caller.grants(), catalogue),
+            Some(Scope { text, .. }) => text.into(),
+            None => record.policy.scope(catalogue),
         };
         Ok(Issued { text, id, scope, issued_at: at, expires_at, expires_in: exp - now.seconds() })
     }

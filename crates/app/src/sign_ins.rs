@@ -57,7 +57,7 @@ impl App {
             application: record.id,
             client_id: record.client_id(),
             secret: caller.secret,
-            scope: wish.scope.map(|_| issued.scope.clone()),
+            scope: wish.scope.map(|_| issued.scope.to_string()),
             refresh: Some(whole),
             refreshed_at: issued.issued_at,
             expires_at: now.plus_seconds(REFRESH_SECONDS),

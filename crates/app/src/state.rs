@@ -8,6 +8,7 @@ use crate::live::levels::Levels;
 use crate::live::meter::Meter;
 use crate::live::tokens::Tokens;
 use crate::live::tree::Tree;
+use crate::mail::Mailing;
 use crate::metering::Logged;
 use crate::nodes::Nodes;
 use crate::passwords::Passwords;
@@ -41,6 +42,8 @@ pub struct State {
     pub(crate) tokens: Tokens,
     pub(crate) issuers: Issuers,
     pub(crate) operator: OnceLock<TenantId>,
+    /// Where mails leave.
+    pub(crate) mailing: Mailing,
     /// What keeps the server from its work, if anything does.
     pub(crate) fault: Mutex<Option<&'static str>>,
     /// This server among those of its store.

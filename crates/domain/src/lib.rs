@@ -30,6 +30,7 @@ pub mod jws;
 pub mod key_type;
 pub mod leak;
 pub mod lifetime;
+pub mod mail;
 pub mod name;
 pub mod network;
 pub mod notice;

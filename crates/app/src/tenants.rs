@@ -76,7 +76,7 @@ impl App {
     pub async fn list_tenants(&self, caller: &Caller, page: &PageRequest) -> Result<Page<Tenant>> {
         caller.allow(PERMISSION, Verb::Read)?;
         let root = caller.tenant().id;
-        let items = match caller.record().policy.reach {
+        let items = match caller.reach_kind() {
             claviger_domain::application::Reach::Beneath => self.state.store.list_tenants_beneath(root, page).await?,
             claviger_domain::application::Reach::Own if page.after.is_some() => Vec::new(),
             claviger_domain::application::Reach::Own => self.state.store.find_tenant(root).await?.into_iter().collect(),

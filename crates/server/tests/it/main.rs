@@ -16,4 +16,5 @@ mod keys;
 mod metrics;
 mod native;
 mod oauth;
+mod people;
 mod security;

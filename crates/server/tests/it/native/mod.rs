@@ -16,5 +16,6 @@ mod lifetimes;
 mod rotation;
 mod tenants;
 mod usage;
+mod users;
 mod verify;
 mod visibility;

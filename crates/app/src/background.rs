@@ -12,6 +12,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+/// How often it is looked for mails that another node has queued, or that are to be tried again.
+const MAILS_EACH: Duration = Duration::from_secs(1);
 const FLUSH_EACH: Duration = Duration::from_secs(1);
 const SIGN_EACH: Duration = Duration::from_secs(60);
 const SWEEP_EACH: Duration = Duration::from_secs(600);
@@ -27,6 +29,7 @@ impl App {
         tokio::join!(
             self.write_out(stopping.clone()),
             self.fold(stopping.clone()),
+            self.send_mails(stopping.clone()),
             self.look_after_lifetimes(stopping)
         );
         self.log("folding usage", self.fold_usage().await);
@@ -57,6 +60,7 @@ impl App {
                     self.forget_tokens();
                     if self.is_in_charge() {
                         self.log("sweeping", self.sweep().await);
+                        self.log("sweeping mails", self.sweep_mails().await);
                         self.log("sweeping tokens", self.sweep_tokens().await);
                         self.log("sweeping what was accepted once", self.sweep_replay().await);
                         self.log("destroying removed texts of secrets", self.finish_removals().await);
@@ -86,6 +90,21 @@ impl App {
             if (folded.elapsed() >= FOLD_EACH && self.is_in_charge()) || self.is_log_full() {
                 self.log("folding usage", self.fold_usage().await);
                 folded = Instant::now();
+            }
+        }
+    }
+
+    /// Beside the writing, since a mail server may take its time.
+    async fn send_mails(&self, mut stopping: watch::Receiver<bool>) {
+        while !*stopping.borrow() {
+            tokio::select! {
+                () = self.state.mailing.arrived.notified() => {}
+                () = tokio::time::sleep(MAILS_EACH) => {}
+                _ = stopping.changed() => return,
+            }
+            tokio::select! {
+                sent = self.deliver_mails() => self.log("sending mails", sent),
+                _ = stopping.changed() => return,
             }
         }
     }

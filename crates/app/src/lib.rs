@@ -25,11 +25,13 @@ pub mod key_types;
 pub mod leaks;
 pub mod lifetimes;
 pub mod live;
+pub mod mail;
 mod metering;
 pub mod migration;
 pub mod nodes;
 pub mod notices;
 pub mod outgoing;
+pub mod passwords;
 pub mod public_keys;
 pub mod random;
 mod renewal;
@@ -136,6 +138,7 @@ impl App {
             levels: Levels::new(Arc::clone(&catalogue)),
             catalogue,
             clock: parts.clock,
+            passwords: passwords::Passwords::new(parts.random.clone()),
             random: parts.random,
             root_key: parts.root_key,
             text_keys: parts.text_keys,
@@ -146,6 +149,7 @@ impl App {
             tokens: Tokens::default(),
             issuers: Issuers::default(),
             operator: OnceLock::new(),
+            mailing: mail::Mailing::default(),
             unwritten: parking_lot::Mutex::default(),
             logged: metering::Logged::default(),
             fault: parking_lot::Mutex::default(),

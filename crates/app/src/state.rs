@@ -8,8 +8,10 @@ use crate::live::levels::Levels;
 use crate::live::meter::Meter;
 use crate::live::tokens::Tokens;
 use crate::live::tree::Tree;
+use crate::mail::Mailing;
 use crate::metering::Logged;
 use crate::nodes::Nodes;
+use crate::passwords::Passwords;
 use crate::random::Random;
 use crate::revocations::Revocations;
 use crate::seal::RootKey;
@@ -29,6 +31,8 @@ pub struct State {
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) root_key: RootKey,
+    /// Hashing of people's passwords.
+    pub(crate) passwords: Passwords,
     pub(crate) text_keys: TextKeys,
     pub(crate) tree: Tree,
     pub(crate) levels: Levels,
@@ -38,6 +42,8 @@ pub struct State {
     pub(crate) tokens: Tokens,
     pub(crate) issuers: Issuers,
     pub(crate) operator: OnceLock<TenantId>,
+    /// Where mails leave.
+    pub(crate) mailing: Mailing,
     /// What keeps the server from its work, if anything does.
     pub(crate) fault: Mutex<Option<&'static str>>,
     /// This server among those of its store.

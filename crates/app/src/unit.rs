@@ -9,6 +9,7 @@ use claviger_domain::audit::{NewEntry, Target};
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{AccessLevelId, ApplicationId, IssuerId, SignInId, TenantId, TokenId};
 use claviger_domain::idempotency::Once;
+use claviger_domain::mail::NewMail;
 use claviger_domain::notice::Telling;
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
@@ -94,6 +95,7 @@ pub struct Unit {
     effects: Vec<Effect>,
     rehearsal: bool,
     pub(crate) tellings: Vec<Telling>,
+    pub(crate) mails: Vec<NewMail>,
 }
 
 impl Unit {
@@ -137,6 +139,9 @@ impl Unit {
             "details": entry.details,
         });
         let journal = JournalEntry { kind: entry.action.to_owned(), body };
+        let mails = std::mem::take(&mut self.mails);
+        let mailed = !mails.is_empty();
+        self.app.state.queue_mails(&mut self.tx, self.tenant, mails, self.now).await?;
         let tellings = std::mem::take(&mut self.tellings);
         let mut entries = self.app.state.store_tellings(&mut self.tx, self.tenant, tellings, self.now).await?;
         entries.insert(0, journal);
@@ -148,6 +153,9 @@ impl Unit {
             revision = self.tx.bump_revision(self.tenant, &changes).await?;
         }
         self.tx.commit().await?;
+        if mailed {
+            self.app.state.mailing.arrived.notify_one();
+        }
         Ok((self.effects, revision))
     }
 }
@@ -206,6 +214,7 @@ impl App {
                 effects: Vec::new(),
                 rehearsal: false,
                 tellings: Vec::new(),
+                mails: Vec::new(),
             };
             let owner = (unit.caller.tenant().id, unit.caller.record().id);
             if let Some(once) = &once {

@@ -94,6 +94,11 @@ id!(
     NoticeId
 );
 
+id!(
+    /// A mail that waits to be sent.
+    MailId
+);
+
 /// Most characters of a client id.
 pub const CLIENT_ID_MAX: usize = 128;
 

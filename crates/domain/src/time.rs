@@ -73,6 +73,13 @@ impl Timestamp {
         self.date_time().format(form).unwrap_or_default()
     }
 
+    /// The form of times in mails (RFC 5322, 3.3).
+    pub fn to_mail_date(self) -> String {
+        let form =
+            format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] +0000");
+        self.date_time().format(form).unwrap_or_default()
+    }
+
     fn date_time(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }

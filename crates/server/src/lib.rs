@@ -6,6 +6,7 @@ pub mod config;
 pub mod credentials;
 pub mod data_dir;
 pub mod edge;
+mod mail;
 pub mod metrics;
 pub mod node_id;
 pub mod probe;

@@ -117,6 +117,8 @@ impl Server {
         let rhythm = config.rhythm().map_err(failed)?;
         let settings = TokenSettings { issuer: credentials.base_url.trim_end_matches('/').to_owned(), rhythm };
         app.open_outgoing(open_outgoing(&config)?).map_err(failed)?;
+        let (sender, carrier) = crate::mail::open(&config)?;
+        app.open_mail(sender, carrier).map_err(failed)?;
         app.open_tokens(settings).await.map_err(failed)?;
         let (stop, stopping) = watch::channel(false);
         let background = tokio::spawn(Arc::clone(&app).run_background(stopping));

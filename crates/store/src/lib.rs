@@ -24,6 +24,7 @@ pub mod journal;
 pub mod key_types;
 pub mod leaks;
 pub mod lifetimes;
+pub mod mails;
 pub mod nodes;
 pub mod notices;
 pub mod public_keys;

@@ -58,6 +58,7 @@ const WITH_TEXT: &[(&str, &str, [&str; 2])] = &[
     with_text!("0020", "static_secrets"),
     with_text!("0021", "sign_ins"),
     with_text!("0022", "tree"),
+    with_text!("0024", "mails"),
 ];
 
 /// How a stored schema compares with the one this program knows.

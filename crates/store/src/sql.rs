@@ -6,7 +6,9 @@
 use crate::engine::{Inner, Pools, Store};
 use crate::group::Unit;
 use claviger_domain::Error;
-use claviger_domain::id::{AccessLevelId, ApplicationId, BindingId, IssuerId, JobId, NoticeId, SecretId, TenantId};
+use claviger_domain::id::{
+    AccessLevelId, ApplicationId, BindingId, IssuerId, JobId, MailId, NoticeId, SecretId, TenantId,
+};
 use claviger_domain::time::Timestamp;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgRow;
@@ -78,6 +80,7 @@ values! {
     BindingId => |value| Self::Text(Some(value.to_string())),
     JobId => |value| Self::Text(Some(value.to_string())),
     NoticeId => |value| Self::Text(Some(value.to_string())),
+    MailId => |value| Self::Text(Some(value.to_string())),
     Option<SecretId> => |value| Self::Text(value.map(|id| id.to_string())),
     &[u8] => |value| Self::Blob(Some(value.to_owned())),
     &[u8; 32] => |value| Self::Blob(Some(value.to_vec())),

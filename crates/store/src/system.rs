@@ -2,6 +2,7 @@
 //! it stands in this file, so that a reviewer sees it; no verb called for a request lists across tenants.
 
 mod issuers;
+mod mails;
 mod sign_ins;
 mod tokens;
 

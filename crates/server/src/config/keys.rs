@@ -83,6 +83,14 @@ keys! {
     "tokens.publish_lead" => tokens.publish_lead;
     "outgoing.allowed_networks" => outgoing.allowed_networks;
     "outgoing.ca_file" => outgoing.ca_file;
+    "mail.transport" => mail.transport;
+    "mail.from" => mail.from;
+    "mail.host" => mail.host;
+    "mail.port" => mail.port;
+    "mail.tls" => mail.tls;
+    "mail.user" => mail.user;
+    "mail.password_file" => mail.password_file;
+    "mail.ca_file" => mail.ca_file;
 }
 
 /// The known name closest to an unknown one, if one is close.

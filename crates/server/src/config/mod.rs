@@ -3,6 +3,7 @@
 //! Everything wrong is reported at once, each with its key, the value given and what is allowed.
 
 mod keys;
+mod mail;
 mod types;
 mod value;
 
@@ -15,6 +16,7 @@ use claviger_domain::signing::{Rhythm, parse_rhythm};
 use ipnet::IpNet;
 use toml::{Table, Value};
 
+pub use self::mail::{MailKeys, MailSender, MailTls, MailTransport, Word};
 pub use self::types::{DatabaseUrl, HostName, LogFormat, PublicUrl, RootKey, Size, TlsMode};
 
 use self::keys::{Given, KEYS, nearest};
@@ -49,6 +51,7 @@ pub struct Config {
     pub logs: Logs,
     pub tokens: TokenKeys,
     pub outgoing: WayOut,
+    pub mail: MailKeys,
     pub ignored: Vec<String>,
 }
 
@@ -257,6 +260,7 @@ impl Config {
             logs: Logs::default(),
             tokens: TokenKeys::default(),
             outgoing: WayOut::default(),
+            mail: MailKeys::default(),
             ignored: Vec::new(),
         }
     }
@@ -351,6 +355,7 @@ impl Config {
                 "metrics_listen = \"{address}\" is not allowed: expected a loopback address, or metrics_anywhere = true"
             ));
         }
+        self.mail.cross_check(problems);
         if self.limits.head.0 < 8192 {
             problems.push(format!("limits.head = {} is not allowed: expected at least \"8KiB\"", self.limits.head.0));
         }

@@ -131,3 +131,22 @@ fn the_public_host_is_a_host_name() {
     let config = load("public_url = \"https://[2001:db8::1]:8443\"", &[], Overrides::default()).unwrap();
     assert!(config.host_names().contains(&"2001:db8::1".to_owned()), "{:?}", config.host_names());
 }
+
+#[test]
+fn what_is_said_of_mail_fits_together() {
+    for (text, told) in [
+        ("transport = \"smtp\"", "without mail.host"),
+        ("user = \"x\"", "expected both or neither"),
+        ("transport = \"smtp\"\nhost = \"smtp.example\"\ntls = \"none\"", "on this machine"),
+        ("host = \"localhost\"\ntls = \"none\"\nuser = \"x\"\npassword_file = \"y\"", "in clear"),
+        ("from = \"nobody\"", "expected a mailbox"),
+        ("tls = \"maybe\"", "starttls"),
+    ] {
+        let text = refused(&format!("[mail]\n{text}"), &[]);
+        assert!(text.contains(told), "{text}");
+    }
+    let text = "[mail]\ntransport = \"smtp\"\nhost = \"127.0.0.1\"\nport = 2525\ntls = \"none\"\nfrom = \"X <a@b>\"";
+    let config = load(text, &[], Overrides::default()).unwrap();
+    assert_eq!(config.mail.port, Some(2_525));
+    assert!(config.render_masked().contains("from = \"X <a@b>\""));
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::Value;
 
+use super::mail::{MailSender, MailTls, MailTransport, Word};
 use super::types::{DatabaseUrl, HostName, LogFormat, PublicUrl, RootKey, Size, TlsMode};
 
 /// A type that a key of the configuration can have.
@@ -59,7 +60,7 @@ macro_rules! number {
         }
     )*};
 }
-number!(u32, u64, usize);
+number!(u16, u32, u64, usize);
 
 impl Setting for Size {
     const ALLOWED: &'static str = "a size of at least 1 byte: a number, or such as \"64KiB\" or \"1MiB\"";
@@ -180,6 +181,10 @@ via_text! {
     HostName: "host names or addresses";
     LogFormat: "\"text\" or \"json\"";
     TlsMode: "\"on\" or \"off\"";
+    MailTransport: "\"maildir\" or \"smtp\"";
+    MailTls: "\"implicit\", \"starttls\" or \"none\"";
+    MailSender: "a mailbox such as \"Claviger <noreply@claviger.example>\"";
+    Word: "a text without control characters";
     RootKey: "\"file\", \"file:PATH\", \"env:NAME\" or \"command:PROGRAM ARGUMENTS…\"";
 }
 

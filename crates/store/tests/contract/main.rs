@@ -41,6 +41,7 @@ mod journal;
 mod key_types;
 mod leaks;
 mod lifetimes;
+mod mails;
 mod nodes;
 mod notices;
 mod public_keys;

@@ -65,8 +65,8 @@ impl App {
         Ok(Page::cut(items, page, |level| level.id.to_string()))
     }
 
-    /// Edits an access level; holds for every application that uses it when this returns. Needs `access-levels:UPDATE`
-    /// and every right in it before and after; where an application that uses it reaches beneath, a reach as wide.
+    /// Edits an access level; holds for every application and user with it when this returns. Needs `access-levels:UPDATE`
+    /// and every right in it before and after; where one of them reaches beneath, a reach as wide.
     pub async fn update_access_level(
         self: &Arc<Self>,
         caller: &Caller,
@@ -168,7 +168,8 @@ impl App {
         self.insert_level(caller, tenant, new, None, once).await
     }
 
-    /// Deletes an access level. Needs `access-levels:DELETE`. Refused while an application uses it.
+    /// Deletes an access level. Needs `access-levels:DELETE`. Refused while an application or a user has its rights
+    /// from it.
     pub async fn delete_access_level(
         self: &Arc<Self>,
         caller: &Caller,
@@ -184,14 +185,16 @@ impl App {
                 let users = unit.tx.list_level_users(tenant, id).await?;
                 let refer =
                     |user: LevelUser| Referrer { kind: "application", id: user.id.to_string(), name: user.name };
-                let referrers: Vec<_> = users.into_iter().map(refer).collect();
+                let mut referrers: Vec<_> = users.into_iter().map(refer).collect();
+                let applications = referrers.len();
+                referrers.extend(unit.tx.list_level_holders(tenant, id).await?);
                 if !referrers.is_empty() {
                     let names: Vec<_> = referrers.iter().take(10).map(|user| user.name.as_str()).collect();
                     let detail = format!(
-                        "{} is used by {} {} ({}); give them another access level first",
+                        "{} is used by {} and {} ({}); give them another access level first",
                         level.name,
-                        referrers.len(),
-                        if referrers.len() == 1 { "application" } else { "applications" },
+                        counted(applications, "application"),
+                        counted(referrers.len() - applications, "user"),
                         names.join(", ")
                     );
                     return Err(Error::Conflict { code: "access_level_in_use", detail, referrers });
@@ -273,6 +276,10 @@ impl Unit {
         let catalogue: &Catalogue = &self.app.state.catalogue;
         self.caller.covers(&GrantSet::compile(grants, catalogue), Reach::Own)
     }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn built_in(level: &BuiltInLevel) -> AccessLevel {

@@ -154,7 +154,7 @@ impl App {
         self.unit(caller, Needs { tenant, right: (PERMISSION, Verb::Delete) }, move |unit| {
             Box::pin(async move {
                 let application = unit.application_within_rights(tenant, id, if_match).await?;
-                if unit.caller.record().id == id {
+                if unit.caller.application() == Some(id) {
                     return Err(Error::conflict(
                         "own_application",
                         "an application cannot delete itself; use another one",
@@ -250,7 +250,7 @@ impl Unit {
     }
 
     fn refuse_own_lock_out(&self, before: &Application, after: &Application, confirm: bool) -> Result<()> {
-        if self.caller.record().id != before.id {
+        if self.caller.application() != Some(before.id) {
             return Ok(());
         }
         if before.enabled && !after.enabled {

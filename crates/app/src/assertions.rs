@@ -3,7 +3,7 @@
 //! Whoever is not known is answered as late as whoever is, and as shortly. The reason stands in the tenant's record.
 
 use crate::App;
-use crate::caller::Caller;
+use crate::caller::{Caller, Machine, Principal};
 use crate::live::public_keys;
 use crate::live::record::{LiveSecret, Record};
 use crate::replay::Single;
@@ -49,7 +49,7 @@ impl App {
             }
         }
         let Some(caller) = caller else { return Err(self.stranger(Refusal::UnknownClient, origin)) };
-        let record = &caller.record;
+        let record = caller.record()?;
         let single = Single {
             kind: "assertion",
             maker: assertion.client_id,
@@ -98,8 +98,9 @@ impl App {
             let quota = self.meter(record, secret.id, call, None)?;
             let (state, request) = (Arc::clone(&self.state), Arc::clone(&self.no_request));
             let advice = advise(record, end, call.now);
-            let (record, secret, origin) = (record.share(), secret.id, call.origin);
-            Ok(Found::Caller(Box::new(Caller { record, secret, session: None, state, origin, quota, advice, request })))
+            let machine = Machine { record: record.share(), secret: secret.id, session: None };
+            let (principal, origin) = (Principal::Application(machine), call.origin);
+            Ok(Found::Caller(Box::new(Caller { principal, state, origin, quota, advice, request })))
         });
         match found {
             Some(found) => found,

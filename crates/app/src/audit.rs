@@ -61,10 +61,9 @@ impl App {
     /// the first time, since three days ago. The record stays as it is. Needs `org.audits:READ`.
     pub async fn take_audit_queue(self: &Arc<Self>, caller: &Caller, queue: &'static str) -> Result<Vec<StoredEntry>> {
         caller.allow(RECORD_PERMISSION, Verb::Read)?;
-        let (app, caller) = (Arc::clone(self), caller.clone());
+        let (app, tenant, application) = (Arc::clone(self), caller.tenant().id, caller.record()?.id);
         // Detached, so that a client that goes away halfway leaves the position either moved or not.
         let running = tokio::spawn(async move {
-            let (tenant, application) = (caller.tenant().id, caller.record().id);
             let mut tx = app.state.store.begin().await?;
             let position = tx.find_cursor(tenant, application, queue).await?;
             let since = app.state.clock.now().plus_seconds(-QUEUE_START);

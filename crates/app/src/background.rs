@@ -176,6 +176,7 @@ impl App {
         let mut tx = self.state.store.begin().await?;
         self.still_in_charge(&mut tx).await?;
         tx.sweep(self.state.clock.now()).await?;
+        tx.sweep_people(self.state.clock.now()).await?;
         tx.commit().await
     }
 }
@@ -187,12 +188,12 @@ fn entry(tally: &Tally, now: Timestamp) -> NewEntry {
     NewEntry {
         at: now,
         actor: Actor {
-            kind: if known { "application" } else { "stranger" },
+            kind: if known { denial.kind.as_str() } else { "stranger" },
             id: denial.actor.clone(),
             tenant_id: known.then_some(denial.tenant_id),
         },
         action: "access.denied",
-        target: Target { kind: "application", id: denial.actor.clone(), name: String::new() },
+        target: Target { kind: denial.kind.as_str(), id: denial.actor.clone(), name: String::new() },
         address: denial.address,
         request_id: String::new(),
         request: String::new(),

@@ -113,8 +113,8 @@ impl Unit {
         let mut found =
             self.tx.match_applications(tenant, filter, revocation, self.now, BULK_MAX.saturating_add(2)).await?;
         if revocation.is_some() {
-            let own = self.caller.record().id;
-            found.retain(|one| one.application.id != own);
+            let own = self.caller.application();
+            found.retain(|one| Some(one.application.id) != own);
         }
         let mut rights = Rights::default();
         for Match { application, .. } in &found {

@@ -1,6 +1,7 @@
 //! The caller: who stands behind a request after verification, and what it may do.
 
-use crate::live::denials::Denial;
+use crate::live::denials::{ActorKind, Denial};
+use crate::live::meter::CountedRight;
 use crate::live::record::{NEVER, Record};
 use crate::live::sessions::Session;
 use crate::live::tree::TenantNode;
@@ -11,27 +12,60 @@ use claviger_domain::advice::Advice;
 use claviger_domain::application::Reach;
 use claviger_domain::audit::Actor;
 use claviger_domain::grants::{GrantSet, Right, Verb};
-use claviger_domain::id::{ClientId, SecretId, TenantId};
+use claviger_domain::id::{ApplicationId, PrincipalId, SecretId, TenantId, UserId};
 use claviger_domain::rate::{Quota, RateLimit};
 use claviger_domain::time::Timestamp;
 use claviger_domain::usage::Outcome;
+use claviger_domain::user_session::UserSession;
 use claviger_domain::{Error, Result};
 use std::fmt;
 use std::sync::Arc;
 
-/// A verified application.
+/// Whoever was verified.
 #[derive(Clone)]
 pub struct Caller {
-    pub(crate) record: Arc<Record>,
-    /// The secret it was verified by.
-    pub(crate) secret: SecretId,
-    /// The session token that it presented; none where it presented the secret itself.
-    pub(crate) session: Option<Arc<Session>>,
+    pub(crate) principal: Principal,
     pub(crate) state: Arc<State>,
     pub(crate) origin: Origin,
     pub(crate) quota: Option<(RateLimit, Quota)>,
     pub(crate) advice: Option<Box<Advice>>,
     pub(crate) request: Arc<RequestLine>,
+}
+
+/// Who it is.
+#[derive(Clone)]
+pub(crate) enum Principal {
+    Application(Machine),
+    User(Arc<UserCaller>),
+}
+
+/// A verified application.
+#[derive(Clone)]
+pub(crate) struct Machine {
+    pub(crate) record: Arc<Record>,
+    /// The secret it was verified by.
+    pub(crate) secret: SecretId,
+    /// The session token that it presented; none where it presented the secret itself.
+    pub(crate) session: Option<Arc<Session>>,
+}
+
+/// A verified person, as the store has had it when the request came.
+#[derive(Clone, Debug)]
+pub struct UserCaller {
+    /// The user.
+    pub id: UserId,
+    /// Its tenant.
+    pub tenant: Arc<TenantNode>,
+    /// What it signs in with.
+    pub email: String,
+    /// What it is called by.
+    pub name: String,
+    /// How far its rights reach.
+    pub reach: Reach,
+    /// Everything its access levels grant; nothing while a second factor is still to come.
+    pub grants: GrantSet,
+    /// Its session.
+    pub session: UserSession,
 }
 
 /// The request a caller makes, as audit entries name it.
@@ -46,19 +80,71 @@ pub struct RequestLine {
 }
 
 impl Caller {
-    /// The caller's application.
-    pub fn record(&self) -> &Record {
-        &self.record
+    /// The application that calls.
+    ///
+    /// # Errors
+    /// `Forbidden` where a person does.
+    pub(crate) fn machine(&self) -> Result<&Machine> {
+        match &self.principal {
+            Principal::Application(machine) => Ok(machine),
+            Principal::User(_) => {
+                let detail = "only an application can do this: present its credential in place of a person's session";
+                Err(Error::Forbidden { missing: None, detail: detail.into() })
+            }
+        }
+    }
+
+    /// The record of the application that calls.
+    ///
+    /// # Errors
+    /// `Forbidden` where a person does.
+    pub fn record(&self) -> Result<&Arc<Record>> {
+        self.machine().map(|machine| &machine.record)
+    }
+
+    /// The application that calls; none where a person does.
+    pub fn application(&self) -> Option<ApplicationId> {
+        self.machine().ok().map(|machine| machine.record.id)
+    }
+
+    /// The person who calls; none where an application does.
+    pub fn user(&self) -> Option<&Arc<UserCaller>> {
+        match &self.principal {
+            Principal::Application(_) => None,
+            Principal::User(user) => Some(user),
+        }
+    }
+
+    /// Whoever calls.
+    pub fn id(&self) -> PrincipalId {
+        match &self.principal {
+            Principal::Application(machine) => machine.record.id.into(),
+            Principal::User(user) => user.id.into(),
+        }
     }
 
     /// The tenant it belongs to.
     pub fn tenant(&self) -> &Arc<TenantNode> {
-        &self.record.tenant
+        match &self.principal {
+            Principal::Application(machine) => &machine.record.tenant,
+            Principal::User(user) => &user.tenant,
+        }
     }
 
-    /// What it presented.
-    pub fn client_id(&self) -> ClientId {
-        self.record.client_id()
+    /// How far its rights reach.
+    pub fn reach_kind(&self) -> Reach {
+        match &self.principal {
+            Principal::Application(machine) => machine.record.policy.reach,
+            Principal::User(user) => user.reach,
+        }
+    }
+
+    /// What audit entries call it: an application's client id, a user's id.
+    pub fn name(&self) -> String {
+        match &self.principal {
+            Principal::Application(machine) => machine.record.client_id().to_string(),
+            Principal::User(user) => user.id.to_string(),
+        }
     }
 
     /// Where the request comes from.
@@ -78,32 +164,46 @@ impl Caller {
 
     /// When the secret it presented really stops; none if never.
     pub fn credential_end(&self) -> Option<Timestamp> {
-        let end = self.record.secret_of(self.secret).map(|secret| self.record.end_of(secret));
+        let Machine { record, secret, .. } = self.machine().ok()?;
+        let end = record.secret_of(*secret).map(|secret| record.end_of(secret));
         end.filter(|end| *end != NEVER)
     }
 
     /// Everything it may do, as it is now.
     pub fn grants(&self) -> GrantSet {
-        let held = self.record.policy.held.set();
-        match self.limit() {
-            None => held,
-            Some(limit) => held.and(limit),
+        match &self.principal {
+            Principal::Application(machine) => {
+                let held = machine.record.policy.held.set();
+                match machine.limit() {
+                    None => held,
+                    Some(limit) => held.and(limit),
+                }
+            }
+            Principal::User(user) => user.grants.clone(),
         }
     }
 
-    /// The session token that it presented; none where it presented the secret itself.
+    /// The session token that it presented; none where it presented the secret itself, and where a person calls.
     pub fn session(&self) -> Option<&Arc<Session>> {
-        self.session.as_ref()
+        self.machine().ok().and_then(|machine| machine.session.as_ref())
     }
 
-    /// What its token is narrowed to, if it is.
-    fn limit(&self) -> Option<&GrantSet> {
-        self.session.as_ref().and_then(|session| session.limit.as_ref())
-    }
-
-    /// Whether both its application and its token have the right.
+    /// Whether it has the right: an application must have it, and its token.
     pub(crate) fn has(&self, index: usize, verb: Verb) -> bool {
-        self.record.policy.held.has(index, verb) && self.limit().is_none_or(|limit| limit.has(index, verb))
+        match &self.principal {
+            Principal::Application(machine) => {
+                machine.record.policy.held.has(index, verb)
+                    && machine.limit().is_none_or(|limit| limit.has(index, verb))
+            }
+            Principal::User(user) => user.grants.has(index, verb),
+        }
+    }
+
+    /// Counts a call of an application; people are not metered.
+    fn meter(&self, right: CountedRight, outcome: Outcome, now: Timestamp) {
+        if let Principal::Application(machine) = &self.principal {
+            self.state.meter.count(machine.record.cell(), right, outcome, now);
+        }
     }
 
     /// Names the request for the audit entries of the verbs that this caller will call.
@@ -120,11 +220,11 @@ impl Caller {
         let index = found.map(|permission| permission.index);
         if let Some(index) = index.filter(|index| self.has(*index, verb)) {
             let right = u32::try_from(index).ok().map(|index| (index, verb));
-            self.state.meter.count(self.record.cell(), right, Outcome::Allowed, now);
+            self.meter(right, Outcome::Allowed, now);
             return Ok(());
         }
         let right = index.and_then(|index| u32::try_from(index).ok()).map(|index| (index, verb));
-        self.state.meter.count(self.record.cell(), right, Outcome::Denied, now);
+        self.meter(right, Outcome::Denied, now);
         let missing = Right::new(permission, verb);
         self.deny(missing.to_string());
         Err(Error::missing(missing))
@@ -148,7 +248,7 @@ impl Caller {
 
     /// Counts a call that needs no right.
     pub fn count(&self) {
-        self.state.meter.count(self.record.cell(), None, Outcome::Allowed, self.state.clock.now());
+        self.meter(None, Outcome::Allowed, self.state.clock.now());
     }
 
     /// A tenant within reach, or "not found" as for one that does not exist.
@@ -157,11 +257,8 @@ impl Caller {
         if own.id == tenant {
             return Ok(Arc::clone(own));
         }
-        let found = self
-            .state
-            .tree
-            .find(tenant)
-            .filter(|node| self.record.policy.reach == Reach::Beneath && node.is_within(own.id));
+        let found =
+            self.state.tree.find(tenant).filter(|node| self.reach_kind() == Reach::Beneath && node.is_within(own.id));
         found.ok_or_else(|| {
             self.deny("tenant_out_of_reach".into());
             Error::NotFound("tenant")
@@ -172,7 +269,7 @@ impl Caller {
     pub(crate) fn reaches(&self, tenant: TenantId) -> bool {
         let own = self.tenant();
         let beneath = || self.state.tree.find(tenant).is_some_and(|node| node.is_within(own.id));
-        own.id == tenant || (self.record.policy.reach == Reach::Beneath && beneath())
+        own.id == tenant || (self.reach_kind() == Reach::Beneath && beneath())
     }
 
     /// Refuses `wanted` where it holds more than the caller does.
@@ -181,7 +278,7 @@ impl Caller {
             self.deny("above_own_rights".into());
             Err(Error::Forbidden { missing, detail })
         };
-        if reach == Reach::Beneath && self.record.policy.reach == Reach::Own {
+        if reach == Reach::Beneath && self.reach_kind() == Reach::Own {
             return refuse(
                 "the credential's reach is its own tenant; it cannot deal with one that reaches beneath".into(),
                 None,
@@ -194,18 +291,33 @@ impl Caller {
     }
 
     pub(crate) fn deny(&self, reason: String) {
-        let actor = self.client_id().to_string();
-        let denial = Denial { tenant_id: self.tenant().id, actor, reason, address: self.origin.address() };
+        let kind = self.kind();
+        let denial =
+            Denial { tenant_id: self.tenant().id, kind, actor: self.name(), reason, address: self.origin.address() };
         self.state.denials.add(denial, self.tenant().id, self.state.clock.now());
     }
 
+    fn kind(&self) -> ActorKind {
+        match &self.principal {
+            Principal::Application(_) => ActorKind::Application,
+            Principal::User(_) => ActorKind::User,
+        }
+    }
+
     pub(crate) fn actor(&self) -> Actor {
-        Actor { kind: "application", id: self.client_id().to_string(), tenant_id: Some(self.tenant().id) }
+        Actor { kind: self.kind().as_str(), id: self.name(), tenant_id: Some(self.tenant().id) }
+    }
+}
+
+impl Machine {
+    /// What its token is narrowed to, if it is.
+    fn limit(&self) -> Option<&GrantSet> {
+        self.session.as_ref().and_then(|session| session.limit.as_ref())
     }
 }
 
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Caller({})", self.record.id)
+        write!(f, "Caller({})", self.name())
     }
 }

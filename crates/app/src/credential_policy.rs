@@ -3,7 +3,7 @@
 
 use crate::App;
 use crate::applications::changed;
-use crate::caller::Caller;
+use crate::caller::{Caller, Machine};
 use crate::live::record::LiveSecret;
 use crate::unit::{Effect, Needs, Unit, to_the_end};
 use claviger_domain::audit::Target;
@@ -106,8 +106,10 @@ impl Unit {
     }
 
     fn refuse_own_end(&self, tenant: TenantId, policy: &StoredPolicy, confirm: bool) -> Result<()> {
+        // A person has no credential of that kind.
+        let Ok(Machine { record, secret, .. }) = self.caller.machine() else { return Ok(()) };
         let bounds = self.caller.tenant().bounds_with(tenant, policy);
-        let presented = self.caller.record().secret_of(self.caller.secret).is_some_and(LiveSecret::is_presented);
+        let presented = record.secret_of(*secret).is_some_and(LiveSecret::is_presented);
         if !confirm && presented && bounds.as_ref().is_some_and(|bounds| bounds.secrets_forbidden) {
             return Err(Error::invalid(
                 "/confirm",
@@ -116,8 +118,8 @@ impl Unit {
             ));
         }
         let end = bounds.and_then(|bounds| {
-            let secret = bounds.secret_end(self.caller.secret.made_at());
-            earlier(secret, bounds.application_ceiling(self.caller.record().id.made_at()))
+            let secret = bounds.secret_end(secret.made_at());
+            earlier(secret, bounds.application_ceiling(record.id.made_at()))
         });
         if confirm || end.is_none_or(|end| end > self.now) {
             return Ok(());

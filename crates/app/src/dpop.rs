@@ -39,11 +39,11 @@ impl App {
         let call = Call { proves: true, ..call };
         let caller = self.authenticate_token(bound.token, call).await?;
         let proved = self.verify_proof(bound.proof, Some(bound.token), call.now).await?;
-        let binding = caller.session.as_ref().and_then(|session| session.binding.as_ref());
+        let binding = caller.session().and_then(|session| session.binding.as_ref());
         match proved {
             Ok(thumbprint) if binding == Some(&thumbprint) => Ok(caller),
             _ => {
-                self.deny_known(&caller.record, Refusal::ProofInvalid.code().into(), call.origin, call.now);
+                self.deny_known(caller.record()?, Refusal::ProofInvalid.code().into(), call.origin, call.now);
                 Err(Error::Unauthenticated(Refusal::ProofInvalid))
             }
         }

@@ -90,7 +90,7 @@ impl App {
         room: &mut usize,
     ) -> Result<Vec<(Tenant, Vec<String>)>> {
         // Whoever reaches only their own tenant sees nothing beneath it.
-        let found = match beneath && caller.record().policy.reach == Reach::Beneath {
+        let found = match beneath && caller.reach_kind() == Reach::Beneath {
             true => {
                 let read = |store: Store, page: PageRequest| async move {
                     store.list_tenants_beneath(root, &TenantFilter::default(), TenantOrder::Id, &page).await

@@ -86,7 +86,7 @@ impl App {
             let detail = format!("a session reports on {LIST_MAX} instances at most; ask for all of them at once");
             return Err(Error::conflict("too_many_instances", detail));
         }
-        let record = caller.record();
+        let record = caller.record()?;
         let own = SignIn {
             tenant,
             id,
@@ -161,5 +161,5 @@ fn is_open(caller: &Caller, node: &TenantNode) -> bool {
 
 /// The session of a caller: a secret has none.
 fn session_of(caller: &Caller) -> Result<&Session> {
-    caller.session.as_deref().ok_or(Error::Unauthenticated(Refusal::TokenInvalid))
+    caller.session().map(AsRef::as_ref).ok_or(Error::Unauthenticated(Refusal::TokenInvalid))
 }

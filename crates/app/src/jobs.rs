@@ -4,7 +4,7 @@ use crate::App;
 use crate::caller::Caller;
 use crate::state::State;
 use claviger_domain::grants::Verb;
-use claviger_domain::id::{JobId, TenantId};
+use claviger_domain::id::{ApplicationId, JobId, TenantId};
 use claviger_domain::page::{Page, PageRequest};
 use claviger_domain::{Error, Result};
 pub use claviger_store::jobs::Job;
@@ -54,7 +54,7 @@ impl App {
         let tenant = caller.tenant().id;
         let new = NewJob {
             id: JobId::new(now, self.state.random.bytes()?),
-            application_id: caller.record().id,
+            application_id: ApplicationId::from_u128(caller.id().as_u128()),
             kind: kind.to_owned(),
             status: CREATED.to_owned(),
             parameters,

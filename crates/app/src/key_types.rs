@@ -122,7 +122,7 @@ impl App {
         if let Err(error) = self.fold_usage().await {
             tracing::warn!(%error, "the newest usage is not to be had yet");
         }
-        let (reach, now) = (caller.record().policy.reach, self.state.clock.now());
+        let (reach, now) = (caller.reach_kind(), self.state.clock.now());
         let found = self.state.store.list_legacy_applications(tenant, reach, page).await?;
         let items = found.into_iter().filter_map(|found| {
             let kind = found.application.rights.legacy()?;

@@ -72,7 +72,7 @@ impl App {
             }
         }
         // The reporter's own secret last: without it nothing more can be done.
-        leaks.sort_by_key(|leak| leak.place.application == caller.record().id);
+        leaks.sort_by_key(|leak| Some(leak.place.application) == caller.application());
         for leak in leaks {
             let (hash, place) = (leak.hash, leak.place);
             let known = Some((place.tenant, place.application));

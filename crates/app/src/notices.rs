@@ -42,7 +42,7 @@ impl App {
         self.unit(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, move |unit| {
             Box::pin(async move {
                 let notice = unit.tx.find_notice(tenant, id).await?.ok_or(Error::NotFound("notice"))?;
-                let dismissal = Dismissal { at: unit.now, by: unit.caller.client_id().to_string() };
+                let dismissal = Dismissal { at: unit.now, by: unit.caller.name() };
                 unit.tx.dismiss_notice(tenant, id, &dismissal).await?;
                 let target = Target { kind: "notice", id: id.to_string(), name: notice.telling.kind.as_str().into() };
                 let about = Map::from_iter([("application_id".to_owned(), json!(notice.telling.application_id))]);

@@ -1,6 +1,7 @@
 //! What keeps memory and the store from drifting apart: effects of durable changes, and callers whose turn has come.
 
 use crate::App;
+use crate::caller::{Machine, Principal};
 use crate::live::record::{Held, Policy, Record};
 use crate::state::State;
 use crate::unit::{Effect, NO_RIGHT, Needs, Unit};
@@ -69,7 +70,7 @@ impl App {
     }
 
     /// Takes a tenant in that memory has not heard of yet, and those above it.
-    async fn know_tenant(&self, id: TenantId) -> Result<()> {
+    pub(crate) async fn know_tenant(&self, id: TenantId) -> Result<()> {
         let (mut missing, mut next) = (Vec::new(), Some(id));
         while let Some(id) = next.filter(|id| self.state.tree.find(*id).is_none()) {
             let Some(tenant) = self.state.store.find_tenant(id).await? else { break };
@@ -156,13 +157,20 @@ impl Unit {
     /// Asks once more for what the verb was allowed by, as this unit sees it: a request may have waited for its turn while
     /// its caller was revoked or lost rights. What the verb goes on to ask, it asks of what is left.
     pub(crate) async fn renew_caller(&mut self, needs: Needs) -> Result<()> {
-        let (tenant, id) = (self.caller.tenant().id, self.caller.record().id);
-        let found = self.tx.find_credential(tenant, id).await?;
-        let renewed = found.map(|credential| self.app.state.record(credential, &self.caller.record));
+        let Machine { record: before, secret: presented, session } = match &self.caller.principal {
+            Principal::Application(machine) => machine.clone(),
+            Principal::User(user) => {
+                let user = Arc::clone(user);
+                self.renew_user(&user).await?;
+                return self.ask_again(needs);
+            }
+        };
+        let found = self.tx.find_credential(before.tenant.id, before.id).await?;
+        let renewed = found.map(|credential| self.app.state.record(credential, &before));
         let bound = self.is_bound_still().await?;
         let checked = match &renewed {
             None => Err(Refusal::UnknownClient),
-            Some(record) => match record.secret_of(self.caller.secret) {
+            Some(record) => match record.secret_of(presented) {
                 None if bound => verify::check_bound(record, self.caller.origin(), self.now).map(|_| ()),
                 None => Err(Refusal::WrongSecret),
                 Some(secret) => verify::check(record, secret, self.caller.origin(), self.now).map(|_| ()),
@@ -173,13 +181,17 @@ impl Unit {
             refused => refused,
         };
         if let Err(refusal) = checked {
-            let record = Arc::clone(&self.caller.record);
-            self.app.deny_known(&record, refusal.code().into(), self.caller.origin(), self.now);
+            self.app.deny_known(&before, refusal.code().into(), self.caller.origin(), self.now);
             return Err(Error::Unauthenticated(refusal));
         }
         if let Some(record) = renewed {
-            self.caller.record = Arc::new(record);
+            let machine = Machine { record: Arc::new(record), secret: presented, session };
+            self.caller.principal = Principal::Application(machine);
         }
+        self.ask_again(needs)
+    }
+
+    fn ask_again(&self, needs: Needs) -> Result<()> {
         self.caller.reach(needs.tenant)?;
         let (permission, verb) = needs.right;
         if needs.right == NO_RIGHT {
@@ -192,8 +204,8 @@ impl Unit {
 impl Unit {
     /// Whether the caller's session token was got by a binding that is there still, as this unit sees it.
     async fn is_bound_still(&mut self) -> Result<bool> {
-        let Some(session) = self.caller.session.clone() else { return Ok(false) };
-        if self.caller.record().secret_of(session.secret).is_some() {
+        let Some(session) = self.caller.session().cloned() else { return Ok(false) };
+        if self.caller.record()?.secret_of(session.secret).is_some() {
             return Ok(false);
         }
         let binding = BindingId::from_u128(session.secret.as_u128());

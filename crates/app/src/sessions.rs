@@ -4,7 +4,7 @@
 //! never outlives what it was got with.
 
 use crate::App;
-use crate::caller::Caller;
+use crate::caller::{Caller, Machine, Principal};
 use crate::dpop::Thumbprint;
 use crate::live::record::Record;
 use crate::live::sessions::{Session, TokenHash};
@@ -45,7 +45,7 @@ pub struct Issued {
     /// Its id.
     pub id: TokenId,
     /// How far it reaches, as a scope.
-    pub scope: String,
+    pub scope: Arc<str>,
     /// When it was signed.
     pub issued_at: Timestamp,
     /// When it ends.
@@ -84,21 +84,21 @@ impl App {
         binding: Option<&Thumbprint>,
         ses: Option<(SignInId, i64)>,
     ) -> Result<Issued> {
-        if caller.record().policy.dpop_bound && binding.is_none() {
+        let Machine { record, secret, session } = caller.machine()?;
+        if record.policy.dpop_bound && binding.is_none() {
             let detail = "tokens of this application are bound to a key of its client: get one at /oauth2/token with a \
                           proof in the DPoP header";
             return Err(Error::Malformed { code: "invalid_dpop_proof", detail: detail.into() });
         }
         let tokens = &self.state.tokens;
         let settings = tokens.settings()?;
-        if caller.session.is_some() {
+        if session.is_some() {
             let detail = "a session token gets no other one; present the application's credential".into();
             return Err(Error::Forbidden { missing: None, detail });
         }
         let unavailable = || Error::Unavailable("no signing key is to be had".into());
         let now = self.state.shared_now();
         let key = tokens.keys.signer(now).filter(|_| !tokens.keys.are_doubted()).ok_or_else(unavailable)?;
-        let record = caller.record();
         let catalogue = &self.state.catalogue;
         let narrowed = wish.scope.map(|asked| scope::grant(asked, &caller.grants(), catalogue)).transpose()?;
         // After every cut-off, or the token would be born dead.
@@ -117,7 +117,7 @@ impl App {
             client_id,
             tid: record.tenant.id,
             app: record.id,
-            sid: caller.secret,
+            sid: *secret,
             jti: id,
             iat: now.seconds(),
             iat_us: at.micros(),
@@ -150,8 +150,8 @@ impl App {
             expires_at,
         });
         let scope = match narrowed {
-            Some(Scope { text, .. }) => text,
-            None => scope::spell(&caller.grants(), catalogue),
+            Some(Scope { text, .. }) => text.into(),
+            None => record.policy.scope(catalogue),
         };
         Ok(Issued { text, id, scope, issued_at: at, expires_at, expires_in: exp - now.seconds() })
     }
@@ -163,7 +163,8 @@ impl App {
             let quota = self.meter(record, session.secret, call, None)?;
             let (state, request) = (Arc::clone(&self.state), Arc::clone(&self.no_request));
             let (secret, session) = (session.secret, Some(Arc::clone(session)));
-            Ok(Caller { record: record.share(), secret, session, state, origin: call.origin, quota, advice, request })
+            let principal = Principal::Application(Machine { record: record.share(), secret, session });
+            Ok(Caller { principal, state, origin: call.origin, quota, advice, request })
         };
         let mut found = self.recognise_token(text, call, caller)?;
         if found.is_none() {
@@ -367,7 +368,7 @@ fn check_binding(record: &Record, session: &Session, proves: bool) -> Result<(),
 impl Unit {
     /// Whether the caller's session token, if it has one, still holds as this unit sees it.
     pub(crate) async fn check_session(&mut self) -> Result<Result<(), Refusal>> {
-        let Some(session) = self.caller.session.clone() else { return Ok(Ok(())) };
+        let Some(session) = self.caller.session().cloned() else { return Ok(Ok(())) };
         let standing =
             self.tx.find_token_standing(session.tenant, session.application, session.token, &session.key.kid).await?;
         let cut_off = standing.not_before.is_some_and(|not_before| session.issued_at <= not_before);

@@ -2,7 +2,7 @@
 //! next one. A refresh token is used once: whoever presents it again has shown that two hold it, and ends the sign-in.
 
 use crate::App;
-use crate::caller::Caller;
+use crate::caller::{Caller, Machine, Principal};
 use crate::live::record::Record;
 use crate::sessions::{Issued, Wish};
 use crate::state::State;
@@ -50,14 +50,14 @@ impl App {
         let refresh = PlainRefresh::mint(random.bytes()?, random.bytes()?);
         let issued = self.issue(caller, wish, None, Some((id, FIRST)))?;
         let RefreshHashes { handle, whole } = refresh.hashes();
-        let record = caller.record();
+        let Machine { record, secret, .. } = caller.machine()?;
         let new = SignIn {
             tenant: record.tenant.id,
             id,
             application: record.id,
             client_id: record.client_id(),
-            secret: caller.secret,
-            scope: wish.scope.map(|_| issued.scope.clone()),
+            secret: *secret,
+            scope: wish.scope.map(|_| issued.scope.to_string()),
             refresh: Some(whole),
             refreshed_at: issued.issued_at,
             expires_at: now.plus_seconds(REFRESH_SECONDS),
@@ -96,7 +96,8 @@ impl App {
             let advice = advise(record, checked?, call.now);
             let quota = self.meter(record, sign_in.secret, call, None)?;
             let (state, request, secret) = (Arc::clone(state), Arc::clone(&self.no_request), sign_in.secret);
-            Ok(Caller { record: record.share(), secret, session: None, state, origin, quota, advice, request })
+            let principal = Principal::Application(Machine { record: record.share(), secret, session: None });
+            Ok(Caller { principal, state, origin, quota, advice, request })
         });
         let caller = found.ok_or_else(strange)??;
         let next = PlainRefresh::after(text, state.random.bytes()?);
@@ -152,7 +153,7 @@ impl App {
         self.unit(caller, Needs { tenant, right: NO_RIGHT }, move |unit| {
             Box::pin(async move {
                 unit.tx.end_sign_in(tenant, id, unit.now).await?;
-                let application = unit.caller.record().id;
+                let application = unit.caller.record()?.id;
                 let name = unit.tx.find_application(tenant, application).await?.map(|found| found.name);
                 let target =
                     Target { kind: "application", id: application.to_string(), name: name.unwrap_or_default() };

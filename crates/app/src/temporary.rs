@@ -3,7 +3,7 @@
 
 use crate::App;
 use crate::applications::target;
-use crate::caller::Caller;
+use crate::caller::{Caller, Machine};
 use crate::live::record::{LiveSecret, Record};
 use crate::secrets::MintedSecret;
 use crate::unit::{Effect, NO_RIGHT, Needs, OnceFor, Posted};
@@ -71,17 +71,19 @@ impl App {
     /// Replaces all secrets of the caller's own application by a new one, which is shown once. The old ones, and all session
     /// tokens however they were got, are dead when this returns. Needs no right but the secret.
     pub async fn change_own_secret(self: &Arc<Self>, caller: &Caller) -> Result<MintedSecret> {
-        if caller.session.is_some() {
+        let Machine { record, session, .. } = caller.machine()?;
+        if session.is_some() {
             let detail = "a session token cannot change the secret; present the secret itself".into();
             return Err(Error::Forbidden { missing: None, detail });
         }
-        let (tenant, application) = (caller.tenant().id, caller.record().id);
+        let (tenant, application) = (caller.tenant().id, record.id);
         caller.count();
         self.unit(caller, Needs { tenant, right: NO_RIGHT }, move |unit| {
             Box::pin(async move {
                 let found = unit.tx.find_application(tenant, application).await?;
                 let found = found.ok_or(Error::NotFound("application"))?;
-                let was_temporary = unit.caller.record().is_temporary(unit.caller.secret);
+                let Machine { record, secret, .. } = unit.caller.machine()?;
+                let was_temporary = record.is_temporary(*secret);
                 let end = unit.tx.find_inherited_end(tenant, application, unit.now).await?;
                 let dead = unit.tx.delete_secrets(tenant, application).await?;
                 let minted = unit.mint_secret(tenant, application, end).await?;

@@ -69,7 +69,7 @@ impl App {
     pub async fn list_tenants(&self, caller: &Caller, query: &TenantQuery, page: &PageRequest) -> Result<Page<Tenant>> {
         caller.allow(PERMISSION, Verb::Read)?;
         let (store, root, TenantQuery { filter, order, words }) = (&self.state.store, caller.tenant().id, query);
-        if caller.record().policy.reach == Reach::Own {
+        if caller.reach_kind() == Reach::Own {
             let found = store.find_tenant(root).await?.filter(|own| page.after.is_none() && query.fits(own));
             return Ok(Page::cut(found.into_iter().collect(), page, |tenant| tenant.id.to_string()));
         }

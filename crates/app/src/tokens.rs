@@ -38,7 +38,7 @@ impl App {
             *caller.request.acknowledged.lock() = Some(self.acknowledged().await?);
             return Ok(());
         };
-        let own = session.application == caller.record().id;
+        let own = Some(session.application) == caller.application();
         let right = if own { NO_RIGHT } else { END_SESSIONS };
         if !own && !caller.holds(right.0, right.1) {
             let missing = Right::new(right.0, right.1);

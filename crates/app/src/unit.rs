@@ -216,7 +216,7 @@ impl App {
                 tellings: Vec::new(),
                 mails: Vec::new(),
             };
-            let owner = (unit.caller.tenant().id, unit.caller.record().id);
+            let owner = (unit.caller.tenant().id, unit.caller.id());
             if let Some(once) = &once {
                 match unit.tx.claim_once(owner.0, owner.1, &once.once, now).await? {
                     Claim::Fresh => {}

@@ -5,9 +5,9 @@ mod checks;
 pub(crate) use self::checks::{check, check_bound, check_bound_state, check_end, check_place, check_standing};
 
 use crate::App;
-use crate::caller::Caller;
+use crate::caller::{Caller, Machine, Principal};
 use crate::dpop::BoundToken;
-use crate::live::denials::Denial;
+use crate::live::denials::{ActorKind, Denial};
 use crate::live::meter::{Arrival, CountedRight};
 use crate::live::record::Record;
 use crate::temporary::check_use;
@@ -191,7 +191,8 @@ impl App {
         let caller = |record: &Record, Accepted { id: secret, advice }: Accepted| {
             let quota = self.meter(record, secret, call, None)?;
             let (state, request) = (Arc::clone(&self.state), Arc::clone(&self.no_request));
-            Ok(Caller { record: record.share(), secret, session: None, state, origin, quota, advice, request })
+            let principal = Principal::Application(Machine { record: record.share(), secret, session: None });
+            Ok(Caller { principal, state, origin, quota, advice, request })
         };
         let mut found = self.recognise(presented, call, caller)?;
         if found.is_none() {
@@ -241,13 +242,14 @@ impl App {
 
     /// As [`App::admit`], for a caller that was verified before.
     pub fn admit_caller(&self, caller: &Caller, wanted: Wanted<'_>) -> Result<Admission, NotAdmitted> {
-        let limit = caller.session.as_ref().and_then(|session| session.limit.as_ref());
-        let standing = Standing::of(&caller.record, limit, wanted);
+        let Machine { record, session, .. } = caller.machine()?;
+        let limit = session.as_ref().and_then(|session| session.limit.as_ref());
+        let standing = Standing::of(record, limit, wanted);
         let call = self.call(caller.origin, "");
         if let Some((right, outcome)) = standing.counted(wanted) {
-            self.state.meter.count(caller.record.cell(), right, outcome, call.now);
+            self.state.meter.count(record.cell(), right, outcome, call.now);
         }
-        self.judge(standing, &caller.record, (caller.quota, caller.advice.clone()), call, wanted)
+        self.judge(standing, record, (caller.quota, caller.advice.clone()), call, wanted)
     }
 
     fn judge(
@@ -289,6 +291,7 @@ impl App {
             // The id a stranger claims is its own choice and would defeat the aggregation.
             let denial = Denial {
                 tenant_id: *operator,
+                kind: ActorKind::Application,
                 actor: String::new(),
                 reason: refusal.code().into(),
                 address: origin.address(),
@@ -365,7 +368,8 @@ impl App {
 
     pub(crate) fn deny_known(&self, record: &Record, reason: String, origin: Origin, now: Timestamp) {
         let tenant_id = record.tenant.id;
-        let denial = Denial { tenant_id, actor: record.client_id().to_string(), reason, address: origin.address() };
+        let (kind, actor) = (ActorKind::Application, record.client_id().to_string());
+        let denial = Denial { tenant_id, kind, actor, reason, address: origin.address() };
         self.state.denials.add(denial, tenant_id, now);
     }
 }

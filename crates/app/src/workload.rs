@@ -4,8 +4,8 @@
 //! What comes without a fitting binding is a stranger's, however well it is signed: issuers sign for everybody.
 
 use crate::App;
-use crate::caller::Caller;
-use crate::live::denials::Denial;
+use crate::caller::{Caller, Machine, Principal};
+use crate::live::denials::{ActorKind, Denial};
 use crate::live::foreign::pretend;
 use crate::live::issuers::LiveIssuer;
 use crate::live::record::Record;
@@ -160,8 +160,8 @@ impl App {
             })?;
             let quota = self.meter(record, secret, call, None)?;
             let (state, request) = (Arc::clone(&self.state), Arc::clone(&self.no_request));
-            let record = record.share();
-            Ok(Caller { record, secret, session: None, state, origin: call.origin, quota, advice: None, request })
+            let principal = Principal::Application(Machine { record: record.share(), secret, session: None });
+            Ok(Caller { principal, state, origin: call.origin, quota, advice: None, request })
         };
         let application = binding.application_id;
         if let Some(found) = state.keyring.with_application(application, go_on) {
@@ -199,7 +199,8 @@ impl App {
     /// Refuses whoever claims to be a tenant's workload, and lets that tenant know why.
     fn mismatch(&self, named: &Named, reason: &'static str, call: Call<'_>) -> Error {
         let (tenant_id, actor) = (named.tenant, named.actor.clone());
-        let denial = Denial { tenant_id, actor, reason: reason.into(), address: call.origin.address() };
+        let kind = ActorKind::Application;
+        let denial = Denial { tenant_id, kind, actor, reason: reason.into(), address: call.origin.address() };
         self.state.denials.add(denial, tenant_id, call.now);
         uniform()
     }

@@ -58,12 +58,18 @@ pub enum Refusal {
     SecretCannotSign,
     /// The session token is good and bound to a key of its client, and no proof of that key came with it.
     ProofMissing,
+    /// The name or the password is wrong, or the user cannot sign in: whoever signs in is not told which.
+    SignInFailed,
+    /// A person's session that is over, or that never was.
+    SessionEnded,
+    /// A person's session that waits for its second factor.
+    SecondFactorNeeded,
     /// The session token is good, and the proof of possession is none of its key for this request, or none that is new.
     ProofInvalid,
 }
 
 impl Refusal {
-    /// Whether the caller has shown a right secret from a right address, and may therefore be told the reason.
+    /// Whether the caller may be told the reason: it has shown a right secret from a right address, or the reason says nothing.
     pub fn is_owner(self) -> bool {
         matches!(
             self,
@@ -77,7 +83,15 @@ impl Refusal {
                 | Self::TokenRevoked
                 | Self::ProofMissing
                 | Self::ProofInvalid
+                | Self::SignInFailed
+                | Self::SessionEnded
+                | Self::SecondFactorNeeded
         )
+    }
+
+    /// Whether a person would sign in, in place of presenting a credential.
+    pub fn is_persons(self) -> bool {
+        matches!(self, Self::SignInFailed | Self::SessionEnded | Self::SecondFactorNeeded)
     }
 
     /// Whether a proof of possession would have been accepted.
@@ -107,6 +121,9 @@ impl Refusal {
             Self::SecretCannotSign => "secret_cannot_sign",
             Self::ProofMissing => "dpop_proof_missing",
             Self::ProofInvalid => "dpop_proof_invalid",
+            Self::SignInFailed => "sign_in_failed",
+            Self::SessionEnded => "session_ended",
+            Self::SecondFactorNeeded => "second_factor_needed",
         }
     }
 }

@@ -209,6 +209,14 @@ impl GrantSet {
         Self(self.0.iter().zip(&other.0).map(|(one, two)| one & two).collect())
     }
 
+    /// What either set holds.
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
+        let length = self.0.len().max(other.0.len());
+        let byte = |set: &Self, index: usize| set.0.get(index).copied().unwrap_or(0);
+        Self((0..length).map(|index| byte(self, index) | byte(other, index)).collect())
+    }
+
     /// The verbs of each permission, in the order of the catalogue.
     pub fn verbs(&self) -> impl Iterator<Item = Verbs> {
         self.0.iter().map(|byte| Verbs(*byte))
@@ -280,6 +288,8 @@ mod tests {
         assert_eq!(wide.first_missing(&narrow, &catalogue), None);
         let missing = narrow.first_missing(&wide, &catalogue).unwrap();
         assert_eq!(missing.to_string(), "applications:CREATE");
+        assert_eq!(narrow.or(&wide), wide);
+        assert_eq!(GrantSet::default().or(&narrow), narrow);
         let json = grants_to_json(&wide.to_grants(&catalogue)).to_string();
         assert_eq!(json, r#"{"applications":["CREATE","READ"],"org.audits":["READ"]}"#);
         assert_eq!(GrantSet::compile(&grants_from_json(&json), &catalogue), wide);

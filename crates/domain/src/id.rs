@@ -95,6 +95,31 @@ id!(
 );
 
 id!(
+    /// A person of one tenant.
+    UserId
+);
+id!(
+    /// A person's session in one browser.
+    UserSessionId
+);
+id!(
+    /// Whoever calls: the id of an application or of a user.
+    PrincipalId
+);
+
+impl From<ApplicationId> for PrincipalId {
+    fn from(id: ApplicationId) -> Self {
+        Self::from_u128(id.as_u128())
+    }
+}
+
+impl From<UserId> for PrincipalId {
+    fn from(id: UserId) -> Self {
+        Self::from_u128(id.as_u128())
+    }
+}
+
+id!(
     /// A mail that waits to be sent.
     MailId
 );

@@ -21,6 +21,7 @@ pub mod findings;
 pub mod foreign_key;
 pub mod foreign_token;
 pub mod grants;
+pub mod guess;
 pub mod id;
 pub mod idempotency;
 pub mod import;
@@ -51,6 +52,8 @@ pub mod time;
 pub mod token;
 pub mod trusted_issuer;
 pub mod usage;
+pub mod user;
+pub mod user_session;
 pub mod visibility;
 
 pub use error::{Error, FieldError, Refusal, Result};

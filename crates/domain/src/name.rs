@@ -38,10 +38,15 @@ impl Name {
 
     /// The key under which the name is unique: NFKC, full case folding, NFKC again (folding can undo the first).
     pub fn key(&self) -> String {
-        let composed: String = self.0.nfkc().collect();
-        let folded = UniCase::unicode(composed.trim()).to_folded_case();
-        folded.nfkc().collect()
+        key_of(&self.0)
     }
+}
+
+/// The key under which any text is one with its look-alikes; see [`Name::key`].
+pub fn key_of(text: &str) -> String {
+    let composed: String = text.nfkc().collect();
+    let folded = UniCase::unicode(composed.trim()).to_folded_case();
+    folded.nfkc().collect()
 }
 
 /// Accepts `text` as the free text at `pointer`: at most `max` characters, no control characters but line breaks and tabs.
@@ -70,7 +75,8 @@ pub fn parse_owner(pointer: &str, text: &str) -> Result<String> {
     }
 }
 
-fn refuse_invisible(pointer: &str, text: &str) -> Result<()> {
+/// Refuses characters that nobody sees.
+pub(crate) fn refuse_invisible(pointer: &str, text: &str) -> Result<()> {
     let invisible = |c: char| {
         c.is_control()
             || matches!(c, '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}' | '\u{E0000}'..='\u{E0FFF}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')

@@ -128,7 +128,8 @@ impl Tx {
         Err(not_updated("access level", stored))
     }
 
-    /// Removes a level that no application uses; whether it was removed. Ask [`Tx::list_level_users`] in the same unit,
+    /// Removes a level that no application and no user has; whether it was removed. Ask [`Tx::list_level_users`] and
+    /// [`Tx::list_level_holders`] in the same unit,
     /// after [`Tx::lock_tenant`], to say who keeps it.
     pub async fn delete_access_level(&mut self, tenant: TenantId, id: AccessLevelId) -> Result<bool> {
         self.lock_tenant(tenant).await?;
@@ -136,6 +137,8 @@ impl Tx {
             .execute(
                 "delete from access_levels where tenant_id = $1 and id = $2 and not exists ( \
                      select 1 from applications a where a.tenant_id = $1 and a.access_level_id = $2 \
+                 ) and not exists ( \
+                     select 1 from user_roles r where r.tenant_id = $1 and r.access_level_id = $2 \
                  )",
                 args![tenant, id],
             )
@@ -151,12 +154,15 @@ impl Tx {
         Ok(found.is_some())
     }
 
-    /// Whether an application that takes its rights from the level reaches beneath its tenant.
+    /// Whether an application or a user with the level reaches beneath its tenant.
     pub async fn level_reaches_beneath(&mut self, tenant: TenantId, level: AccessLevelId) -> Result<bool> {
         let found: Option<(String,)> = self
             .optional(
                 "select id from applications \
-                 where tenant_id = $1 and access_level_id = $2 and reach = 'beneath' limit 1",
+                 where tenant_id = $1 and access_level_id = $2 and reach = 'beneath' \
+                 union all select u.id from user_roles r \
+                 join users u on u.tenant_id = r.tenant_id and u.id = r.user_id \
+                 where r.tenant_id = $1 and r.access_level_id = $2 and u.reach = 'beneath' limit 1",
                 args![tenant, level],
             )
             .await?;

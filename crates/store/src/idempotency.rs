@@ -1,7 +1,7 @@
 //! Idempotency keys: which were used, and what was answered.
 
 use crate::sql::{Tx, args, row};
-use claviger_domain::id::{ApplicationId, TenantId};
+use claviger_domain::id::{PrincipalId, TenantId};
 use claviger_domain::idempotency::{LIFETIME_SECONDS, Once};
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
@@ -41,10 +41,11 @@ impl Tx {
     pub async fn claim_once(
         &mut self,
         tenant: TenantId,
-        application: ApplicationId,
+        caller: impl Into<PrincipalId>,
         once: &Once,
         now: Timestamp,
     ) -> Result<Claim> {
+        let caller = caller.into();
         let claimed = self
             .execute(
                 "insert into idempotency (tenant_id, application_id, once_key, fingerprint, created_at) \
@@ -52,7 +53,7 @@ impl Tx {
                  on conflict (tenant_id, application_id, once_key) do update \
                  set fingerprint = excluded.fingerprint, created_at = excluded.created_at, status = null, body = null \
                  where idempotency.created_at <= $6",
-                args![tenant, application, &once.key, &once.fingerprint, now, now.plus_seconds(-LIFETIME_SECONDS)],
+                args![tenant, caller, &once.key, &once.fingerprint, now, now.plus_seconds(-LIFETIME_SECONDS)],
             )
             .await?;
         if claimed == 1 {
@@ -62,7 +63,7 @@ impl Tx {
             .one(
                 "select fingerprint, status, body from idempotency \
                  where tenant_id = $1 and application_id = $2 and once_key = $3",
-                args![tenant, application, &once.key],
+                args![tenant, caller, &once.key],
             )
             .await?;
         if row.fingerprint != once.fingerprint {
@@ -78,14 +79,14 @@ impl Tx {
     pub async fn store_answer(
         &mut self,
         tenant: TenantId,
-        application: ApplicationId,
+        caller: impl Into<PrincipalId>,
         once: &Once,
         answer: &StoredAnswer,
     ) -> Result<()> {
         self.execute(
             "update idempotency set status = $4, body = $5 \
              where tenant_id = $1 and application_id = $2 and once_key = $3",
-            args![tenant, application, &once.key, answer.status, &answer.body],
+            args![tenant, caller.into(), &once.key, answer.status, &answer.body],
         )
         .await?;
         Ok(())

@@ -45,6 +45,8 @@ pub mod tokens;
 pub mod trusted_issuers;
 pub mod usage;
 pub mod usage_log;
+pub mod user_sessions;
+pub mod users;
 pub mod visibility;
 
 pub use engine::{FILE as SQLITE_FILE, Location, Options, Store};

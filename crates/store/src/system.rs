@@ -5,7 +5,9 @@ mod issuers;
 mod mails;
 mod sign_ins;
 mod tokens;
+mod users;
 
+pub use self::users::{SessionHolder, SigningIn};
 use crate::credential_policies::PolicyRow;
 use crate::credentials::{Credential, CredentialRow, assemble};
 use crate::engine::Store;

@@ -16,8 +16,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Rows that are folded in one unit: the writer is not to be kept for long.
 const ROWS_AT_ONCE: i64 = 64;
 
-/// How a row's body is written; the first byte of each.
-const FORMAT: u8 = 1;
+/// How a row's body is written; the first byte of each. Numbers are LEB128; a time is told by its distance from the one before
+/// it, since all of a second lie near each other.
+const FORMAT: u8 = 2;
 /// A text, to be named by its place among all texts of the row.
 const TEXT: u8 = 1;
 /// The application that what follows is about.
@@ -28,6 +29,8 @@ const CALLED: u8 = 3;
 const USED: u8 = 4;
 /// The last call out of an allowed network.
 const SEEN: u8 = 5;
+/// A tenant, to be named by its place among all tenants of the row.
+const TENANT: u8 = 6;
 
 /// What was counted in a second.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +42,16 @@ pub struct UsageBatch {
 #[derive(Clone, Debug)]
 struct Body {
     bytes: Vec<u8>,
-    texts: HashMap<Box<str>, u32>,
+    texts: HashMap<Box<str>, u64>,
+    tenants: HashMap<u128, u64>,
+    times: Times,
+}
+
+/// The hour and the time that were told last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Times {
+    hour: i64,
+    at: i64,
 }
 
 /// What was counted, as the tables take it.
@@ -61,10 +73,10 @@ pub struct Of<'a> {
 impl UsageBatch {
     /// Begins what one application did.
     pub fn of(&mut self, tenant: TenantId, application: ApplicationId) -> Of<'_> {
-        let new = || Body { bytes: vec![FORMAT], texts: HashMap::new() };
-        let body = self.shards.entry(shard_of(tenant)).or_insert_with(new);
+        let body = self.shards.entry(shard_of(tenant)).or_insert_with(Body::new);
+        let place = body.tenant(tenant);
         body.bytes.push(OWNER);
-        body.bytes.extend_from_slice(&tenant.as_u128().to_le_bytes());
+        write(&mut body.bytes, place);
         body.bytes.extend_from_slice(&application.as_u128().to_le_bytes());
         Of { body }
     }
@@ -99,31 +111,31 @@ impl Of<'_> {
     pub fn called(&mut self, right: &str, outcome: Outcome, count: u32, hour: Timestamp, last_at: Timestamp) {
         let right = self.body.text(right);
         let outcome = Outcome::ALL.iter().position(|known| *known == outcome).unwrap_or_default();
-        let bytes = &mut self.body.bytes;
+        let Body { bytes, times, .. } = &mut *self.body;
         bytes.extend_from_slice(&[CALLED, u8::try_from(outcome).unwrap_or_default()]);
-        bytes.extend_from_slice(&right.to_le_bytes());
-        bytes.extend_from_slice(&count.to_le_bytes());
-        bytes.extend_from_slice(&hour.micros().to_le_bytes());
-        bytes.extend_from_slice(&last_at.micros().to_le_bytes());
+        write(bytes, right);
+        write(bytes, count.into());
+        write_time(bytes, &mut times.hour, hour);
+        write_time(bytes, &mut times.at, last_at);
     }
 
     /// The last call out of an allowed network.
     pub fn seen(&mut self, network: &str, at: Timestamp) {
         let network = self.body.text(network);
-        let bytes = &mut self.body.bytes;
+        let Body { bytes, times, .. } = &mut *self.body;
         bytes.push(SEEN);
-        bytes.extend_from_slice(&network.to_le_bytes());
-        bytes.extend_from_slice(&at.micros().to_le_bytes());
+        write(bytes, network);
+        write_time(bytes, &mut times.at, at);
     }
 
     /// The last use of a secret.
     pub fn used(&mut self, secret: SecretId, at: Timestamp, address: Option<IpAddr>, user_agent: &str) {
         let user_agent = self.body.text(user_agent);
-        let bytes = &mut self.body.bytes;
+        let Body { bytes, times, .. } = &mut *self.body;
         bytes.push(USED);
         bytes.extend_from_slice(&secret.as_u128().to_le_bytes());
-        bytes.extend_from_slice(&at.micros().to_le_bytes());
-        bytes.extend_from_slice(&user_agent.to_le_bytes());
+        write_time(bytes, &mut times.at, at);
+        write(bytes, user_agent);
         match address {
             None => bytes.push(0),
             Some(IpAddr::V4(address)) => {
@@ -139,17 +151,67 @@ impl Of<'_> {
 }
 
 impl Body {
-    fn text(&mut self, text: &str) -> u32 {
+    fn new() -> Self {
+        Self { bytes: vec![FORMAT], texts: HashMap::new(), tenants: HashMap::new(), times: Times::default() }
+    }
+
+    fn text(&mut self, text: &str) -> u64 {
         if let Some(place) = self.texts.get(text) {
             return *place;
         }
-        let place = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
+        let place = self.texts.len() as u64;
         self.texts.insert(text.into(), place);
         self.bytes.push(TEXT);
-        self.bytes.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
+        write(&mut self.bytes, text.len() as u64);
         self.bytes.extend_from_slice(text.as_bytes());
         place
     }
+
+    fn tenant(&mut self, tenant: TenantId) -> u64 {
+        let next = self.tenants.len() as u64;
+        let place = *self.tenants.entry(tenant.as_u128()).or_insert(next);
+        if place == next {
+            self.bytes.push(TENANT);
+            self.bytes.extend_from_slice(&tenant.as_u128().to_le_bytes());
+        }
+        place
+    }
+}
+
+fn write(bytes: &mut Vec<u8>, mut number: u64) {
+    while number > 0x7f {
+        bytes.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+fn read_number(rest: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..u64::BITS).step_by(7) {
+        let [byte] = take(rest)?;
+        let bits = u64::from(byte & 0x7f);
+        // The tenth byte has room for one bit.
+        number |= bits.checked_shl(shift).filter(|shifted| shifted >> shift == bits)?;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+/// Later times are even, earlier ones odd.
+fn write_time(bytes: &mut Vec<u8>, last: &mut i64, at: Timestamp) {
+    let distance = at.micros().wrapping_sub(*last);
+    *last = at.micros();
+    write(bytes, ((distance << 1) ^ (distance >> 63)).cast_unsigned());
+}
+
+fn read_time(rest: &mut &[u8], last: &mut i64) -> Option<Timestamp> {
+    let told = read_number(rest)?;
+    let distance = (told >> 1).cast_signed() ^ -((told & 1).cast_signed());
+    *last = last.wrapping_add(distance);
+    Some(Timestamp::from_micros(*last))
 }
 
 fn damaged() -> Error {
@@ -160,19 +222,21 @@ fn damaged() -> Error {
 fn read(body: &[u8], counted: &mut Counted) -> Option<()> {
     let mut rest = body.strip_prefix(&[FORMAT])?;
     let rest = &mut rest;
-    let (mut texts, mut owner) = (Vec::new(), None);
-    let text = |texts: &[String], place: u32| texts.get(usize::try_from(place).ok()?).cloned();
+    let (mut texts, mut tenants, mut owner) = (Vec::new(), Vec::new(), None);
+    let mut times = Times::default();
+    let text = |texts: &[String], place: u64| texts.get(usize::try_from(place).ok()?).cloned();
     while let Some((kind, after)) = rest.split_first() {
         *rest = after;
         match *kind {
             TEXT => {
-                let length = usize::try_from(u32::from_le_bytes(take(rest)?)).ok()?;
+                let length = usize::try_from(read_number(rest)?).ok()?;
                 let (bytes, after) = rest.split_at_checked(length)?;
                 *rest = after;
                 texts.push(std::str::from_utf8(bytes).ok()?.to_owned());
             }
+            TENANT => tenants.push(TenantId::from_u128(u128::from_le_bytes(take(rest)?))),
             OWNER => {
-                let tenant = TenantId::from_u128(u128::from_le_bytes(take(rest)?));
+                let tenant = *tenants.get(usize::try_from(read_number(rest)?).ok()?)?;
                 owner = Some((tenant, ApplicationId::from_u128(u128::from_le_bytes(take(rest)?))));
             }
             CALLED => {
@@ -181,17 +245,17 @@ fn read(body: &[u8], counted: &mut Counted) -> Option<()> {
                     tenant_id,
                     application_id,
                     outcome: *Outcome::ALL.get(usize::from(outcome))?,
-                    right: text(&texts, u32::from_le_bytes(take(rest)?))?,
-                    count: i64::from(u32::from_le_bytes(take(rest)?)),
-                    hour: Timestamp::from_micros(i64::from_le_bytes(take(rest)?)),
-                    last_at: Timestamp::from_micros(i64::from_le_bytes(take(rest)?)),
+                    right: text(&texts, read_number(rest)?)?,
+                    count: i64::from(u32::try_from(read_number(rest)?).ok()?),
+                    hour: read_time(rest, &mut times.hour)?,
+                    last_at: read_time(rest, &mut times.at)?,
                 });
             }
             USED => {
                 let (tenant_id, application_id) = owner?;
                 let secret_id = SecretId::from_u128(u128::from_le_bytes(take(rest)?));
-                let at = Timestamp::from_micros(i64::from_le_bytes(take(rest)?));
-                let user_agent = text(&texts, u32::from_le_bytes(take(rest)?))?;
+                let at = read_time(rest, &mut times.at)?;
+                let user_agent = text(&texts, read_number(rest)?)?;
                 let address = match take(rest)? {
                     [4] => Some(IpAddr::V4(Ipv4Addr::from(take::<4>(rest)?))),
                     [6] => Some(IpAddr::V6(Ipv6Addr::from(take::<16>(rest)?))),
@@ -202,8 +266,8 @@ fn read(body: &[u8], counted: &mut Counted) -> Option<()> {
             }
             SEEN => {
                 let (tenant_id, application_id) = owner?;
-                let network = text(&texts, u32::from_le_bytes(take(rest)?))?;
-                let at = Timestamp::from_micros(i64::from_le_bytes(take(rest)?));
+                let network = text(&texts, read_number(rest)?)?;
+                let at = read_time(rest, &mut times.at)?;
                 counted.networks.push(NetworkUse { tenant_id, application_id, network, at });
             }
             _ => return None,
@@ -256,49 +320,4 @@ impl Tx {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn batch() -> UsageBatch {
-        let at = Timestamp::from_micros;
-        let mut batch = UsageBatch::default();
-        for (application, user_agent) in [(1, "curl/8"), (2, "curl/8"), (3, "naïve\u{1f511}")] {
-            let mut of = batch.of(TenantId::from_u128(5), ApplicationId::from_u128(application));
-            of.called("org.audits:READ", Outcome::Allowed, 7, at(3_600_000_000), at(3_600_000_001));
-            of.called("", Outcome::Limited, u32::MAX, at(0), at(i64::MAX));
-            let address = [None, Some([192, 0, 2, 1].into()), Some(IpAddr::V6(Ipv6Addr::LOCALHOST))];
-            for (secret, address) in (1..).zip(address) {
-                of.used(SecretId::from_u128(secret), at(9), address, user_agent);
-            }
-            of.seen("192.0.2.0/24", at(9));
-        }
-        batch
-    }
-
-    #[test]
-    fn what_is_written_is_read() {
-        let Counted { usage, uses, networks } = batch().read().unwrap();
-        assert_eq!((usage.len(), uses.len(), networks.len()), (6, 9, 3));
-        assert_eq!((networks[2].network.as_str(), networks[2].application_id.as_u128()), ("192.0.2.0/24", 3));
-        let (first, last) = (&usage[0], &usage[5]);
-        assert_eq!((first.right.as_str(), first.outcome, first.count), ("org.audits:READ", Outcome::Allowed, 7));
-        assert_eq!((last.right.as_str(), last.outcome, last.count), ("", Outcome::Limited, i64::from(u32::MAX)));
-        assert_eq!((last.application_id.as_u128(), last.last_at.micros()), (3, i64::MAX));
-        assert_eq!(uses[4].last_use.address, Some([192, 0, 2, 1].into()));
-        assert_eq!(uses[8].last_use.user_agent, "naïve\u{1f511}");
-    }
-
-    #[test]
-    fn damage_is_noticed_and_never_fatal() {
-        let batch = batch();
-        let body = &batch.shards.values().next().unwrap().bytes;
-        for end in 0..body.len() {
-            let _ = read(&body[..end], &mut Counted::default());
-            let mut damaged = body.clone();
-            damaged[end] ^= 0xff;
-            let _ = read(&damaged, &mut Counted::default());
-        }
-        assert!(read(&[], &mut Counted::default()).is_none());
-        assert!(read(&body[..body.len() - 1], &mut Counted::default()).is_none());
-    }
-}
+mod tests;

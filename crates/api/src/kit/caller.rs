@@ -1,14 +1,15 @@
 //! Who calls: the credential of a request's headers, verified.
 
 use crate::kit::advice::AdviceSlot;
+use crate::kit::cookies::{self, PeopleToo};
 use crate::kit::credential::{self, Unreadable};
 use crate::kit::face::{AcknowledgedSlot, QuotaSlot};
 use crate::kit::{Api, Failure, Head, RequestId, origin};
 use axum::extract::FromRequestParts;
-use claviger_app::caller::{Caller, RequestLine};
+use claviger_app::caller::{Caller, RequestLine, UserCaller};
 use claviger_app::verify::Proof;
 use claviger_domain::address::Origin;
-use claviger_domain::{Error, Result};
+use claviger_domain::{Error, Refusal, Result};
 use http::header::USER_AGENT;
 use http::request::Parts;
 
@@ -75,11 +76,47 @@ pub async fn authenticate(api: &Api, parts: &Parts) -> Result<Caller> {
     api.app.authenticate(presented, origin, user_agent).await
 }
 
+/// Extracts a person whose sign-in may wait for its second factor, from the session's cookie.
+#[derive(Debug)]
+pub struct SigningIn(pub UserCaller);
+
+impl FromRequestParts<Api> for SigningIn {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Failure> {
+        let (origin, _) = circumstances(api, (&*parts).into());
+        let session = cookies::session(&parts.headers)?;
+        let Some(session) = session else { return Err(api.app.stranger(Refusal::Absent, origin).into()) };
+        cookies::check_own_page(api, (&*parts).into())?;
+        Ok(Self(api.app.authenticate_signing_in(session, origin).await?))
+    }
+}
+
+/// Verifies the session of a person, where people may call and nothing else is presented.
+async fn authenticate_person(api: &Api, parts: &Parts) -> Result<Option<Caller>> {
+    if parts.extensions.get::<PeopleToo>().is_none() {
+        return Ok(None);
+    }
+    let Some(session) = cookies::session(&parts.headers)? else { return Ok(None) };
+    if credential::is_presented(&parts.headers) {
+        return Err(Error::Malformed {
+            code: "credential_ambiguous",
+            detail: "the request presents a credential and brings a session's cookie; send one of them".into(),
+        });
+    }
+    cookies::check_own_page(api, parts.into())?;
+    let (origin, _) = circumstances(api, parts.into());
+    api.app.authenticate_user(session, origin).await.map(Some)
+}
+
 impl FromRequestParts<Api> for Authenticated {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Failure> {
-        let caller = authenticate(api, parts).await?;
+        let caller = match authenticate_person(api, parts).await? {
+            Some(person) => person,
+            None => authenticate(api, parts).await?,
+        };
         Ok(Self(with_request(caller, parts)))
     }
 }

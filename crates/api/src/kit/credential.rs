@@ -1,6 +1,6 @@
 //! Credentials as they stand in headers: `X-Auth-Token: SECRET/CLIENT_ID`, `Authorization: Basic`, and session tokens as
 //! `Authorization: Bearer` or `access_token`, or as `DPoP` with a proof in a header of its own. Queries, cookies and bodies are never looked at, so a secret that stands there
-//! is as good as none.
+//! is as good as none; people's sessions, which are cookies, are read elsewhere.
 
 use crate::kit::Head;
 use base64::Engine as _;
@@ -48,6 +48,11 @@ pub(crate) fn read<'a>(head: Head<'a>, buffer: &'a mut Vec<u8>) -> Result<Proof<
         }),
     };
     found.ok_or(Unreadable::Refused(Refusal::Malformed))
+}
+
+/// Whether a request presents a credential in a header, readable or not.
+pub(crate) fn is_presented(headers: &HeaderMap) -> bool {
+    headers.contains_key(&X_AUTH_TOKEN) || headers.contains_key(AUTHORIZATION)
 }
 
 /// The proof of possession that a request brings, whatever it is worth; none if it brings none.

@@ -22,6 +22,8 @@ const CHALLENGE: HeaderValue = HeaderValue::from_static(r#"Basic realm="claviger
 const PROOF_MISSING: HeaderValue = HeaderValue::from_static(
     r#"DPoP algs="EdDSA ES256", error="invalid_token", error_description="the token is bound""#,
 );
+/// A scheme that no browser knows, lest it asks for a password of its own accord.
+const SIGN_IN: HeaderValue = HeaderValue::from_static(r#"Session realm="claviger""#);
 const PROOF_INVALID: HeaderValue = HeaderValue::from_static(r#"DPoP algs="EdDSA ES256", error="invalid_dpop_proof""#);
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
@@ -134,6 +136,7 @@ pub fn answer_failure<F: Face>(error: &Error, asked: &Asked<'_>) -> Response {
             let challenge = match refusal {
                 Refusal::ProofMissing => PROOF_MISSING,
                 Refusal::ProofInvalid => PROOF_INVALID,
+                person if person.is_persons() => SIGN_IN,
                 _ => CHALLENGE,
             };
             headers.entry(WWW_AUTHENTICATE).or_insert(challenge);

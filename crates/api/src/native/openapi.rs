@@ -36,9 +36,11 @@ pub fn openapi_json() -> String {
     ),
     servers((url = "/")),
     components(schemas(Problem<'static>, GrainWord)),
-    security(("x_auth_token" = []), ("basic" = []), ("bearer" = [])),
+    security(("x_auth_token" = []), ("basic" = []), ("bearer" = []), ("session" = [])),
     tags(
         (name = "tenants", description = "The tree of tenants"),
+        (name = "users", description = "People of a tenant"),
+        (name = "me", description = "The person who is signed in"),
         (name = "applications", description = "Machine identities of a tenant"),
         (name = "secrets", description = "Secrets of applications, shown once"),
         (name = "keys", description = "Public keys of applications, in place of secrets"),
@@ -63,6 +65,8 @@ impl Modify for Credentials {
         let token = ApiKeyValue::with_description("X-Auth-Token", "`SECRET/CLIENT_ID`");
         components.add_security_scheme("x_auth_token", SecurityScheme::ApiKey(ApiKey::Header(token)));
         components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        let session = ApiKeyValue::with_description("__Host-claviger_session", "A person's session");
+        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)));
         components.add_security_scheme("basic", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
     }
 }

@@ -1,12 +1,14 @@
 //! Which path leads to which handler; the OpenAPI document is made of the same list.
 
+use crate::kit::cookies::PeopleToo;
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
     Native, access_levels, access_record, applications, audit, bulk, catalogue, credential_policy, export, findings,
-    import, key_types, leaks, migration, nodes, notices, openapi as document, problems, public_keys, rotation, secrets,
-    sessions, signing_keys, simulations, temporary, tenants, trusted_issuers, usage, verify, visibility, whoami,
+    import, key_types, leaks, me, migration, nodes, notices, openapi as document, problems, public_keys, rotation,
+    secrets, sessions, signing_keys, simulations, temporary, tenants, trusted_issuers, usage, users, verify,
+    visibility, whoami,
 };
-use axum::Router;
+use axum::{Extension, Router};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -75,6 +77,17 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(signing_keys::revoke_signing_key))
         .routes(routes!(catalogue::read_catalogue))
         .routes(routes!(whoami::whoami))
+        .routes(routes!(users::create_user, users::list_users))
+        .routes(routes!(users::read_user, users::update_user, users::delete_user))
+        .routes(routes!(users::put_user_roles))
+        .routes(routes!(users::disable_user))
+        .routes(routes!(users::enable_user))
+        .routes(routes!(users::list_user_sessions, users::end_user_sessions))
+        .routes(routes!(users::end_user_session))
+        .routes(routes!(me::read_me, me::update_me))
+        .routes(routes!(me::list_own_sessions))
+        .routes(routes!(me::end_own_session))
+        .routes(routes!(me::sign_out))
         .routes(routes!(nodes::list_nodes))
         .routes(routes!(document::read_openapi))
         .routes(routes!(problems::read_problem))
@@ -89,7 +102,10 @@ fn bare_routes() -> OpenApiRouter<Api> {
 pub fn router(api: Api) -> Router {
     let (inner, _) = framed_routes().split_for_parts();
     let (bare, _) = bare_routes().split_for_parts();
-    let inner = inner.method_not_allowed_fallback(method_fallback::<Native>).with_state(api.clone());
+    let inner = inner
+        .layer(Extension(PeopleToo))
+        .method_not_allowed_fallback(method_fallback::<Native>)
+        .with_state(api.clone());
     let bare = bare.method_not_allowed_fallback(method_fallback::<Native>).with_state(api);
     framed::<Native>(inner).merge(bare)
 }

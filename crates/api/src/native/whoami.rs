@@ -7,7 +7,7 @@ use crate::native::openapi::Reading;
 use crate::native::rate_limit::RateLimitBody;
 use crate::native::tenants::KindWord;
 use axum::extract::State;
-use claviger_domain::id::{ApplicationId, TenantId};
+use claviger_domain::id::{ApplicationId, TenantId, UserId};
 use claviger_domain::time::Timestamp;
 use http::StatusCode;
 use serde::Serialize;
@@ -24,11 +24,15 @@ pub(crate) struct WhoAmIBody {
     org_key: String,
     /// That tenant's kind.
     tenant_kind: KindWord,
-    /// The application.
-    #[schema(value_type = Uuid)]
-    application_id: ApplicationId,
-    /// What it presented.
-    client_id: String,
+    /// The application; `null` where a person calls.
+    #[schema(required = true, value_type = Option<Uuid>)]
+    application_id: Option<ApplicationId>,
+    /// What it presented; `null` where a person calls.
+    #[schema(required = true)]
+    client_id: Option<String>,
+    /// The person; `null` where an application calls.
+    #[schema(required = true, value_type = Option<Uuid>)]
+    user_id: Option<UserId>,
     /// `own` or `beneath`.
     #[schema(example = "own")]
     reach: &'static str,
@@ -55,18 +59,19 @@ pub(crate) struct WhoAmIBody {
     responses((status = 200, description = "Done", body = WhoAmIBody), Reading))]
 pub(crate) async fn whoami(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
     caller.count();
-    let (record, tenant) = (caller.record(), caller.tenant());
+    let (record, tenant) = (caller.record().ok(), caller.tenant());
     let body = WhoAmIBody {
         tenant_id: tenant.id,
         org_key: tenant.org_key.to_string(),
         tenant_kind: tenant.kind.into(),
-        application_id: record.id,
-        client_id: caller.client_id().to_string(),
-        reach: record.policy.reach.as_str(),
+        application_id: caller.application(),
+        client_id: record.map(|_| caller.name()),
+        user_id: caller.user().map(|user| user.id),
+        reach: caller.reach_kind().as_str(),
         grants: GrantsBody::from(&caller.grants().to_grants(api.app.catalogue())),
-        expires_at: record.expires_at(),
+        expires_at: record.and_then(|record| record.expires_at()),
         credential_expires_at: caller.credential_end(),
-        rate_limit: record.policy.rate_limit.map(Into::into),
+        rate_limit: record.and_then(|record| record.policy.rate_limit).map(Into::into),
         address: caller.origin().address().map(|address| address.to_string()),
     };
     json(StatusCode::OK, &body)

@@ -11,12 +11,34 @@ use tokio::sync::Notify;
 /// Most different denials that are told apart in a minute; what comes beyond is counted together.
 pub const KEYS_MAX: usize = 4_096;
 
+/// What somebody is that was denied something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ActorKind {
+    /// A machine.
+    #[default]
+    Application,
+    /// A person.
+    User,
+}
+
+impl ActorKind {
+    /// The word in audit entries.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Application => "application",
+            Self::User => "user",
+        }
+    }
+}
+
 /// What is counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Denial {
     /// The tenant whose record tells of it.
     pub tenant_id: TenantId,
-    /// The client id that was presented, if it is one we know; empty for a stranger.
+    /// What the actor is.
+    pub kind: ActorKind,
+    /// The client id that was presented, or the id of a user, if it is one we know; empty for a stranger.
     pub actor: String,
     /// The reason's stable code, or the right that is missing.
     pub reason: String,
@@ -57,7 +79,13 @@ impl Denials {
         state.turn(now.minute());
         let full = state.counts.len() >= KEYS_MAX && !state.counts.contains_key(&denial);
         let denial = if full {
-            Denial { tenant_id: overflow, actor: String::new(), reason: "many".into(), address: None }
+            Denial {
+                tenant_id: overflow,
+                kind: ActorKind::default(),
+                actor: String::new(),
+                reason: "many".into(),
+                address: None,
+            }
         } else {
             denial
         };
@@ -110,7 +138,13 @@ mod tests {
     use super::*;
 
     fn denial(actor: &str) -> Denial {
-        Denial { tenant_id: TenantId::from_u128(1), actor: actor.into(), reason: "secret_wrong".into(), address: None }
+        Denial {
+            tenant_id: TenantId::from_u128(1),
+            kind: ActorKind::default(),
+            actor: actor.into(),
+            reason: "secret_wrong".into(),
+            address: None,
+        }
     }
 
     #[test]

@@ -3,9 +3,9 @@
 //! Everything that changes the keyring reads the store again under the application's lock, after the change is durable, so
 //! that the last to come always puts the newest state there and a late one can revive nothing.
 
-use crate::live::hashing::KeyHashing;
 use crate::live::levels::Levels;
 use crate::live::record::{Held, Policy, Record};
+use crate::live::table::{Keyed as _, Table};
 use crate::live::tree::Tree;
 use arc_swap::ArcSwapOption;
 use claviger_domain::Result;
@@ -37,7 +37,7 @@ const LOAD_PAGE: i64 = 5_000;
 /// All applications.
 pub struct Keyring {
     /// By the key of the client id.
-    records: HashMap<u128, Record, KeyHashing>,
+    records: Table<Record>,
     /// Client id key by application, for those whose client id is not their own id.
     foreign: HashMap<u128, u128>,
     unknown: HashMap<u128, u64>,
@@ -69,7 +69,7 @@ struct PolicyKey {
 impl Default for Keyring {
     fn default() -> Self {
         Self {
-            records: HashMap::default(),
+            records: Table::default(),
             foreign: HashMap::new(),
             unknown: HashMap::new(),
             foreign_look_ups: Mutex::new(0),
@@ -97,16 +97,17 @@ pub struct Surroundings<'a> {
 }
 
 impl Keyring {
-    /// Looks at the record that answers to a client id where it lies, if it is loaded.
+    /// Looks at the record that answers to a client id where it lies, if it is loaded. The keyring must not be asked
+    /// meanwhile.
     pub fn with<T>(&self, client_id: &str, look: impl FnOnce(&Record) -> T) -> Option<T> {
-        let records = self.records.pin();
-        records.get(&ClientId::key(client_id)).filter(|record| record.answers_to(client_id)).map(look)
+        self.records
+            .with(ClientId::key(client_id), |record| record.answers_to(client_id).then(|| look(record)))
+            .flatten()
     }
 
-    /// Looks at the record of an application whose client id has this key, if it is loaded.
+    /// Looks at the record of an application whose client id has this key, if it is loaded; as [`Keyring::with`].
     pub fn with_key<T>(&self, key: u128, id: ApplicationId, look: impl FnOnce(&Record) -> T) -> Option<T> {
-        let records = self.records.pin();
-        records.get(&key).filter(|record| record.id == id).map(look)
+        self.records.with(key, |record| (record.id == id).then(|| look(record))).flatten()
     }
 
     /// Looks at the record of an application where it lies, if it is loaded.
@@ -139,7 +140,7 @@ impl Keyring {
 
     /// Whether none is loaded.
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.records.len() == 0
     }
 
     /// Looks a client id up in the store and loads its application. Any number of callers cause one look-up.
@@ -225,7 +226,7 @@ impl Keyring {
         }
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.complete.store(false, Ordering::Release);
-        self.records.pin().clear();
+        self.records.clear();
         self.foreign.pin().clear();
         self.unknown.pin().clear();
         levels.forget_all();
@@ -262,14 +263,12 @@ impl Keyring {
         let id = application.id;
         let record = Record::of(credential, tenant, policy);
         let key = record.key();
-        let records = self.records.pin();
-        if let Some(old) = records.get(&key) {
-            record.go_on_from(old);
-        }
         if record.foreign().is_some() {
             self.foreign.pin().insert(id.as_u128(), key);
         }
-        records.insert(key, record);
+        if !self.records.put(record, |old, new| new.go_on_from(old)) {
+            tracing::error!(application = %id, "there is no room in memory for more applications; this one is not served");
+        }
         self.unknown.pin().remove(&key);
     }
 
@@ -283,7 +282,7 @@ impl Keyring {
     /// found under its client id any more, and outlives the application.
     fn remove(&self, application: ApplicationId) {
         let key = self.foreign.pin().remove(&application.as_u128()).copied().unwrap_or(application.as_u128());
-        self.records.pin().remove(&key);
+        self.records.remove(key);
     }
 
     /// One policy for all applications that agree on it.

@@ -3,6 +3,7 @@
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::grants::{GrantSet, Grants, Verb, Verbs};
 use claviger_domain::id::AccessLevelId;
+use claviger_domain::scope;
 use papaya::HashMap;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -20,7 +21,14 @@ pub struct LevelCell {
     /// The grants once more, to be asked for one right without a lock.
     near: [AtomicU8; NEAR],
     far: Box<[AtomicU8]>,
-    grants: Mutex<GrantSet>,
+    grants: Mutex<Spelt>,
+}
+
+/// Grants, and the scope that asks for all of them once somebody has asked for that.
+#[derive(Debug, Default)]
+struct Spelt {
+    set: GrantSet,
+    scope: Option<Arc<str>>,
 }
 
 impl LevelCell {
@@ -43,7 +51,14 @@ impl LevelCell {
 
     /// The grants as they are now.
     pub fn grants(&self) -> GrantSet {
-        self.grants.lock().clone()
+        self.grants.lock().set.clone()
+    }
+
+    /// The same as a scope.
+    pub fn scope(&self, catalogue: &Catalogue) -> Arc<str> {
+        let mut held = self.grants.lock();
+        let Spelt { set, scope } = &mut *held;
+        Arc::clone(scope.get_or_insert_with(|| scope::spell(set, catalogue).into()))
     }
 
     fn set(&self, grants: GrantSet) {
@@ -51,7 +66,7 @@ impl LevelCell {
         for (verbs, new) in self.near.iter().chain(&self.far).zip(grants.verbs()) {
             verbs.store(new.bits(), Ordering::Release);
         }
-        *held = grants;
+        *held = Spelt { set: grants, scope: None };
     }
 }
 

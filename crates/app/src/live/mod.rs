@@ -18,6 +18,7 @@ pub mod sessions;
 pub mod sharing;
 pub mod sign_ins;
 pub mod signing;
+mod table;
 pub mod token_rules;
 pub mod tokens;
 pub mod tree;

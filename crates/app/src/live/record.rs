@@ -2,9 +2,11 @@
 
 use crate::live::levels::LevelCell;
 use crate::live::meter::Cell;
+use crate::live::table::Keyed;
 use crate::live::tree::TenantNode;
 use claviger_domain::address::Origin;
 use claviger_domain::application::{Application, Reach};
+use claviger_domain::catalogue::Catalogue;
 use claviger_domain::grants::{GrantSet, Verb};
 use claviger_domain::id::{ApplicationId, ClientId, SecretId};
 use claviger_domain::jwk::Algorithm;
@@ -12,6 +14,7 @@ use claviger_domain::key_type::LegacyType;
 use claviger_domain::lifetime::earlier;
 use claviger_domain::network::Networks;
 use claviger_domain::rate::RateLimit;
+use claviger_domain::scope;
 use claviger_domain::secret::SecretHash;
 use claviger_domain::time::Timestamp;
 use claviger_store::credentials::{Credential, CredentialKey, CredentialSecret};
@@ -62,6 +65,8 @@ pub struct Policy {
     pub rate_limit: Option<RateLimit>,
     /// Whether their session tokens are bound to a key of the client.
     pub dpop_bound: bool,
+    /// Inline grants as a scope, once somebody has asked for that.
+    scope: OnceLock<Arc<str>>,
 }
 
 impl Policy {
@@ -75,6 +80,15 @@ impl Policy {
             held,
             rate_limit: application.rate_limit,
             dpop_bound: application.dpop_bound,
+            scope: OnceLock::new(),
+        }
+    }
+
+    /// The grants as they are now, as a scope.
+    pub fn scope(&self, catalogue: &Catalogue) -> Arc<str> {
+        match &self.held {
+            Held::Level(cell) => cell.scope(catalogue),
+            Held::Inline(set) => Arc::clone(self.scope.get_or_init(|| scope::spell(set, catalogue).into())),
         }
     }
 }
@@ -127,9 +141,9 @@ impl LiveSecret {
     }
 }
 
-/// One application: as small as it can be, since there may be millions. What points elsewhere stands at the front.
+/// One application: two lines of the cache, since there may be millions. What points elsewhere stands in the first.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub struct Record {
     /// Id.
     pub id: ApplicationId,
@@ -158,15 +172,15 @@ struct Rare {
     temporary: Option<SecretId>,
 }
 
-/// With its key a record fills two lines of the cache.
-const _: () = assert!(size_of::<Record>() <= 112);
+const _: () = assert!(size_of::<Record>() == 128);
 
-impl Record {
-    /// The key under which the keyring finds it.
-    pub fn key(&self) -> u128 {
+impl Keyed for Record {
+    fn key(&self) -> u128 {
         self.rare.as_ref().and_then(|rare| rare.foreign.as_ref()).map_or(self.id.as_u128(), |(_, key)| *key)
     }
+}
 
+impl Record {
     /// The record of a credential.
     pub fn of(credential: Credential, tenant: Arc<TenantNode>, policy: Arc<Policy>) -> Self {
         let application = credential.application;

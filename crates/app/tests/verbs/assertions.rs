@@ -111,7 +111,7 @@ async fn what_is_known_costs_no_statement_on_one_server(f: Fixture) {
 async fn both_secrets_of_a_rotation_sign(f: Fixture) {
     let old = Signer::new(&f, "Acme").await;
     let caller = old.present(&f.app, "a", 0).await.unwrap();
-    let (tenant, id) = (caller.tenant().id, caller.record().id);
+    let (tenant, id) = (caller.tenant().id, caller.record().unwrap().id);
     let rotation = Rotation::Routine { overlap_seconds: 60 };
     let rotated = crate::fixture::done(f.app.rotate_secret(&f.operator, tenant, id, rotation, None).await.unwrap());
     let new = Signer { client_id: old.client_id.clone(), secret: rotated.secret.text.reveal() };

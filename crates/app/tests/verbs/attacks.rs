@@ -61,7 +61,7 @@ async fn what_cannot_be_read_again_is_refused(f: Fixture) {
 
 /// Changes the caller's application while a unit of the caller waits for its turn, and answers what came of that one.
 async fn overtaken(f: &Fixture, caller: &Caller, patch: ApplicationPatch) -> claviger_domain::Result<()> {
-    let (tenant, application) = (caller.tenant().id, caller.record().id);
+    let (tenant, application) = (caller.tenant().id, caller.record().unwrap().id);
     let change = f.app.update_application(&f.operator, tenant, application, patch, None);
     change.await.unwrap();
     let created = f.app.create_application(caller, tenant, new("Late", &[("org.audits", &["READ"])]), None).await;

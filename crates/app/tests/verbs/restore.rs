@@ -105,7 +105,7 @@ async fn make(f: &Fixture, tenant: TenantId, name: &str, rights: Option<Rights>)
 }
 
 async fn operator_on(f: &Fixture, app: &App) -> Caller {
-    verify(app, f.operator.client_id().as_str(), &f.operator_secret).await.unwrap()
+    verify(app, &f.operator.name(), &f.operator_secret).await.unwrap()
 }
 
 async fn confirm(f: &Fixture, file: &Path) -> Option<Reapplied> {
@@ -230,7 +230,7 @@ async fn a_store_that_goes_back_under_a_server_is_not_served(f: Fixture) {
             assert!(tries < 500, "it goes on serving");
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-        let answer = verify(node, f.operator.client_id().as_str(), &f.operator_secret).await;
+        let answer = verify(node, &f.operator.name(), &f.operator_secret).await;
         assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
     }
     drop(org);

@@ -79,7 +79,7 @@ async fn nothing_above_own_rights(f: Fixture) {
     let narrow = ApplicationPatch { rights: Some(Rights::Inline(grants(&[]))), ..ApplicationPatch::default() };
     forbidden(f.app.update_application(&editor, org.id, strong, narrow, None).await);
     let itself = ApplicationPatch { rights: Some(Rights::Level(super_admin)), ..ApplicationPatch::default() };
-    forbidden(f.app.update_application(&editor, org.id, editor.record().id, itself, None).await);
+    forbidden(f.app.update_application(&editor, org.id, editor.record().unwrap().id, itself, None).await);
 }
 
 async fn nothing_out_of_reach(f: Fixture) {
@@ -107,11 +107,11 @@ async fn nothing_out_of_reach(f: Fixture) {
             not_found(f.app.list_audit(caller, tenant, &claviger_domain::audit::Filter::default(), &page).await);
         }
     }
-    let seen = f.app.list_tenants(&reaching, &page).await.unwrap();
+    let seen = f.app.list_tenants(&reaching, &Default::default(), &page).await.unwrap();
     let mut seen: Vec<_> = seen.items.iter().map(|tenant| tenant.name.as_str()).collect();
     seen.sort_unstable();
     assert_eq!(seen, ["Inside", "Partner"]);
-    assert_eq!(f.app.list_tenants(&own, &page).await.unwrap().items.len(), 1);
+    assert_eq!(f.app.list_tenants(&own, &Default::default(), &page).await.unwrap().items.len(), 1);
     forbidden(
         f.app
             .update_tenant(
@@ -158,7 +158,7 @@ async fn the_limit_holds_under_a_race(f: Fixture) {
 }
 
 async fn nobody_locks_themselves_out(f: Fixture) {
-    let (tenant, own) = (f.operator.tenant().id, f.operator.record().id);
+    let (tenant, own) = (f.operator.tenant().id, f.operator.record().unwrap().id);
     assert!(matches!(f.app.delete_application(&f.operator, tenant, own, None).await, Err(Error::Conflict { .. })));
     let disable = ApplicationPatch { enabled: Some(false), ..ApplicationPatch::default() };
     assert!(matches!(

@@ -47,7 +47,7 @@ async fn a_hit_costs_no_statement(f: Fixture) {
     let before = f.app.store().statements();
     let again = f.app.issue_token(&caller, &WISH).unwrap();
     for text in [&issued.text, &again.text, &issued.text] {
-        assert_eq!(token(&f.app, text).await.unwrap().record().id, caller.record().id);
+        assert_eq!(token(&f.app, text).await.unwrap().record().unwrap().id, caller.record().unwrap().id);
     }
     let permission = f.app.catalogue().find("org.audits").unwrap();
     let wanted = Wanted { permission, verb: Verb::Read, audience: Audience::Any };
@@ -113,7 +113,7 @@ async fn revoked_tokens_cannot_fill_memory(f: Fixture) {
     let mut tx = f.app.store().begin().await.unwrap();
     for number in 0..1_000 {
         let dead = (TokenId::from_u128(number), START.plus_seconds(900));
-        tx.revoke_token(org, caller.record().id, dead, START, 1).await.unwrap();
+        tx.revoke_token(org, caller.record().unwrap().id, dead, START, 1).await.unwrap();
     }
     tx.commit().await.unwrap();
     token(&f.app, &kept.text).await.unwrap();
@@ -159,6 +159,6 @@ async fn a_unit_asks_the_store_whether_the_token_still_holds(f: Fixture) {
     let wide = new("Wide", &[("org.audits", &["READ"])]);
     assert!(f.app.create_application(&narrowed, org, wide, None).await.is_err());
     let patch = ApplicationPatch { rights: Some(Rights::Inline(grants(&[]))), ..ApplicationPatch::default() };
-    let changed = f.app.update_application(&narrowed, org, caller.record().id, patch, None).await;
+    let changed = f.app.update_application(&narrowed, org, caller.record().unwrap().id, patch, None).await;
     assert!(matches!(changed, Err(Error::Forbidden { .. })), "{changed:?}");
 }

@@ -199,7 +199,7 @@ impl Prepared {
     /// The statements of one create, in their order.
     async fn write(&self, tx: &mut Tx, tenant: TenantId, operator: &Caller) -> Outcome<()> {
         tx.lock_tenant(tenant).await?;
-        tx.find_credential(operator.tenant().id, operator.record().id).await?;
+        tx.find_credential(operator.tenant().id, operator.record()?.id).await?;
         tx.find_tenant(tenant).await?;
         tx.count_applications(tenant).await?;
         tx.insert_application(tenant, &self.application, &self.key).await?;

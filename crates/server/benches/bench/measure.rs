@@ -21,7 +21,7 @@ const FEW: usize = 1_000;
 /// Credentials that are called, of those that are loaded.
 const CALLED: usize = 100_000;
 const HOT: usize = 1_000;
-const REQUESTS: usize = 25_000;
+const REQUESTS: usize = 50_000;
 /// Verifications of a round without sockets.
 const DRAWN: usize = 200_000;
 const MIB: f64 = 1_048_576.0;

@@ -15,4 +15,5 @@ mod fixture;
 mod keys;
 mod native;
 mod oauth;
+mod people;
 mod security;

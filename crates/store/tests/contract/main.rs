@@ -57,4 +57,5 @@ mod tenants;
 mod tokens;
 mod trusted_issuers;
 mod usage;
+mod users;
 mod visibility;

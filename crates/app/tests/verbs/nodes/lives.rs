@@ -61,7 +61,7 @@ async fn what_has_retired_comes_back_on_no_node() {
     nodes.iter().for_each(|node| node.clock().advance(3 * DAY));
     assert_eq!(accepted(&nodes, &known).await, [false; 3]);
     // One that is not in charge writes nothing for all; the caller's own change does not wait for who is.
-    let operator = verify(&nodes[1], f.operator.client_id().as_str(), &f.operator_secret).await.unwrap();
+    let operator = verify(&nodes[1], &f.operator.name(), &f.operator_secret).await.unwrap();
     nodes[1].put_credential_policy(&operator, org, rotation(30, 3_600), true, None).await.unwrap();
     assert_eq!(accepted(&nodes, &known).await, [false; 3], "no policy brings it back");
     f.app.tell_lifetimes().await.unwrap();

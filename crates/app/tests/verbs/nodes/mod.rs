@@ -196,7 +196,7 @@ async fn many_revoke_at_the_same_time_on_every_node() {
 
 /// The operator, as another node knows it.
 async fn operator_on(f: &Fixture, node: &App) -> Caller {
-    verify(node, f.operator.client_id().as_str(), &f.operator_secret).await.unwrap()
+    verify(node, &f.operator.name(), &f.operator_secret).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -285,7 +285,7 @@ async fn a_node_that_ends_is_not_waited_for_and_its_jobs_have_failed() {
     let third = f.node("three").await;
     assert_eq!(f.app.find_job(&f.operator, job.number).await.unwrap().status, "CREATED", "its node lives");
     two.leave().await;
-    assert!(unavailable(&verify(&two, f.operator.client_id().as_str(), "x").await));
+    assert!(unavailable(&verify(&two, &f.operator.name(), "x").await));
     let began = Instant::now();
     let org = f.organization("Acme").await;
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());

@@ -15,5 +15,6 @@ mod lifetimes;
 mod rotation;
 mod tenants;
 mod usage;
+mod users;
 mod verify;
 mod visibility;

@@ -44,7 +44,7 @@ fn matrix() -> BTreeMap<String, Vec<String>> {
     let mut rows = BTreeMap::new();
     for row in table["row"].as_array().unwrap() {
         let text = |name: &str| row.get(name).and_then(toml::Value::as_str).map(str::to_owned);
-        if row.get("public").is_none() {
+        if row.get("public").is_none() && row.get("door").is_none() {
             let rights = ["permission", "also"].into_iter().filter_map(text);
             let rights = rights.flat_map(|rights| rights.split(' ').map(str::to_owned).collect::<Vec<_>>()).collect();
             rows.insert(text("operation").unwrap(), rights);
@@ -53,11 +53,11 @@ fn matrix() -> BTreeMap<String, Vec<String>> {
     rows
 }
 
-/// The operations that only credentials of the operator may call, or of a tenant above.
-fn from_above() -> Vec<String> {
+/// The operations whose rows say something: `operator`, that only credentials of the operator may call them, `above`, only those of a tenant above, `person`, that only
+/// people may, `door`, that whoever calls proves itself in the body.
+fn saying(word: &str) -> Vec<String> {
     let table: toml::Table = include_str!("../../authorization.toml").parse().unwrap();
-    let rows = table["row"].as_array().unwrap().iter();
-    let rows = rows.filter(|row| row.get("operator").is_some() || row.get("above").is_some());
+    let rows = table["row"].as_array().unwrap().iter().filter(|row| row.get(word).is_some());
     rows.map(|row| row["operation"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -80,6 +80,10 @@ fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
         | "rotate_signing_key"
         | "revoke_signing_key" => Some(json!({})),
         "create_trusted_issuer" => Some(json!({"name": "New", "issuer": "https://issuer.example"})),
+        "create_user" => Some(json!({"email": format!("new@{org}.example"), "reach": "own"})),
+        "update_user" | "update_me" => Some(json!({"first_name": "Changed"})),
+        "put_user_roles" => Some(json!({"access_level_ids": []})),
+        "disable_user" | "enable_user" | "sign_out" => Some(json!({})),
         "update_trusted_issuer" => Some(json!({"name": "Changed"})),
         "update_token_settings" => Some(json!({"lifetime_seconds": 600})),
         "register_public_key" => {
@@ -112,6 +116,8 @@ struct Objects {
     key: String,
     issuer: String,
     notice: String,
+    user: String,
+    session: String,
 }
 
 impl Objects {
@@ -130,7 +136,12 @@ impl Objects {
         let key = f.operator.post(&keys, &json!({"name": "Object", "jwk": jwk})).await.expect(201);
         let issuer = json!({"name": "Object", "issuer": "https://object.example"});
         let issuer = f.operator.post(&format!("/v1/tenants/{org}/trusted-issuers"), &issuer).await.expect(201);
+        let user = json!({"email": format!("object@{org}.example"), "reach": "own"});
+        let user = f.operator.post(&format!("/v1/tenants/{org}/users"), &user).await.expect(201);
+        let user = text(&user["id"]);
         Self {
+            session: crate::people::session(f, org, &user).await.0,
+            user,
             key: text(&key["id"]),
             issuer: text(&issuer["id"]),
             notice: notice(f, org, &application).await,
@@ -146,6 +157,7 @@ impl Objects {
         let id = match &operation.path {
             path if path.contains("access-levels") => &self.level,
             path if path.contains("trusted-issuers") => &self.issuer,
+            path if path.contains("/users/") => &self.user,
             _ => &self.application,
         };
         operation
@@ -156,6 +168,7 @@ impl Objects {
             .replace("{kid}", &self.kid)
             .replace("{key_id}", &self.key)
             .replace("{notice_id}", &self.notice)
+            .replace("{session_id}", &self.session)
             .replace("{code}", "not_found")
     }
 }
@@ -197,11 +210,17 @@ async fn all_but(f: &Fixture, without: &[String]) -> Value {
 }
 
 async fn g1_every_operation_needs_its_right(f: Arc<Fixture>) {
-    let (matrix, from_above) = (matrix(), from_above());
+    let (matrix, operator_only) = (matrix(), [saying("operator"), saying("above")].concat());
+    let (people_only, doors) = (saying("person"), saying("door"));
     f.operator.patch(&format!("/v1/tenants/{}", f.root), &json!({"application_limit": 1_000})).await.expect(200);
     for (number, operation) in operations().into_iter().enumerate() {
         let (org, _) = f.organization(&format!("Org {number}")).await;
         let objects = Objects::make(&f, &org).await;
+        if doors.contains(&operation.id) {
+            let answer = send(f.operator.bare(operation.method.clone(), &objects.path(&operation))).await;
+            assert!([400, 422].contains(&answer.status.as_u16()), "{} without a body: {}", operation.id, answer.text);
+            continue;
+        }
         let Some(rights) = matrix.get(&operation.id) else {
             let answer = send(f.operator.bare(operation.method.clone(), &objects.path(&operation))).await;
             assert_eq!(answer.status, 200, "{} is public", operation.id);
@@ -209,8 +228,13 @@ async fn g1_every_operation_needs_its_right(f: Arc<Fixture>) {
         };
         let stranger = send(f.operator.bare(operation.method.clone(), &objects.path(&operation))).await;
         assert_eq!(stranger.status, 401, "{} without a credential: {}", operation.id, stranger.text);
+        if people_only.contains(&operation.id) {
+            let (_, mighty) = f.application(&org, "Mighty", all_but(&f, &[]).await).await;
+            assert_eq!(call(&mighty, &operation, &objects).await.code(403), "forbidden", "{}", operation.id);
+            continue;
+        }
         // What only those above may call is called by them, and by nobody else whatever it holds.
-        let home = if from_above.contains(&operation.id) { &f.root } else { &org };
+        let home = if operator_only.contains(&operation.id) { &f.root } else { &org };
         let application = |name: String, grants: Value| {
             let f = &f;
             async move {
@@ -331,6 +355,8 @@ async fn foreign_objects_look_missing(f: Arc<Fixture>) {
             kid: theirs.kid.clone(),
             issuer: theirs.issuer.clone(),
             notice: theirs.notice.clone(),
+            user: theirs.user.clone(),
+            session: theirs.session.clone(),
         };
         let missing = call(&admin, &operation, &nowhere).await;
         // Their objects under one's own tenant are missing, too.

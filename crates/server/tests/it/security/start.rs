@@ -91,7 +91,7 @@ async fn usage_survives_a_clean_stop() {
         grain: claviger_domain::usage::Grain::Hour,
     };
     let page = claviger_domain::page::PageRequest::parse(None, None).unwrap();
-    let (tenant, application) = (caller.tenant().id, caller.record().id);
+    let (tenant, application) = (caller.tenant().id, caller.record().unwrap().id);
     let (_, rights) = again.app.application_usage(&caller, tenant, application, query, &page).await.unwrap();
     assert!(rights.iter().any(|(right, _)| right == "org.audits:READ"), "{rights:?}");
     again.serve(async {}).await.unwrap();

@@ -1,0 +1,165 @@
+//! Cookies of people's browsers: the session and the device, read and set; and whether a request that brings a session comes
+//! from our own pages.
+//!
+//! A session is nothing but a cookie, and a cookie nothing but a session: neither is looked for where the other stands.
+
+use crate::kit::{Api, Head};
+use claviger_domain::{Error, Result};
+use http::header::{CONTENT_TYPE, COOKIE, HOST, HeaderName, ORIGIN, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, Method};
+
+/// The cookie of a session.
+const SESSION: &str = "__Host-claviger_session";
+static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// What a router's requests carry where people may call with their sessions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PeopleToo;
+
+/// The session that a request brings.
+///
+/// # Errors
+/// `Malformed` for more than one.
+pub(crate) fn session(headers: &HeaderMap) -> Result<Option<&str>> {
+    let mut found = named(headers, SESSION);
+    let first = found.next();
+    if found.next().is_some() {
+        return Err(Error::Malformed {
+            code: "credential_ambiguous",
+            detail: format!("the request brings the cookie {SESSION} more than once"),
+        });
+    }
+    Ok(first)
+}
+
+fn named<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
+    let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(';'));
+    pairs.filter_map(|pair| pair.trim().split_once('=')).filter(move |(key, _)| *key == name).map(|(_, value)| value)
+}
+
+/// Takes the session's cookie away.
+pub(crate) fn clear_session(headers: &mut HeaderMap) {
+    set(headers, SESSION, "", 0);
+}
+
+fn set(headers: &mut HeaderMap, name: &str, value: &str, seconds: i64) {
+    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Strict");
+    if let Ok(mut value) = HeaderValue::try_from(text) {
+        value.set_sensitive(true);
+        headers.append(SET_COOKIE, value);
+    }
+}
+
+/// Refuses a request that a session's cookie came along with, unless one of our own pages has sent it: what changes something
+/// names its origin, and is JSON, which no form of another site can send.
+pub(crate) fn check_own_page(api: &Api, head: Head<'_>) -> Result<()> {
+    if matches!(*head.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Ok(());
+    }
+    let origin = head.headers.get(ORIGIN).is_some_and(|origin| is_own(api, head, origin));
+    if !origin || !is_own_fetch(head.headers) {
+        return Err(cross_site());
+    }
+    let bodiless = *head.method == Method::DELETE && !head.headers.contains_key(CONTENT_TYPE);
+    if bodiless || is_json(head.headers) { Ok(()) } else { Err(cross_site()) }
+}
+
+fn is_own_fetch(headers: &HeaderMap) -> bool {
+    headers.get(&FETCH_SITE).is_none_or(|site| site == "same-origin" || site == "none")
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let essence = values.next().and_then(|value| value.to_str().ok()?.split(';').next());
+    let json = essence.is_some_and(|essence| {
+        let essence = essence.trim().to_ascii_lowercase();
+        essence == "application/json" || essence == "application/merge-patch+json"
+    });
+    json && values.next().is_none()
+}
+
+/// Whether an origin is this server's: by its public URL, or by the host that was called. Another site's pages never bring our
+/// cookies to a host of theirs.
+fn is_own(api: &Api, head: Head<'_>, origin: &HeaderValue) -> bool {
+    let Ok(origin) = origin.to_str() else { return false };
+    if api.app.token_settings().is_ok_and(|settings| settings.issuer.eq_ignore_ascii_case(origin)) {
+        return true;
+    }
+    let host = head.uri.authority().map(http::uri::Authority::as_str);
+    let Some(host) = host.or_else(|| head.headers.get(HOST).and_then(|host| host.to_str().ok())) else { return false };
+    match origin.split_once("://") {
+        Some(("https", name)) => name.eq_ignore_ascii_case(host),
+        // Pages of one's own machine are safe without TLS; those of other hosts anybody on the way can write.
+        Some(("http", name)) => name.eq_ignore_ascii_case(host) && is_loopback(name),
+        _ => false,
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+fn cross_site() -> Error {
+    let detail = "a session counts only for requests of this server's own pages: send Origin with this server's URL, and the body as \
+         application/json";
+    Error::Forbidden { missing: None, detail: detail.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn a_cookie_is_found_by_its_whole_name() {
+        let read =
+            |pairs: &[(&'static str, &'static str)]| session(&headers(pairs)).map(|found| found.map(str::to_owned));
+        let found = Some("abc".to_owned());
+        assert_eq!(read(&[("cookie", "a=b; __Host-claviger_session=abc; c=d")]).unwrap(), found);
+        assert_eq!(read(&[("cookie", "a=b"), ("cookie", "__Host-claviger_session=abc")]).unwrap(), found);
+        assert_eq!(read(&[("cookie", "claviger_session=abc; __Host-claviger_session2=x")]).unwrap(), None);
+        assert_eq!(read(&[]).unwrap(), None);
+        let twice = "__Host-claviger_session=abc; __Host-claviger_session=def";
+        assert!(matches!(read(&[("cookie", twice)]), Err(Error::Malformed { .. })));
+    }
+
+    #[test]
+    fn k2_cookies_stay_on_this_host_and_out_of_scripts() {
+        let mut headers = HeaderMap::new();
+        clear_session(&mut headers);
+        let value = headers[SET_COOKIE].to_str().unwrap();
+        assert_eq!(value, "__Host-claviger_session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Strict");
+        assert!(headers[SET_COOKIE].is_sensitive());
+    }
+
+    #[test]
+    fn only_json_is_json() {
+        let json = |value: &'static str| is_json(&headers(&[("content-type", value)]));
+        assert!(
+            json("application/json; charset=utf-8") && json("Application/JSON") && json("application/merge-patch+json")
+        );
+        for other in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonx", ""]
+        {
+            assert!(!json(other), "{other}");
+        }
+        assert!(!is_json(&HeaderMap::new()));
+        assert!(!is_json(&headers(&[("content-type", "application/json"), ("content-type", "text/plain")])));
+    }
+
+    #[test]
+    fn only_ones_own_machine_is_loopback() {
+        assert!(is_loopback("localhost:8080") && is_loopback("127.0.0.1") && is_loopback("[::1]:1"));
+        assert!(!is_loopback("localhost.example") && !is_loopback("127.0.0.1.example:80") && !is_loopback("example"));
+    }
+}

@@ -2,6 +2,7 @@
 
 use crate::App;
 use crate::caller::Caller;
+use crate::credential_policy::Stay;
 use crate::secrets::MintedSecret;
 use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
 use claviger_domain::application::{Application, ApplicationPatch, NewApplication, Reach, Rights, Secret};
@@ -132,6 +133,7 @@ impl App {
                 unit.caller.covers(&wanted, after.reach)?;
                 unit.refuse_own_lock_out(&before, &after, patch.confirm)?;
                 let after = unit.change_application(after).await?;
+                unit.refuse_narrowed_lock_out(&before, &after).await?;
                 unit.record("application.updated", target(&after), changed(&describe(&before), &describe(&after)));
                 unit.affects(Effect::Application(tenant, id));
                 Ok(unit.app.state.ended(after))
@@ -170,6 +172,7 @@ impl App {
                     return Err(Error::Conflict { code: "application_in_use", detail, referrers });
                 }
                 unit.tx.delete_application(tenant, id).await?;
+                unit.refuse_operator_lock_out(tenant, Stay::Now).await?;
                 unit.record("application.deleted", target(&application), Map::new());
                 unit.affects(Effect::Application(tenant, id));
                 Ok(())
@@ -247,6 +250,19 @@ impl Unit {
         let jobs = self.tx.list_open_jobs(tenant, id).await?;
         let jobs = jobs.into_iter().map(|job| Referrer { kind: "job", id: job.number.to_string(), name: job.kind });
         Ok(jobs.chain(self.tx.list_issuers_of(tenant, id).await?).collect())
+    }
+
+    /// Refuses what would take the operator's last way in, now or when the application ends.
+    async fn refuse_narrowed_lock_out(&mut self, before: &Application, after: &Application) -> Result<()> {
+        let ends = after.expires_at.is_some() && before.expires_at != after.expires_at;
+        let narrowed = before.enabled != after.enabled
+            || before.rights != after.rights
+            || before.allowed_networks != after.allowed_networks;
+        match (ends, narrowed) {
+            (true, _) => self.refuse_operator_lock_out(after.tenant_id, Stay::ForGood).await,
+            (false, true) => self.refuse_operator_lock_out(after.tenant_id, Stay::Now).await,
+            (false, false) => Ok(()),
+        }
     }
 
     fn refuse_own_lock_out(&self, before: &Application, after: &Application, confirm: bool) -> Result<()> {

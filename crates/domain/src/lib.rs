@@ -26,6 +26,7 @@ pub mod id;
 pub mod idempotency;
 pub mod import;
 pub mod issuer_keys;
+pub mod issuer_trial;
 pub mod jwk;
 pub mod jws;
 pub mod key_type;

@@ -72,6 +72,7 @@ fn framed_routes() -> OpenApiRouter<Api> {
             trusted_issuers::update_trusted_issuer,
             trusted_issuers::delete_trusted_issuer
         ))
+        .routes(routes!(trusted_issuers::trial::test_trusted_issuer))
         .routes(routes!(signing_keys::list_signing_keys))
         .routes(routes!(signing_keys::rotate_signing_key))
         .routes(routes!(signing_keys::revoke_signing_key))

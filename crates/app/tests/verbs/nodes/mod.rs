@@ -3,7 +3,9 @@
 mod cut;
 mod limits;
 mod lives;
+mod proofs;
 mod tokens;
+mod usage;
 
 use crate::fixture::{Fixture, START, done, grants, verify};
 use claviger_app::App;

@@ -5,6 +5,7 @@ mod applications;
 mod apply;
 mod basics;
 mod bulk;
+mod cli;
 mod export;
 mod findings;
 mod idempotency;

@@ -80,6 +80,7 @@ fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
         | "rotate_signing_key"
         | "revoke_signing_key" => Some(json!({})),
         "create_trusted_issuer" => Some(json!({"name": "New", "issuer": "https://issuer.example"})),
+        "test_trusted_issuer" => Some(json!({"token": "x"})),
         "create_user" => Some(json!({"email": format!("new@{org}.example"), "reach": "own"})),
         "update_user" | "update_me" => Some(json!({"first_name": "Changed"})),
         "put_user_roles" => Some(json!({"access_level_ids": []})),

@@ -17,6 +17,7 @@ pub mod doors;
 pub mod dpop;
 pub mod export;
 pub mod findings;
+mod guesses;
 pub mod heads;
 pub mod import;
 pub mod instances;
@@ -57,7 +58,9 @@ pub mod tokens;
 pub mod trusted_issuers;
 pub mod unit;
 pub mod usage;
+pub mod user_passwords;
 pub mod user_sessions;
+pub mod user_sign_in;
 pub mod users;
 pub mod verify;
 pub mod visibility;
@@ -137,12 +140,14 @@ impl App {
 
     async fn open_on(parts: Parts, nodes: Nodes, revocations: Revocations) -> Result<Arc<Self>> {
         let catalogue = Arc::new(parts.catalogue);
+        let passwords = passwords::Passwords::new(parts.random.clone());
         let state = State {
             store: parts.store,
             levels: Levels::new(Arc::clone(&catalogue)),
             catalogue,
             clock: parts.clock,
-            passwords: passwords::Passwords::new(parts.random.clone()),
+            sign_in_places: tokio::sync::Semaphore::new(passwords.room()),
+            passwords,
             random: parts.random,
             root_key: parts.root_key,
             text_keys: parts.text_keys,

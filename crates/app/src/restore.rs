@@ -190,6 +190,7 @@ async fn void_sessions(tx: &mut Tx, store: &Store, now: Timestamp) -> Result<u64
     tx.forget_replay().await?;
     // A refresh token that was used since the backup was taken would work again.
     tx.end_all_sign_ins(now).await?;
+    tx.end_all_user_sessions(now).await?;
     tx.revoke_signing_keys(now).await
 }
 

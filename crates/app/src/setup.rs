@@ -97,6 +97,7 @@ impl App {
             name: "First application".into(),
             description: "Made when the store was set up".into(),
             owner: None,
+            owner_id: None,
             rights: Rights::Level(level.id),
             reach: Reach::Beneath,
             allowed_networks: None,

@@ -147,7 +147,7 @@ impl Store {
         let (tenant, application) = after.map_or_else(Default::default, |(t, a)| (t.to_string(), a.to_string()));
         let rows: Vec<CredentialRow> = self
             .all(
-                "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
+                "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.owner_id, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
                  a.created_at, a.updated_at, a.key_type, a.dpop_bound, l.grants as level_grants, s.id as secret_id, s.hash as secret_hash, \
                  s.expires_at as secret_expires_at, s.temporary as secret_temporary, \

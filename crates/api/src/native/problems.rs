@@ -60,6 +60,7 @@ const ENTRIES: &[Entry] = &[
     Entry("org_key_taken", "The org key is taken", "Another tenant of this server has this org key. Try again."),
     Entry("own_application", "An application cannot do this to itself", "Use the credential of another application."),
     Entry("own_user", "Somebody cannot do this to themselves", "Another administrator can."),
+    Entry("password_changed", "The password was changed meanwhile", "Sign in anew, and repeat the change if it is still wanted."),
     Entry("permission_missing", "A permission is missing", "The credential is good but lacks the right named by missing_permission. An administrator of its tenant can grant it."),
     Entry("precondition_failed", "The object has changed", "If-Match names another version than the stored one. Read the object again, and decide again."),
     Entry("query_malformed", "The query cannot be read", "Percent-encode each name and value as UTF-8."),

@@ -140,6 +140,7 @@ pub(crate) fn new(name: &str, rights: &[(&str, &[&str])]) -> NewApplication {
         name: Name::parse("/name", name).unwrap(),
         description: String::new(),
         owner: None,
+        owner_id: None,
         rights: Rights::Inline(grants(rights)),
         reach: Reach::Own,
         allowed_networks: None,

@@ -102,6 +102,7 @@ fn application(
         name: format!("application {index}"),
         description: String::new(),
         owner: None,
+        owner_id: None,
         rights: Rights::Level(level),
         reach: Reach::Own,
         allowed_networks: Some(networks.to_vec()),

@@ -114,6 +114,7 @@ async fn application(
         name: name(text)?,
         description: "Made by claviger demo".into(),
         owner: Some("ops@acme.example".into()),
+        owner_id: None,
         rights,
         reach: Reach::Own,
         allowed_networks: None,

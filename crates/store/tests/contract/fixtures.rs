@@ -76,6 +76,7 @@ pub fn application(tenant: TenantId, number: u128) -> Application {
         name: format!("Application {number}"),
         description: "reads".into(),
         owner: None,
+        owner_id: None,
         rights: Rights::Inline(grants(&["applications"])),
         reach: Reach::Own,
         allowed_networks: None,

@@ -14,6 +14,7 @@ mod key_types;
 mod leaks;
 mod lifetimes;
 mod rotation;
+mod sign_in;
 mod tenants;
 mod usage;
 mod users;

@@ -83,6 +83,9 @@ fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
         "test_trusted_issuer" => Some(json!({"token": "x"})),
         "create_user" => Some(json!({"email": format!("new@{org}.example"), "reach": "own"})),
         "update_user" | "update_me" => Some(json!({"first_name": "Changed"})),
+        "change_own_password" => {
+            Some(json!({"current_password": "a long and quiet river", "new_password": "an even longer river"}))
+        }
         "put_user_roles" => Some(json!({"access_level_ids": []})),
         "disable_user" | "enable_user" | "sign_out" => Some(json!({})),
         "update_trusted_issuer" => Some(json!({"name": "Changed"})),

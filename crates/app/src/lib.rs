@@ -12,9 +12,11 @@ pub mod background;
 pub mod bulk;
 pub mod caller;
 pub mod clock;
+pub mod configuration;
 pub mod credential_policy;
 pub mod doors;
 pub mod dpop;
+pub mod endpoints;
 pub mod export;
 pub mod findings;
 mod guesses;
@@ -35,7 +37,9 @@ pub mod nodes;
 pub mod notices;
 pub mod outgoing;
 pub mod passwords;
+pub mod provisionings;
 pub mod public_keys;
+pub mod purges;
 pub mod random;
 mod renewal;
 mod replay;
@@ -84,6 +88,7 @@ use crate::text_keys::TextKeys;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::{Error, Result};
 use claviger_store::Store;
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 /// The server without its sockets.
@@ -196,6 +201,10 @@ impl App {
             let Some(last) = page.last() else { break };
             after = Some(last.id);
             waiting.extend(page);
+        }
+        let known: HashSet<_> = waiting.iter().map(|tenant| tenant.id).collect();
+        for gone in self.state.tree.others_than(&known) {
+            self.forget_tenant(gone).await;
         }
         // Parents are older than their children, but ids of one millisecond have no order.
         loop {

@@ -124,6 +124,15 @@ id!(
     MailId
 );
 
+id!(
+    /// A tenant that is made step by step.
+    ProvisioningId
+);
+id!(
+    /// What is left of a tenant that is gone.
+    ReceiptId
+);
+
 /// Most characters of a client id.
 pub const CLIENT_ID_MAX: usize = 128;
 

@@ -93,6 +93,13 @@ impl Tx {
         Ok(number)
     }
 
+    /// Whether somebody signs in with an address of this key, whosever they are.
+    pub async fn is_email_taken(&mut self, email_key: &str) -> Result<bool> {
+        let found: Option<(String,)> =
+            self.optional("select id from users where email_key = $1", args![email_key]).await?;
+        Ok(found.is_some())
+    }
+
     /// Adds a user with its roles. Conflict: `email_taken`.
     pub async fn insert_user(&mut self, tenant: TenantId, user: &User) -> Result<()> {
         self.execute(

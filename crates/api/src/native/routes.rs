@@ -3,10 +3,10 @@
 use crate::kit::cookies::PeopleToo;
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
-    Native, access_levels, access_record, applications, audit, bulk, catalogue, credential_policy, export, findings,
-    import, key_types, leaks, me, migration, nodes, notices, openapi as document, problems, public_keys, rotation,
-    secrets, sessions, sign_in, signing_keys, simulations, temporary, tenants, trusted_issuers, usage, users, verify,
-    visibility, whoami,
+    Native, access_levels, access_record, applications, audit, bulk, catalogue, configuration, credential_policy,
+    endpoints, export, findings, import, key_types, leaks, me, migration, nodes, notices, openapi as document,
+    problems, provisionings, public_keys, purge_receipts, rotation, secrets, sessions, sign_in, signing_keys,
+    simulations, temporary, tenants, trusted_issuers, usage, users, verify, visibility, whoami,
 };
 use axum::{Extension, Router};
 use utoipa::openapi::OpenApi;
@@ -21,6 +21,12 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(tenants::suspend_tenant))
         .routes(routes!(tenants::reactivate_tenant))
         .routes(routes!(tenants::convert_tenant))
+        .routes(routes!(endpoints::report_endpoints, endpoints::read_endpoints))
+        .routes(routes!(endpoints::list_utilization))
+        .routes(routes!(provisionings::provision_tenant, provisionings::list_provisionings))
+        .routes(routes!(provisionings::read_provisioning))
+        .routes(routes!(provisionings::claim_first_secret))
+        .routes(routes!(purge_receipts::list_purge_receipts))
         .routes(routes!(access_levels::create_access_level, access_levels::list_access_levels))
         .routes(routes!(access_levels::import_access_level))
         .routes(routes!(
@@ -40,6 +46,7 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(bulk::revoke_applications))
         .routes(routes!(bulk::transfer_applications))
         .routes(routes!(export::export_tenant))
+        .routes(routes!(configuration::read_configuration))
         .routes(routes!(secrets::list_secrets))
         .routes(routes!(secrets::regenerate_secret))
         .routes(routes!(rotation::rotate_secret))

@@ -7,7 +7,7 @@ use claviger_domain::key_type::{LegacyRule, LegacyRules, LegacyType};
 use claviger_domain::lifetime::Bounds;
 use claviger_domain::tenant::{DEPTH_MAX, Kind, Status, Tenant};
 use papaya::HashMap;
-use std::collections::HashMap as StdMap;
+use std::collections::{HashMap as StdMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -215,6 +215,18 @@ impl Tree {
         if let Some(node) = self.find(id) {
             node.suspended.store(true, Ordering::Release);
         }
+    }
+
+    /// Takes a tenant out that is gone. There must be nothing beneath it.
+    pub fn remove(&self, id: TenantId) {
+        if let Some(node) = self.nodes.pin().remove(&id.as_u128()) {
+            self.org_keys.pin().remove(node.org_key.as_str());
+        }
+    }
+
+    /// The tenants in memory that are none of these.
+    pub fn others_than(&self, kept: &HashSet<TenantId>) -> Vec<TenantId> {
+        self.nodes.pin().values().map(|node| node.id).filter(|id| !kept.contains(id)).collect()
     }
 
     /// How many tenants there are.

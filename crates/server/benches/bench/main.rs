@@ -16,6 +16,7 @@ mod revocations;
 mod rotations;
 mod stores;
 mod table;
+mod tenants;
 mod tokens;
 
 use std::error::Error;

@@ -9,7 +9,7 @@ use crate::random::Random;
 use crate::stores::{self, Credential};
 use crate::table::{Table, median};
 use crate::{Outcome, say};
-use crate::{revocations, rotations, tokens};
+use crate::{revocations, rotations, tenants, tokens};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
@@ -62,6 +62,12 @@ pub(crate) fn all(scratch: &Path) -> Outcome<Table> {
     }
     if wanted("revocations") {
         revocations::measure(&mut table, &scratch.join("revocations"))?;
+    }
+    if wanted("tenants") {
+        tenants::lists(&mut table, &scratch.join("tenants"))?;
+    }
+    if wanted("suspend") {
+        tenants::suspension(&mut table, &scratch.join("suspend"))?;
     }
     Ok(table)
 }

@@ -1,10 +1,14 @@
-//! Many applications at once: stores as large as a measurement wants them, in seconds.
+//! Many tenants and applications at once: stores as large as a measurement wants them, in seconds.
 
 use crate::applications::columns;
 use crate::secrets::StoredSecret;
 use crate::sql::{Tx, args};
+use crate::tenants;
 use claviger_domain::Result;
 use claviger_domain::application::Application;
+use claviger_domain::id::TenantId;
+use claviger_domain::tenant::Tenant;
+use claviger_domain::tenant::naming::words;
 
 /// Adds applications with their client ids and one secret each, as creating them one by one would; no audit entries and no
 /// journal. Names are their own keys, so they are to be lower-case ASCII.
@@ -48,5 +52,36 @@ pub async fn insert_applications(tx: &mut Tx, rows: &[(Application, StoredSecret
         secrets.collect(),
     )
     .await?;
+    Ok(())
+}
+
+/// Adds tenants that stand right beneath the last of `above`, which are those from the top down, as making them one by one would.
+/// Names are their own keys, so they are to be lower-case ASCII.
+pub async fn insert_tenants(tx: &mut Tx, above: &[TenantId], tenants: &[Tenant]) -> Result<()> {
+    let rows = tenants.iter().map(|tenant| {
+        let mut values = tenants::columns(tenant, &tenant.name);
+        values.extend(args![tenant.parent_id, tenant.org_key.as_str(), tenant.kind.as_str(), tenant.created_at]);
+        values
+    });
+    tx.execute_many(
+        "insert into tenants (id, name, name_key, status, application_limit, external_id, agent_key, profile, trial, \
+         trial_ends_at, user_limit, endpoint_limit, mfa_required, purge_at, provisioning, version, updated_at, parent_id, \
+         org_key, kind, created_at) values {rows}",
+        rows.collect(),
+    )
+    .await?;
+    let over = |tenant: &Tenant| above.iter().copied().chain([tenant.id]).collect::<Vec<_>>();
+    let paths = tenants.iter().flat_map(|tenant| {
+        let row = |root: TenantId| args![root, tenant.id, tenant.kind.as_str(), &tenant.name];
+        over(tenant).into_iter().map(row).collect::<Vec<_>>()
+    });
+    tx.execute_many("insert into tenant_paths (tenant_id, beneath_id, kind, name_key) values {rows}", paths.collect())
+        .await?;
+    let found_by = tenants.iter().flat_map(|tenant| {
+        let known = words(&tenant.name);
+        let row = |root: TenantId| known.iter().map(|word| args![root, word, tenant.id]).collect::<Vec<_>>();
+        over(tenant).into_iter().flat_map(row).collect::<Vec<_>>()
+    });
+    tx.execute_many("insert into tenant_words (tenant_id, word, beneath_id) values {rows}", found_by.collect()).await?;
     Ok(())
 }

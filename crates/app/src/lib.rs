@@ -13,9 +13,12 @@ pub mod bulk;
 pub mod caller;
 pub mod clock;
 pub mod credential_policy;
+pub mod deeds;
 pub mod doors;
 pub mod dpop;
+pub mod email_changes;
 pub mod export;
+pub mod factors;
 pub mod findings;
 mod guesses;
 pub mod heads;
@@ -34,6 +37,7 @@ pub mod migration;
 pub mod nodes;
 pub mod notices;
 pub mod outgoing;
+mod passkeys;
 pub mod passwords;
 pub mod public_keys;
 pub mod random;
@@ -43,6 +47,7 @@ pub mod restore;
 mod revocations;
 pub mod rotation;
 pub mod seal;
+pub mod second_factors;
 pub mod secrets;
 pub mod sessions;
 pub mod setup;
@@ -58,6 +63,7 @@ pub mod tokens;
 pub mod trusted_issuers;
 pub mod unit;
 pub mod usage;
+pub mod user_links;
 pub mod user_passwords;
 pub mod user_sessions;
 pub mod user_sign_in;
@@ -159,6 +165,7 @@ impl App {
             issuers: Issuers::default(),
             operator: OnceLock::new(),
             mailing: mail::Mailing::default(),
+            afterwards: user_links::Afterwards::default(),
             unwritten: parking_lot::Mutex::default(),
             logged: metering::Logged::default(),
             fault: parking_lot::Mutex::default(),

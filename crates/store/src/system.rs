@@ -5,6 +5,7 @@ mod issuers;
 mod mails;
 mod sign_ins;
 mod tokens;
+mod user_links;
 mod users;
 
 pub use self::users::{SessionHolder, SigningIn};

@@ -88,6 +88,9 @@ fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
         }
         "put_user_roles" => Some(json!({"access_level_ids": []})),
         "disable_user" | "enable_user" | "sign_out" => Some(json!({})),
+        "invite_user" | "create_recovery_codes" | "ask_passkey_again" => Some(json!({})),
+        "step_up" => Some(json!({"kind": "totp", "code": "123456"})),
+        "request_email_change" => Some(json!({"email": format!("other@{org}.example")})),
         "update_trusted_issuer" => Some(json!({"name": "Changed"})),
         "update_token_settings" => Some(json!({"lifetime_seconds": 600})),
         "register_public_key" => {

@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn i1_the_window_is_two_steps() {
-        let at = |seconds| accepted(Timestamp::from_micros(seconds * 1_000_000));
+        let at = |seconds: i64| accepted(Timestamp::from_micros(seconds * 1_000_000));
         assert_eq!(at(59), [1, 0]);
         assert_eq!(at(60), [2, 1]);
         assert_eq!(message(1), [0, 0, 0, 0, 0, 0, 0, 1]);

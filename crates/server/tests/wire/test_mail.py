@@ -22,7 +22,7 @@ class Sink:
 
     async def handle_DATA(self, server, session, envelope):
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        assert session.ssl is not None, "a mail came without TLS"
+        assert server.transport.get_extra_info("ssl_object") is not None, "a mail came without TLS"
         if self.refusals:
             return self.refusals.pop(0)
         self.mails.append((envelope.mail_from, envelope.rcpt_tos, message))
@@ -48,19 +48,23 @@ class Implicit(Controller):
         return SMTP(self.handler, auth_required=True, auth_require_tls=False, authenticator=authenticate)
 
 
+def openssl(*arguments):
+    subprocess.run(["openssl", *[str(argument) for argument in arguments]], check=True, capture_output=True)
+
+
 def certificate(folder):
-    """A certificate for this machine, which is its own authority."""
-    chain, key = folder / "mail.pem", folder / "mail.key"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-        + ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-        + ["-keyout", key, "-out", chain],
-        check=True,
-        capture_output=True,
-    )
+    """An authority, and a server's context with a certificate of it for this machine."""
+    authority, authority_key = folder / "ca.pem", folder / "ca.key"
+    chain, key, request, names = (folder / name for name in ("mail.pem", "mail.key", "mail.csr", "names"))
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    openssl("req", "-x509", *curve, "-days", "2", "-subj", "/CN=Mail CA", "-keyout", authority_key, "-out", authority)
+    openssl("req", *curve, "-subj", "/CN=localhost", "-keyout", key, "-out", request)
+    names.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    signing = ["-CA", authority, "-CAkey", authority_key, "-CAcreateserial", "-extfile", names]
+    openssl("x509", "-req", "-days", "2", "-in", request, "-out", chain, *signing)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain, key)
-    return chain, context
+    return authority, context
 
 
 class Mails:

@@ -16,6 +16,7 @@ on_both!(
     j3_an_unknown_address_is_answered_alike,
     j4_a_link_is_used_once,
     j4_a_link_dies_with_what_it_was_for,
+    j5_the_page_of_a_link_tells_nobody,
     j6_opening_a_link_uses_nothing_up,
     j8_another_address_counts_once_it_is_confirmed,
     j9_the_store_holds_no_token,
@@ -235,6 +236,19 @@ async fn j4_a_link_dies_with_what_it_was_for(f: Arc<Fixture>) {
 fn ids(person: &Person) -> (claviger_domain::id::TenantId, claviger_domain::id::UserId) {
     use claviger_domain::id::{TenantId, UserId};
     (TenantId::parse(&person.tenant).unwrap(), UserId::parse(&person.id).unwrap())
+}
+
+async fn j5_the_page_of_a_link_tells_nobody(f: Arc<Fixture>) {
+    for path in ["/people/invitation", "/people/password-reset", "/people/email-change"] {
+        let answer = send(f.operator.bare(Method::GET, path)).await;
+        assert_eq!((answer.status.as_u16(), answer.header("referrer-policy")), (200, Some("no-referrer")), "{path}");
+        assert!(answer.header("content-security-policy").unwrap().starts_with("default-src 'none'; script-src 'self'"));
+        assert_eq!((answer.header("cache-control"), answer.header("set-cookie")), (Some("no-store"), None));
+        assert!(!answer.text.contains("<script>") && !answer.text.contains("style="), "nothing inline");
+    }
+    let script = send(f.operator.bare(Method::GET, "/people/link.js")).await;
+    assert!(script.text.contains("history.replaceState") && !script.text.contains("innerHTML"));
+    assert_eq!(send(f.operator.bare(Method::POST, "/people/invitation")).await.status, 405);
 }
 
 async fn j6_opening_a_link_uses_nothing_up(f: Arc<Fixture>) {

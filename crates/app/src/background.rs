@@ -65,6 +65,7 @@ impl App {
                     if self.is_in_charge() {
                         self.log("sweeping", self.sweep().await);
                         self.log("sweeping mails", self.sweep_mails().await);
+                        self.log("sweeping links", self.sweep_links().await);
                         self.log("sweeping tokens", self.sweep_tokens().await);
                         self.log("sweeping what deleted tenants left", self.sweep_purged().await);
                         self.log("sweeping what was accepted once", self.sweep_replay().await);

@@ -14,10 +14,13 @@ pub mod caller;
 pub mod clock;
 pub mod configuration;
 pub mod credential_policy;
+pub mod deeds;
 pub mod doors;
 pub mod dpop;
+pub mod email_changes;
 pub mod endpoints;
 pub mod export;
+pub mod factors;
 pub mod findings;
 mod guesses;
 pub mod heads;
@@ -36,6 +39,7 @@ pub mod migration;
 pub mod nodes;
 pub mod notices;
 pub mod outgoing;
+mod passkeys;
 pub mod passwords;
 pub mod provisionings;
 pub mod public_keys;
@@ -47,6 +51,7 @@ pub mod restore;
 mod revocations;
 pub mod rotation;
 pub mod seal;
+pub mod second_factors;
 pub mod secrets;
 pub mod sessions;
 pub mod setup;
@@ -62,6 +67,7 @@ pub mod tokens;
 pub mod trusted_issuers;
 pub mod unit;
 pub mod usage;
+pub mod user_links;
 pub mod user_passwords;
 pub mod user_sessions;
 pub mod user_sign_in;
@@ -164,6 +170,7 @@ impl App {
             issuers: Issuers::default(),
             operator: OnceLock::new(),
             mailing: mail::Mailing::default(),
+            afterwards: user_links::Afterwards::default(),
             unwritten: parking_lot::Mutex::default(),
             logged: metering::Logged::default(),
             fault: parking_lot::Mutex::default(),

@@ -103,6 +103,9 @@ impl App {
     ) -> Result<Tenant> {
         let node = caller.reach(id)?;
         caller.allow(PERMISSION, Verb::Update)?;
+        if patch.details.mfa_required.is_some() {
+            caller.must_step_up()?;
+        }
         let own = node.id == caller.tenant().id;
         if own && patch.status.is_some() {
             return Err(from_above("status"));

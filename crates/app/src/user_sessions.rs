@@ -8,6 +8,7 @@ use crate::state::State;
 use crate::unit::{NO_RIGHT, Needs, Unit, to_the_end};
 use claviger_domain::address::Origin;
 use claviger_domain::audit::Target;
+use claviger_domain::factor::satisfies;
 use claviger_domain::grants::{GrantSet, Verb};
 use claviger_domain::id::{TenantId, UserId, UserSessionId};
 use claviger_domain::time::Timestamp;
@@ -189,7 +190,12 @@ impl State {
         if !tenant.is_served() {
             return Err(Refusal::TenantSuspended);
         }
-        let grants = match holder.session.stage {
+        let mut session = holder.session;
+        // A policy that has become stricter since the sign-in asks for what is missing.
+        if !satisfies(&session.methods, tenant.mfa_required()) {
+            session.stage = Stage::SecondFactor;
+        }
+        let grants = match session.stage {
             Stage::Complete => self.union(holder.roles),
             Stage::SecondFactor => GrantSet::default(),
         };
@@ -200,7 +206,7 @@ impl State {
             email: holder.email,
             reach: holder.reach,
             grants,
-            session: holder.session,
+            session,
         })
     }
 }

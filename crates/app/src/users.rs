@@ -34,6 +34,7 @@ impl App {
         self.unit_once(caller, Needs { tenant, right: (PERMISSION, Verb::Create) }, once, move |unit| {
             Box::pin(async move {
                 let user = unit.insert_user(tenant, new).await?;
+                unit.invite(&user).await?;
                 unit.record("user.created", target(&user), unit.app.state.describe_user(&user));
                 Ok(user)
             })
@@ -176,6 +177,7 @@ impl App {
         self.unit(caller, Needs { tenant, right: (PERMISSION, Verb::Delete) }, move |unit| {
             Box::pin(async move {
                 let user = unit.user_within_rights(tenant, id, if_match).await?;
+                unit.caller.must_step_up()?;
                 let mut details = Map::new();
                 let owned = unit.tx.list_owned_applications(id).await?;
                 match successor {

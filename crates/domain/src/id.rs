@@ -120,6 +120,10 @@ impl From<UserId> for PrincipalId {
 }
 
 id!(
+    /// A second factor of a person.
+    FactorId
+);
+id!(
     /// A mail that waits to be sent.
     MailId
 );

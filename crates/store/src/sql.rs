@@ -7,8 +7,8 @@ use crate::engine::{Inner, Pools, Store};
 use crate::group::Unit;
 use claviger_domain::Error;
 use claviger_domain::id::{
-    AccessLevelId, ApplicationId, BindingId, IssuerId, JobId, MailId, NoticeId, PrincipalId, ProvisioningId, ReceiptId,
-    SecretId, TenantId, UserId, UserSessionId,
+    AccessLevelId, ApplicationId, BindingId, FactorId, IssuerId, JobId, MailId, NoticeId, PrincipalId, ProvisioningId,
+    ReceiptId, SecretId, TenantId, UserId, UserSessionId,
 };
 use claviger_domain::time::Timestamp;
 use sqlx::error::DatabaseError;
@@ -87,6 +87,7 @@ values! {
     UserId => |value| Self::Text(Some(value.to_string())),
     Option<UserId> => |value| Self::Text(value.map(|id| id.to_string())),
     UserSessionId => |value| Self::Text(Some(value.to_string())),
+    FactorId => |value| Self::Text(Some(value.to_string())),
     MailId => |value| Self::Text(Some(value.to_string())),
     Option<SecretId> => |value| Self::Text(value.map(|id| id.to_string())),
     &[u8] => |value| Self::Blob(Some(value.to_owned())),

@@ -6,6 +6,7 @@ mod mails;
 mod sign_ins;
 mod tenants;
 mod tokens;
+mod user_links;
 mod users;
 
 pub use self::users::{SessionHolder, SigningIn};

@@ -194,6 +194,11 @@ impl Tx {
     /// Removes a user with everything that is the user's alone; whether it was there.
     pub async fn delete_user(&mut self, tenant: TenantId, id: UserId) -> Result<bool> {
         for statement in [
+            "delete from user_links where tenant_id = $1 and user_id = $2",
+            "delete from recovery_codes where tenant_id = $1 and user_id = $2",
+            "delete from user_challenges where tenant_id = $1 and user_id = $2",
+            "delete from factor_guards where tenant_id = $1 and user_id = $2",
+            "delete from user_factors where tenant_id = $1 and user_id = $2",
             "delete from user_sessions where tenant_id = $1 and user_id = $2",
             "delete from user_devices where tenant_id = $1 and user_id = $2",
             "delete from user_words where tenant_id = $1 and user_id = $2",

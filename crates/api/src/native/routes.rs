@@ -4,9 +4,10 @@ use crate::kit::cookies::PeopleToo;
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
     Native, access_levels, access_record, applications, audit, bulk, catalogue, configuration, credential_policy,
-    endpoints, export, findings, import, key_types, leaks, me, migration, nodes, notices, openapi as document,
-    problems, provisionings, public_keys, purge_receipts, rotation, secrets, sessions, sign_in, signing_keys,
-    simulations, temporary, tenants, trusted_issuers, usage, users, verify, visibility, whoami,
+    endpoints, export, factors, findings, import, key_types, leaks, me, migration, nodes, notices, openapi as document,
+    problems, provisionings, public_keys, purge_receipts, rotation, second_factor, secrets, sessions, sign_in,
+    signing_keys, simulations, temporary, tenants, trusted_issuers, usage, user_links, users, verify, visibility,
+    whoami,
 };
 use axum::{Extension, Router};
 use utoipa::openapi::OpenApi;
@@ -96,6 +97,25 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(me::list_own_sessions))
         .routes(routes!(me::end_own_session))
         .routes(routes!(me::sign_out))
+        .routes(routes!(second_factor::read_second_factor, second_factor::complete_sign_in))
+        .routes(routes!(second_factor::send_mail_code))
+        .routes(routes!(second_factor::ask_passkey))
+        .routes(routes!(second_factor::step_up))
+        .routes(routes!(second_factor::ask_passkey_again))
+        .routes(routes!(factors::list_factors))
+        .routes(routes!(factors::create_totp))
+        .routes(routes!(factors::confirm_factor))
+        .routes(routes!(factors::begin_passkey))
+        .routes(routes!(factors::create_passkey))
+        .routes(routes!(factors::delete_factor))
+        .routes(routes!(factors::create_recovery_codes))
+        .routes(routes!(factors::reset_factors))
+        .routes(routes!(user_links::request_password_reset))
+        .routes(routes!(user_links::complete_password_reset))
+        .routes(routes!(user_links::accept_invitation))
+        .routes(routes!(user_links::request_email_change))
+        .routes(routes!(user_links::confirm_email_change))
+        .routes(routes!(user_links::invite_user, user_links::read_invitation, user_links::cancel_invitation))
         .routes(routes!(me::change_own_password))
         .routes(routes!(sign_in::sign_in))
         .routes(routes!(nodes::list_nodes))

@@ -18,6 +18,7 @@ mod key_types;
 mod keyring;
 mod lifetimes;
 mod nodes;
+mod passkeys;
 mod provisionings;
 mod record;
 mod restore;

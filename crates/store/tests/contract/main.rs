@@ -60,5 +60,6 @@ mod tenants;
 mod tokens;
 mod trusted_issuers;
 mod usage;
+mod user_links;
 mod users;
 mod visibility;

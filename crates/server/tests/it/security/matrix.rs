@@ -90,6 +90,9 @@ fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
         }
         "put_user_roles" => Some(json!({"access_level_ids": []})),
         "disable_user" | "enable_user" | "sign_out" => Some(json!({})),
+        "invite_user" | "create_recovery_codes" | "ask_passkey_again" => Some(json!({})),
+        "step_up" => Some(json!({"kind": "totp", "code": "123456"})),
+        "request_email_change" => Some(json!({"email": format!("other@{org}.example")})),
         "update_trusted_issuer" => Some(json!({"name": "Changed"})),
         "update_token_settings" => Some(json!({"lifetime_seconds": 600})),
         "register_public_key" => {
@@ -284,6 +287,8 @@ async fn g1_every_operation_needs_its_right(f: Arc<Fixture>) {
             assert_eq!(status, 400, "asked without parameters");
         } else if operation.id == "read_secret_text" {
             assert_eq!(status, 409, "the tenant shows secrets once");
+        } else if operation.id == "invite_user" {
+            assert_eq!(status, 409, "the user can sign in already");
         } else if operation.id == "update_legacy_key_types" {
             assert_eq!(status, 403, "for the operator alone");
         } else if operation.id == "claim_first_secret" {

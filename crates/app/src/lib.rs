@@ -17,6 +17,7 @@ pub mod doors;
 pub mod dpop;
 pub mod export;
 pub mod findings;
+pub mod first_person;
 mod guesses;
 pub mod heads;
 pub mod import;

@@ -12,6 +12,7 @@ mod credential_policy;
 mod error;
 mod export;
 mod findings;
+mod first_person;
 mod grants;
 mod import;
 mod key_types;

@@ -29,6 +29,7 @@ const ENTRIES: &[Entry] = &[
     Entry("dpop_proof_missing", "A proof of possession is missing", "The session token is bound to a key of its client, or its application asks for that. Send it as Authorization: DPoP with a proof in the header DPoP (RFC 9449)."),
     Entry("email_taken", "The address is taken", "Somebody signs in with this e-mail address already: an address is one person's in the whole store. Give another one."),
     Entry("export_too_large", "The export would be too large", "Export the tenants one by one, without beneath, or read the lists page by page."),
+    Entry("first_person_link_invalid", "The link cannot be used", "It was used, or it is too old, or the operator has people already. Somebody who may make users, or the operator's first application, makes one: POST /v1/tenants/{tenant_id}/users."),
     Entry("forbidden", "Not allowed", "The credential is good but may not do this; detail says why. No single permission would change it."),
     Entry("has_dependants", "Something depends on the user", "Applications belong to the user; referrers lists them. Name who takes them over, by successor_id."),
     Entry("headers_too_large", "The headers are too large", "Send fewer or shorter headers."),

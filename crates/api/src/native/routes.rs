@@ -4,9 +4,9 @@ use crate::kit::cookies::PeopleToo;
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
     Native, access_levels, access_record, applications, audit, bulk, catalogue, credential_policy, export, findings,
-    import, key_types, leaks, me, migration, nodes, notices, openapi as document, problems, public_keys, rotation,
-    secrets, sessions, sign_in, signing_keys, simulations, temporary, tenants, trusted_issuers, usage, users, verify,
-    visibility, whoami,
+    first_person, import, key_types, leaks, me, migration, nodes, notices, openapi as document, problems, public_keys,
+    rotation, secrets, sessions, sign_in, signing_keys, simulations, temporary, tenants, trusted_issuers, usage, users,
+    verify, visibility, whoami,
 };
 use axum::{Extension, Router};
 use utoipa::openapi::OpenApi;
@@ -88,6 +88,7 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(me::sign_out))
         .routes(routes!(me::change_own_password))
         .routes(routes!(sign_in::sign_in))
+        .routes(routes!(first_person::accept_first_person))
         .routes(routes!(nodes::list_nodes))
         .routes(routes!(document::read_openapi))
         .routes(routes!(problems::read_problem))

@@ -8,6 +8,7 @@ mod bulk;
 mod cli;
 mod export;
 mod findings;
+mod first_person;
 mod idempotency;
 mod import;
 mod key_types;

@@ -16,6 +16,7 @@ use claviger_domain::tenant::Tenant;
 use claviger_domain::trusted_issuer::TrustedIssuer;
 use claviger_domain::{Error, Result};
 use claviger_store::Store;
+use claviger_store::tenant_lists::{TenantFilter, TenantOrder};
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -114,8 +115,9 @@ impl App {
         // Whoever reaches only their own tenant sees nothing beneath it.
         let found = match beneath && caller.reach_kind() == Reach::Beneath {
             true => {
-                let read =
-                    |store: Store, page: PageRequest| async move { store.list_tenants_beneath(root, &page).await };
+                let read = |store: Store, page: PageRequest| async move {
+                    store.list_tenants_beneath(root, &TenantFilter::default(), TenantOrder::Id, &page).await
+                };
                 self.pages(room, read, |one: &Tenant| one.id.to_string()).await?
             }
             false => self.state.store.find_tenant(root).await?.into_iter().collect(),

@@ -13,6 +13,7 @@ pub mod audit;
 pub mod bulk;
 pub mod catalogue;
 pub mod claim;
+pub mod country;
 pub mod credential_policy;
 pub mod dpop;
 pub mod error;

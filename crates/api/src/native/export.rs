@@ -14,6 +14,7 @@ use claviger_app::export::ExportedTenant;
 use claviger_domain::application::{Application, Rights};
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId};
+use claviger_domain::tenant::Status;
 use claviger_domain::time::Timestamp;
 use claviger_domain::trusted_issuer::TrustedIssuer;
 use http::StatusCode;
@@ -220,7 +221,8 @@ impl ExportBody {
                     parent: parent.to_vec(),
                     name: name.clone(),
                     kind: tenant.kind.into(),
-                    status: tenant.status.into(),
+                    // A deletion is not applied to another server.
+                    status: if tenant.status == Status::Active { StatusWord::Active } else { StatusWord::Suspended },
                     application_limit: tenant.application_limit,
                 });
             }

@@ -17,7 +17,10 @@ use utoipa_axum::routes;
 fn framed_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(document::base())
         .routes(routes!(tenants::create_tenant, tenants::list_tenants))
-        .routes(routes!(tenants::read_tenant, tenants::update_tenant))
+        .routes(routes!(tenants::read_tenant, tenants::update_tenant, tenants::delete_tenant))
+        .routes(routes!(tenants::suspend_tenant))
+        .routes(routes!(tenants::reactivate_tenant))
+        .routes(routes!(tenants::convert_tenant))
         .routes(routes!(access_levels::create_access_level, access_levels::list_access_levels))
         .routes(routes!(access_levels::import_access_level))
         .routes(routes!(

@@ -106,7 +106,7 @@ impl Fixture {
     }
 
     pub(crate) async fn tenant(&self, name: &str, kind: Kind, parent_id: TenantId) -> Tenant {
-        let new = NewTenant { name: Name::parse("/name", name).unwrap(), kind, parent_id };
+        let new = NewTenant::new(Name::parse("/name", name).unwrap(), kind, parent_id);
         done(self.app.create_tenant(&self.operator, new, None).await.unwrap())
     }
 

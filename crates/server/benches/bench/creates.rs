@@ -49,7 +49,7 @@ impl Yard {
         let mut tenants = Vec::with_capacity(CLIENTS);
         for number in 0..CLIENTS {
             let name = Name::parse("/name", &format!("client {number}"))?;
-            let new = NewTenant { name, kind: Kind::Organization, parent_id: first.tenant_id };
+            let new = NewTenant::new(name, Kind::Organization, first.tenant_id);
             let Posted::Done(tenant) = app.create_tenant(&operator, new, None).await? else { continue };
             let patch = TenantPatch { application_limit: Some(APPLICATION_LIMIT_MAX), ..TenantPatch::default() };
             app.update_tenant(&operator, tenant.id, patch, None).await?;

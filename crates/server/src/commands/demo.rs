@@ -101,7 +101,7 @@ async fn tenant(
     kind: Kind,
     parent_id: TenantId,
 ) -> Result<Tenant, Failure> {
-    let new = NewTenant { name: name(text)?, kind, parent_id };
+    let new = NewTenant::new(name(text)?, kind, parent_id);
     done(app.create_tenant(caller, new, None).await.map_err(failed)?)
 }
 

@@ -22,6 +22,7 @@ pub mod endpoints;
 pub mod export;
 pub mod factors;
 pub mod findings;
+pub mod first_person;
 mod guesses;
 pub mod heads;
 pub mod import;

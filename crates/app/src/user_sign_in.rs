@@ -89,7 +89,8 @@ impl App {
             (Err(reason), _) => return Err(self.refuse_sign_in(found.as_ref(), reason, attempt.origin)),
         };
         let rehashed = match hash.filter(|hash| state.passwords.needs_rehash(hash)) {
-            Some(_) => Some(state.passwords.hash(&attempt.password).await?.to_string()),
+            // Where there is no room for it now, it is done the next time.
+            Some(_) => state.passwords.hash(&attempt.password).await.ok().map(|hash| hash.to_string()),
             None => None,
         };
         let app = Arc::clone(self);

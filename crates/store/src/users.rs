@@ -79,7 +79,7 @@ fn taken(email: &str) -> String {
 }
 
 /// What a user is found by.
-fn words(user: &User) -> BTreeSet<String> {
+pub(crate) fn words(user: &User) -> BTreeSet<String> {
     let names = format!("{} {}", user.first_name, user.last_name);
     let words = names.split_whitespace().map(key_of).chain([key_of(&user.email)]);
     words.filter(|word| !word.is_empty()).collect()

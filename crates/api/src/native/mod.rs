@@ -15,6 +15,7 @@ mod error;
 mod export;
 mod factors;
 mod findings;
+mod first_person;
 mod grants;
 mod import;
 mod key_types;

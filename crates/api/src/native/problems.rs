@@ -31,6 +31,7 @@ const ENTRIES: &[Entry] = &[
     Entry("export_too_large", "The export would be too large", "Export the tenants one by one, without beneath, or read the lists page by page."),
     Entry("external_id_taken", "The external id is taken", "Another tenant beneath the same parent has this external id. It may be the one you mean: GET /v1/tenants?external_id= finds it."),
     Entry("factor_limit", "The person has as many second factors as it may", "A person has ten. Remove one first."),
+    Entry("first_person_link_invalid", "The link cannot be used", "It was used, or it is too old, or the operator has people already. Somebody who may make users, or the operator's first application, makes one: POST /v1/tenants/{tenant_id}/users."),
     Entry("forbidden", "Not allowed", "The credential is good but may not do this; detail says why. No single permission would change it."),
     Entry("has_dependants", "Something depends on the user", "Applications belong to the user; referrers lists them. Name who takes them over, by successor_id."),
     Entry("headers_too_large", "The headers are too large", "Send fewer or shorter headers."),

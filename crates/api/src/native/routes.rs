@@ -4,10 +4,10 @@ use crate::kit::cookies::PeopleToo;
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
     Native, access_levels, access_record, applications, audit, bulk, catalogue, configuration, credential_policy,
-    endpoints, export, factors, findings, import, key_types, leaks, me, migration, nodes, notices, openapi as document,
-    problems, provisionings, public_keys, purge_receipts, rotation, second_factor, secrets, sessions, sign_in,
-    signing_keys, simulations, temporary, tenants, trusted_issuers, usage, user_links, users, verify, visibility,
-    whoami,
+    endpoints, export, factors, findings, first_person, import, key_types, leaks, me, migration, nodes, notices,
+    openapi as document, problems, provisionings, public_keys, purge_receipts, rotation, second_factor, secrets,
+    sessions, sign_in, signing_keys, simulations, temporary, tenants, trusted_issuers, usage, user_links, users,
+    verify, visibility, whoami,
 };
 use axum::{Extension, Router};
 use utoipa::openapi::OpenApi;
@@ -118,6 +118,7 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(user_links::invite_user, user_links::read_invitation, user_links::cancel_invitation))
         .routes(routes!(me::change_own_password))
         .routes(routes!(sign_in::sign_in))
+        .routes(routes!(first_person::accept_first_person))
         .routes(routes!(nodes::list_nodes))
         .routes(routes!(document::read_openapi))
         .routes(routes!(problems::read_problem))

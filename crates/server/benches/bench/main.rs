@@ -10,6 +10,7 @@ mod creates;
 mod in_process;
 mod load;
 mod measure;
+mod people;
 mod proc;
 mod random;
 mod revocations;

@@ -196,7 +196,7 @@ pub(crate) fn made(index: usize) -> Timestamp {
     Timestamp::from_millis(MADE + i64::try_from(index).unwrap_or(0))
 }
 
-fn bits<const N: usize>(index: usize, purpose: u8) -> [u8; N] {
+pub(crate) fn bits<const N: usize>(index: usize, purpose: u8) -> [u8; N] {
     let hash = SecretHash::of(&format!("{purpose}/{index}"));
     let mut bits = [0; N];
     bits.iter_mut().zip(hash.as_bytes()).for_each(|(to, from)| *to = *from);

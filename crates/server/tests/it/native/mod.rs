@@ -11,6 +11,7 @@ mod endpoints;
 mod export;
 mod factors;
 mod findings;
+mod first_person;
 mod idempotency;
 mod import;
 mod key_types;

@@ -35,6 +35,11 @@ macro_rules! table {
 /// Tables whose rows go with their tenant, those that refer to others first; each with the rest of its primary key.
 pub const PURGED: &[(&str, &str)] = &[
     table!("secret_texts", "application_id, secret_id"),
+    table!("user_links", "user_id, kind"),
+    table!("user_factors", "user_id, id"),
+    table!("recovery_codes", "user_id, code_hash"),
+    table!("user_challenges", "user_id, session_id, kind"),
+    table!("factor_guards", "user_id"),
     table!("user_sessions", "user_id, id"),
     table!("user_devices", "user_id, device_hash"),
     table!("user_words", "word, user_id"),

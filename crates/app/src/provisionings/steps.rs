@@ -12,6 +12,7 @@ use claviger_domain::temporary::parse_end;
 use claviger_domain::tenant::Stage;
 use claviger_domain::time::Timestamp;
 use claviger_domain::user::NewUser;
+use claviger_domain::user_link::LinkKind;
 use claviger_domain::{Error, Result};
 use claviger_store::Tx;
 use claviger_store::journal::JournalEntry;
@@ -140,6 +141,9 @@ impl App {
         let new = NewUser { email, first_name, last_name, phone: String::new(), reach: Reach::Beneath, roles };
         let user = new.into_user(tenant, id, number, now);
         tx.insert_user(tenant, &user).await?;
+        let shared = self.state.shared_now();
+        let (mail, _) = self.state.make_link(tx, &user, LinkKind::Invitation, &user.email, shared).await?;
+        self.state.queue_mails(tx, tenant, vec![mail], shared).await?;
         Ok((id, crate::users::target(&user)))
     }
 
@@ -217,6 +221,8 @@ impl App {
             revision = tx.bump_revision(tenant, &effects.iter().map(change).collect::<Vec<_>>()).await?;
         }
         tx.commit().await?;
+        // There may be an invitation.
+        self.state.mailing.arrived.notify_one();
         self.settle(tenant, &effects, revision).await;
         Ok(())
     }

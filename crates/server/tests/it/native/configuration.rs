@@ -59,6 +59,11 @@ async fn an_administrator_is_provisioned(f: Arc<Fixture>) {
         (&ada["id"], &ada["status"], &ada["reach"]),
         (&job["steps"][1]["id"], &json!("invited"), &json!("beneath"))
     );
+    let tenant = claviger_domain::id::TenantId::parse(job["tenant_id"].as_str().unwrap()).unwrap();
+    let mut tx = f.app.store().begin().await.unwrap();
+    let rows: std::collections::BTreeMap<_, _> = tx.purge_rows(tenant, 1_000).await.unwrap().into_iter().collect();
+    assert_eq!(rows["user_links"], 1, "an invitation is on its way");
+    drop(tx);
     let mut second = body.clone();
     second["tenant"]["name"] = json!("Other");
     assert_eq!(f.operator.post(&path, &second).await.code(409), "email_taken");

@@ -290,6 +290,12 @@ impl Caller {
         }
     }
 
+    /// Whether it would; notes no denial, for nobody has asked.
+    pub(crate) fn would_cover(&self, wanted: &GrantSet, reach: Reach) -> bool {
+        (reach == Reach::Own || self.reach_kind() == Reach::Beneath)
+            && self.grants().first_missing(wanted, &self.state.catalogue).is_none()
+    }
+
     pub(crate) fn deny(&self, reason: String) {
         let kind = self.kind();
         let denial =

@@ -55,6 +55,7 @@ pub mod tokens;
 pub mod trusted_issuers;
 pub mod unit;
 pub mod usage;
+pub mod user_grants;
 pub mod user_sessions;
 pub mod users;
 pub mod verify;

@@ -124,6 +124,11 @@ id!(
     MailId
 );
 
+id!(
+    /// A profile by which a user holds access levels under conditions.
+    AccessProfileId
+);
+
 /// Most characters of a client id.
 pub const CLIENT_ID_MAX: usize = 128;
 

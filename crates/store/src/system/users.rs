@@ -1,9 +1,11 @@
 //! What crosses tenants about people: finding who signs in or holds a session, counting guesses, what somebody owns, ending
 //! all sessions, sweeping.
 
+use crate::access_profiles::read_conditions;
 use crate::engine::Store;
 use crate::sql::{Tx, args, corrupt, id_of, row};
 use claviger_domain::Result;
+use claviger_domain::access_profile::Conditions;
 use claviger_domain::application::Reach;
 use claviger_domain::error::Referrer;
 use claviger_domain::grants::{Grants, grants_from_json};
@@ -34,6 +36,10 @@ row! {
         ended_at: Option<i64>,
         access_level_id: Option<String>,
         grants: Option<String>,
+        profile_reach: Option<String>,
+        networks: Option<String>,
+        expires_at: Option<i64>,
+        disabled: Option<bool>,
     }
 }
 
@@ -58,15 +64,70 @@ pub struct SessionHolder {
     pub session: UserSession,
     /// The access levels it holds, with their grants; without for those that come with the server.
     pub roles: Vec<(AccessLevelId, Option<Grants>)>,
+    /// The same of its profiles, which count under conditions.
+    pub profile_roles: Vec<ProfileRole>,
+}
+
+/// An access level that somebody holds by a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileRole {
+    /// The level, with its grants; without for one that comes with the server.
+    pub role: (AccessLevelId, Option<Grants>),
+    /// How far the profile reaches.
+    pub reach: Reach,
+    /// When it counts.
+    pub conditions: Conditions,
+}
+
+/// Session, person and access levels where a condition holds: one row for each level, those of profiles among them.
+macro_rules! holders {
+    ($where:literal) => {
+        concat!(
+            holders!(@columns),
+            "r.access_level_id, l.grants, cast(null as text) as profile_reach, cast(null as text) as networks, \
+             cast(null as bigint) as expires_at, cast(null as boolean) as disabled \
+             from user_sessions s \
+             join users u on u.tenant_id = s.tenant_id and u.id = s.user_id \
+             left join user_roles r on r.tenant_id = u.tenant_id and r.user_id = u.id \
+             left join access_levels l on l.tenant_id = r.tenant_id and l.id = r.access_level_id \
+             where ",
+            $where,
+            " union all ",
+            holders!(@columns),
+            "r.access_level_id, l.grants, p.reach, p.networks, p.expires_at, p.disabled \
+             from user_sessions s \
+             join users u on u.tenant_id = s.tenant_id and u.id = s.user_id \
+             join access_profiles p on p.tenant_id = u.tenant_id and p.user_id = u.id \
+             join access_profile_roles r \
+             on r.tenant_id = p.tenant_id and r.user_id = p.user_id and r.profile_id = p.id \
+             left join access_levels l on l.tenant_id = r.tenant_id and l.id = r.access_level_id \
+             where ",
+            $where
+        )
+    };
+    (@columns) => {
+        "select u.tenant_id, u.id as user_id, u.email, u.first_name, u.last_name, u.status, u.reach, s.id, s.stage, \
+         s.methods, s.created_at, s.last_seen_at, s.stepped_up_at, s.address, s.user_agent, s.ended_at, "
+    };
 }
 
 fn assemble(rows: Vec<HolderRow>) -> Result<Option<SessionHolder>> {
     let mut holder: Option<SessionHolder> = None;
     for row in rows {
-        let level = row.access_level_id.map(|id| id_of!(AccessLevelId, &id)).transpose()?;
+        let level = row.access_level_id.as_deref().map(|id| id_of!(AccessLevelId, id)).transpose()?;
         let role = level.map(|id| (id, row.grants.as_deref().map(grants_from_json)));
+        let (role, by_profile) = match (&row.profile_reach, role) {
+            (Some(reach), Some(role)) => {
+                let reach = Reach::parse(reach).ok_or_else(|| corrupt("reach", reach))?;
+                let disabled = row.disabled.unwrap_or(true);
+                let conditions = read_conditions(row.networks.as_deref(), row.expires_at, disabled)?;
+                (None, Some(ProfileRole { role, reach, conditions }))
+            }
+            (_, role) => (role, None),
+        };
         if let Some(holder) = &mut holder {
             holder.roles.extend(role);
+            holder.profile_roles.extend(by_profile);
             continue;
         }
         holder = Some(SessionHolder {
@@ -89,6 +150,7 @@ fn assemble(rows: Vec<HolderRow>) -> Result<Option<SessionHolder>> {
                 ended_at: row.ended_at.map(Timestamp::from_micros),
             },
             roles: role.into_iter().collect(),
+            profile_roles: by_profile.into_iter().collect(),
         });
     }
     Ok(holder)
@@ -114,14 +176,7 @@ impl Store {
     pub async fn find_session_holder(&self, token: &SecretHash) -> Result<Option<SessionHolder>> {
         let found = self
             .all(
-                "select u.tenant_id, u.id as user_id, u.email, u.first_name, u.last_name, u.status, u.reach, s.id, s.stage, \
-                 s.methods, s.created_at, s.last_seen_at, s.stepped_up_at, s.address, s.user_agent, s.ended_at, \
-                 r.access_level_id, l.grants \
-                 from user_sessions s \
-                 join users u on u.tenant_id = s.tenant_id and u.id = s.user_id \
-                 left join user_roles r on r.tenant_id = u.tenant_id and r.user_id = u.id \
-                 left join access_levels l on l.tenant_id = r.tenant_id and l.id = r.access_level_id \
-                 where s.token_hash = $1",
+                holders!("s.token_hash = $1"),
                 args![token.as_bytes()],
             )
             .await?;
@@ -177,14 +232,7 @@ impl Tx {
     ) -> Result<Option<SessionHolder>> {
         let found = self
             .all(
-                "select u.tenant_id, u.id as user_id, u.email, u.first_name, u.last_name, u.status, u.reach, s.id, s.stage, \
-                 s.methods, s.created_at, s.last_seen_at, s.stepped_up_at, s.address, s.user_agent, s.ended_at, \
-                 r.access_level_id, l.grants \
-                 from user_sessions s \
-                 join users u on u.tenant_id = s.tenant_id and u.id = s.user_id \
-                 left join user_roles r on r.tenant_id = u.tenant_id and r.user_id = u.id \
-                 left join access_levels l on l.tenant_id = r.tenant_id and l.id = r.access_level_id \
-                 where s.tenant_id = $1 and s.user_id = $2 and s.id = $3",
+                holders!("s.tenant_id = $1 and s.user_id = $2 and s.id = $3"),
                 args![tenant, user, session],
             )
             .await?;

@@ -3,6 +3,7 @@
 use crate::App;
 use crate::applications::changed;
 use crate::caller::Caller;
+use crate::credential_policy::Stay;
 use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
 use claviger_domain::access_level::{
     AccessLevel, AccessLevelPatch, Export, NewAccessLevel, refuse_built_in, role_urn,
@@ -98,6 +99,9 @@ impl App {
                     unit.caller.covers(&GrantSet::default(), Reach::Beneath)?;
                 }
                 unit.tx.update_access_level(tenant, &after, &name.key()).await?;
+                if after.grants != before.grants {
+                    unit.refuse_operator_lock_out(tenant, Stay::Now).await?;
+                }
                 unit.record("access_level.updated", target(&after), changed(&describe(&before), &describe(&after)));
                 unit.affects(Effect::Level(tenant, id));
                 Ok(after)

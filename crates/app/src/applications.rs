@@ -2,13 +2,14 @@
 
 use crate::App;
 use crate::caller::Caller;
+use crate::credential_policy::Stay;
 use crate::secrets::MintedSecret;
 use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
 use claviger_domain::application::{Application, ApplicationPatch, NewApplication, Reach, Rights, Secret};
 use claviger_domain::audit::Target;
 use claviger_domain::error::Referrer;
 use claviger_domain::grants::{GrantSet, Grants, Verb, grants_to_json};
-use claviger_domain::id::{ApplicationId, ClientId, TenantId};
+use claviger_domain::id::{ApplicationId, ClientId, TenantId, UserId};
 use claviger_domain::key_type::refuse_rights;
 use claviger_domain::lifetime::check_end;
 use claviger_domain::name::Name;
@@ -52,6 +53,8 @@ impl App {
                 let expires_at = check_end("/expires_at", new.expires_at, ceiling)?;
                 let (key, secret_end) = (new.name.key(), new.secret_expires_at);
                 let new = NewApplication { expires_at, ..new };
+                let owner = unit.owner_of(tenant, new.owner, new.owner_id).await?;
+                let new = NewApplication { owner, ..new };
                 let application = new.into_application(tenant, id, ClientId::of(id), unit.now);
                 unit.tx.insert_application(tenant, &application, &key).await?;
                 let secret = if unit.forbids_secrets(tenant) {
@@ -123,6 +126,9 @@ impl App {
             Box::pin(async move {
                 let before = unit.application_within_rights(tenant, id, if_match).await?;
                 let mut after = patched(&before, patch.clone())?;
+                if after.owner_id != before.owner_id {
+                    after.owner = unit.owner_of(tenant, after.owner, after.owner_id).await?;
+                }
                 if let Some(given) = patch.expires_at {
                     let bounds = unit.bounds(tenant);
                     let ceiling = bounds.as_ref().and_then(|bounds| bounds.application_ceiling(id.made_at()));
@@ -132,6 +138,7 @@ impl App {
                 unit.caller.covers(&wanted, after.reach)?;
                 unit.refuse_own_lock_out(&before, &after, patch.confirm)?;
                 let after = unit.change_application(after).await?;
+                unit.refuse_narrowed_lock_out(&before, &after).await?;
                 unit.record("application.updated", target(&after), changed(&describe(&before), &describe(&after)));
                 unit.affects(Effect::Application(tenant, id));
                 Ok(unit.app.state.ended(after))
@@ -170,6 +177,7 @@ impl App {
                     return Err(Error::Conflict { code: "application_in_use", detail, referrers });
                 }
                 unit.tx.delete_application(tenant, id).await?;
+                unit.refuse_operator_lock_out(tenant, Stay::Now).await?;
                 unit.record("application.deleted", target(&application), Map::new());
                 unit.affects(Effect::Application(tenant, id));
                 Ok(())
@@ -198,6 +206,26 @@ impl Unit {
                     )),
                 },
             },
+        }
+    }
+
+    /// Who answers for an application, as an address: the user's where it is one.
+    pub(crate) async fn owner_of(
+        &mut self,
+        tenant: TenantId,
+        owner: Option<String>,
+        id: Option<UserId>,
+    ) -> Result<Option<String>> {
+        let Some(id) = id else { return Ok(owner) };
+        // One above the caller's reach looks like one that does not exist.
+        let found = self.tx.find_owner(tenant, id).await?.filter(|(of, _)| self.caller.reaches(*of));
+        match found {
+            Some((_, email)) => Ok(Some(email)),
+            None => Err(Error::invalid(
+                "/owner_id",
+                format!("no user {id} can answer for it: it must be of the tenant or of one above, and not disabled"),
+                "GET /v1/tenants/{tenant_id}/users lists its users",
+            )),
         }
     }
 
@@ -249,6 +277,19 @@ impl Unit {
         Ok(jobs.chain(self.tx.list_issuers_of(tenant, id).await?).collect())
     }
 
+    /// Refuses what would take the operator's last way in, now or when the application ends.
+    async fn refuse_narrowed_lock_out(&mut self, before: &Application, after: &Application) -> Result<()> {
+        let ends = after.expires_at.is_some() && before.expires_at != after.expires_at;
+        let narrowed = before.enabled != after.enabled
+            || before.rights != after.rights
+            || before.allowed_networks != after.allowed_networks;
+        match (ends, narrowed) {
+            (true, _) => self.refuse_operator_lock_out(after.tenant_id, Stay::ForGood).await,
+            (false, true) => self.refuse_operator_lock_out(after.tenant_id, Stay::Now).await,
+            (false, false) => Ok(()),
+        }
+    }
+
     fn refuse_own_lock_out(&self, before: &Application, after: &Application, confirm: bool) -> Result<()> {
         if self.caller.application() != Some(before.id) {
             return Ok(());
@@ -278,7 +319,13 @@ fn patched(before: &Application, patch: ApplicationPatch) -> Result<Application>
         after.name = name.as_str().to_owned();
     }
     after.description = patch.description.unwrap_or(after.description);
-    after.owner = patch.owner.unwrap_or(after.owner);
+    if let Some(owner) = patch.owner {
+        // Whoever names an address means no user.
+        (after.owner, after.owner_id) = (owner, None);
+    }
+    if let Some(owner_id) = patch.owner_id {
+        (after.owner, after.owner_id) = (after.owner.filter(|_| owner_id.is_some()), owner_id);
+    }
     after.rights = patch.rights.unwrap_or(after.rights);
     after.reach = patch.reach.unwrap_or(after.reach);
     after.allowed_networks = patch.allowed_networks.unwrap_or(after.allowed_networks);
@@ -306,6 +353,7 @@ pub(crate) fn describe(application: &Application) -> Map<String, Value> {
         "name": application.name,
         "description": application.description,
         "owner": application.owner,
+        "owner_id": application.owner_id,
         "rights": rights,
         "reach": match application.reach { Reach::Own => "own", Reach::Beneath => "beneath" },
         "allowed_networks": networks.map(|list| list.iter().map(ToString::to_string).collect::<Vec<_>>()),

@@ -2,6 +2,7 @@
 
 use crate::App;
 use crate::caller::Caller;
+use crate::credential_policy::Stay;
 use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
 use claviger_domain::application;
 use claviger_domain::audit::Target;
@@ -41,7 +42,7 @@ impl App {
         caller.allow(PERMISSION, Verb::Update)?;
         if filter.unused_days.is_some() {
             // Whether somebody has called decides what fits, up to this moment.
-            self.flush_usage_to_the_end().await?;
+            self.gather_usage(tenant).await?;
         }
         self.settle_usage(tenant).await;
         self.unit_once(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, once, move |unit| {
@@ -59,6 +60,9 @@ impl App {
                         }
                     }
                     unit.affects(Effect::Application(tenant, id));
+                }
+                if !applications.is_empty() {
+                    unit.refuse_operator_lock_out(tenant, Stay::Now).await?;
                 }
                 let mut details = ids_of(&applications);
                 details.insert("mode".into(), revocation.as_str().into());

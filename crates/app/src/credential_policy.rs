@@ -28,6 +28,15 @@ pub struct PolicyAndEffect {
     pub effective: EffectivePolicy,
 }
 
+/// For how long the operator must have a way in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stay {
+    /// At this moment.
+    Now,
+    /// Beyond the end of any application that is to end.
+    ForGood,
+}
+
 impl App {
     /// A tenant's policy. Needs `credential-policy:READ`.
     pub async fn find_credential_policy(&self, caller: &Caller, tenant: TenantId) -> Result<PolicyAndEffect> {
@@ -65,7 +74,7 @@ impl App {
                     unit.refuse_own_end(tenant, &after, confirm)?;
                     unit.tx.put_credential_policy(tenant, &after, unit.now).await?;
                     if after.own.static_secrets == Some(StaticSecrets::Forbidden) {
-                        unit.refuse_lock_out(tenant).await?;
+                        unit.refuse_lock_out(tenant, Stay::Now).await?;
                     }
                     let target = Target { kind: "tenant", id: tenant.to_string(), name: target.name };
                     let details = changed(&describe(&before.own), &describe(&after.own));
@@ -85,24 +94,39 @@ impl App {
 }
 
 impl Unit {
-    /// Refuses to leave the operator, whom nobody else could let in again, without an application that can change the policy
-    /// and be proved without a secret.
-    pub(crate) async fn refuse_lock_out(&mut self, tenant: TenantId) -> Result<()> {
-        if self.app.state.operator.get() != Some(&tenant) {
+    /// Refuses to leave the operator without a way in where secrets are forbidden: nobody else could let it in again.
+    pub(crate) async fn refuse_operator_lock_out(&mut self, tenant: TenantId, stay: Stay) -> Result<()> {
+        if self.forbids_secrets(tenant) { self.refuse_lock_out(tenant, stay).await } else { Ok(()) }
+    }
+
+    async fn refuse_lock_out(&mut self, tenant: TenantId, stay: Stay) -> Result<()> {
+        if !self.is_locked_out(tenant, stay).await? {
             return Ok(());
+        }
+        let detail = "nobody could take this back: an application of the operator that holds credential-policy:UPDATE, is enabled \
+            and does not expire must have a public key, or be bound to the tokens of a trusted issuer; see to another such \
+            application first";
+        Err(Error::conflict("operator_locked_out", detail))
+    }
+
+    /// Whether the operator would have no application left that can change the policy and be proved without a secret.
+    pub(crate) async fn is_locked_out(&mut self, tenant: TenantId, stay: Stay) -> Result<bool> {
+        if self.app.state.operator.get() != Some(&tenant) {
+            return Ok(false);
         }
         let index = self.app.state.catalogue.find(PERMISSION).map(|permission| permission.index);
         for id in self.tx.list_secretless(tenant, self.now).await? {
             let Some(application) = self.tx.find_application(tenant, id).await? else { continue };
             let ended = self.app.state.ended(application.clone()).ends_at.is_some_and(|end| end <= self.now);
+            let stays = stay == Stay::Now || application.expires_at.is_none();
+            let somewhere = application.allowed_networks.as_ref().is_none_or(|networks| !networks.is_empty());
             let held = self.rights_of(tenant, &application.rights).await?;
-            if application.enabled && !ended && index.is_some_and(|index| held.has(index, Verb::Update)) {
-                return Ok(());
+            let may = index.is_some_and(|index| held.has(index, Verb::Update));
+            if application.enabled && !ended && stays && somewhere && may {
+                return Ok(false);
             }
         }
-        let detail = "nobody could take this back: an application of the operator that holds credential-policy:UPDATE must have a \
-            public key, or be bound to the tokens of a trusted issuer";
-        Err(Error::conflict("operator_locked_out", detail))
+        Ok(true)
     }
 
     fn refuse_own_end(&self, tenant: TenantId, policy: &StoredPolicy, confirm: bool) -> Result<()> {

@@ -3,6 +3,8 @@
 use crate::App;
 use crate::bulk::tenant_target;
 use crate::caller::Caller;
+use crate::sessions::SESSIONS;
+use crate::trusted_issuers;
 use crate::unit::Needs;
 use claviger_domain::access_level::AccessLevel;
 use claviger_domain::application::{Application, Reach};
@@ -11,8 +13,10 @@ use claviger_domain::grants::Verb;
 use claviger_domain::id::TenantId;
 use claviger_domain::page::{LIMIT_MAX, Page, PageRequest};
 use claviger_domain::tenant::Tenant;
+use claviger_domain::trusted_issuer::TrustedIssuer;
 use claviger_domain::{Error, Result};
 use claviger_store::Store;
+use claviger_store::tenant_lists::{TenantFilter, TenantOrder};
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,11 +38,16 @@ pub struct ExportedTenant {
     pub levels: Vec<AccessLevel>,
     /// Its applications.
     pub applications: Vec<Application>,
+    /// Seconds that its session tokens live by its own word; none where the caller may not know.
+    pub token_lifetime: Option<Option<i64>>,
+    /// The issuers that it trusts; none where the caller may not know.
+    pub issuers: Option<Vec<TrustedIssuer>>,
 }
 
 impl App {
     /// Everything about a tenant but secrets; with `beneath` also about those beneath it that are within reach, parents
-    /// first. Needs READ of `applications`, `access-levels`, `credential-policy` and `tenants`.
+    /// first. Needs READ of `applications`, `access-levels`, `credential-policy` and `tenants`; token settings and trusted issuers
+    /// come along for who may read `sessions` and `trusted-issuers`.
     pub async fn export(
         self: &Arc<Self>,
         caller: &Caller,
@@ -59,7 +68,22 @@ impl App {
             let read = |store: Store, page: PageRequest| async move { store.list_applications(id, &page).await };
             let applications = self.pages(&mut room, read, |one: &Application| one.id.to_string()).await?;
             let policy = self.state.store.find_credential_policy(id).await?.map(|stored| stored.own);
-            exported.push(ExportedTenant { tenant, path, policy, levels, applications });
+            let token_lifetime = match caller.holds(SESSIONS, Verb::Read) {
+                true => {
+                    let rules = self.state.store.list_token_rules(id).await?;
+                    Some(rules.iter().find(|rule| rule.application.is_none()).and_then(|rule| rule.lifetime))
+                }
+                false => None,
+            };
+            let issuers = match caller.holds(trusted_issuers::PERMISSION, Verb::Read) {
+                true => {
+                    let read =
+                        |store: Store, page: PageRequest| async move { store.list_trusted_issuers(id, &page).await };
+                    Some(self.pages(&mut room, read, |one: &TrustedIssuer| one.id.to_string()).await?)
+                }
+                false => None,
+            };
+            exported.push(ExportedTenant { tenant, path, policy, levels, applications, token_lifetime, issuers });
         }
         let count = |of: fn(&ExportedTenant) -> usize| exported.iter().map(of).sum::<usize>();
         let details = json!({
@@ -91,8 +115,9 @@ impl App {
         // Whoever reaches only their own tenant sees nothing beneath it.
         let found = match beneath && caller.reach_kind() == Reach::Beneath {
             true => {
-                let read =
-                    |store: Store, page: PageRequest| async move { store.list_tenants_beneath(root, &page).await };
+                let read = |store: Store, page: PageRequest| async move {
+                    store.list_tenants_beneath(root, &TenantFilter::default(), TenantOrder::Id, &page).await
+                };
                 self.pages(room, read, |one: &Tenant| one.id.to_string()).await?
             }
             false => self.state.store.find_tenant(root).await?.into_iter().collect(),

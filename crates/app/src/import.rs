@@ -112,7 +112,8 @@ impl Unit {
         let bounds = self.bounds(tenant);
         let ceiling = bounds.as_ref().and_then(|bounds| bounds.application_ceiling(id.made_at()));
         let expires_at = check_end("/expires_at", imported.new.expires_at, ceiling)?;
-        let new = NewApplication { expires_at, ..imported.new.clone() };
+        let owner = self.owner_of(tenant, imported.new.owner.clone(), imported.new.owner_id).await?;
+        let new = NewApplication { expires_at, owner, ..imported.new.clone() };
         let application = new.into_application(tenant, id, imported.client_id.clone(), self.now);
         self.tx.insert_application(tenant, &application, &imported.new.name.key()).await?;
         if !imported.secrets.is_empty() {

@@ -6,8 +6,9 @@
 use crate::App;
 use crate::applications::target;
 use crate::caller::Caller;
+use crate::credential_policy::Stay;
 use crate::unit::{Effect, Needs};
-use claviger_domain::application::Secret;
+use claviger_domain::application::{Application, Secret};
 use claviger_domain::credential_policy::OnLeak;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{ApplicationId, TenantId};
@@ -116,12 +117,17 @@ impl App {
                 let leaked = secrets.into_iter().find(|one| one.id == secret).ok_or(Error::NotFound("secret"))?;
                 // Also one that has ended by itself: a later ceiling could bring it back.
                 unit.tx.delete_secret(tenant, application, secret).await?;
-                let outcome = match unit.app.effective_policy(tenant)?.on_leak {
+                let mut outcome = match unit.app.effective_policy(tenant)?.on_leak {
                     OnLeak::Revoke => Outcome::Revoked,
                     OnLeak::Quarantine => Outcome::Quarantined,
                 };
                 if outcome == Outcome::Quarantined && found.enabled {
-                    unit.disable_application(&found).await?;
+                    let disabled = unit.disable_application(&found).await?;
+                    // The secret that leaked was forbidden anyway, and nobody could let the operator in again.
+                    if unit.forbids_secrets(tenant) && unit.is_locked_out(tenant, Stay::Now).await? {
+                        unit.change_application(Application { enabled: true, ..disabled }).await?;
+                        outcome = Outcome::Revoked;
+                    }
                 }
                 unit.tx.insert_leak(tenant, leak.place, &leak.hash, outcome, unit.now).await?;
                 unit.tell(Telling::of_secret(

@@ -13,13 +13,16 @@ pub mod bulk;
 pub mod caller;
 pub mod clock;
 pub mod credential_policy;
+pub mod doors;
 pub mod dpop;
 pub mod export;
 pub mod findings;
+mod guesses;
 pub mod heads;
 pub mod import;
 pub mod instances;
 mod issuer_keys;
+pub mod issuer_trials;
 pub mod jobs;
 pub mod key_types;
 pub mod leaks;
@@ -56,7 +59,9 @@ pub mod trusted_issuers;
 pub mod unit;
 pub mod usage;
 pub mod user_grants;
+pub mod user_passwords;
 pub mod user_sessions;
+pub mod user_sign_in;
 pub mod users;
 pub mod verify;
 pub mod visibility;
@@ -136,12 +141,14 @@ impl App {
 
     async fn open_on(parts: Parts, nodes: Nodes, revocations: Revocations) -> Result<Arc<Self>> {
         let catalogue = Arc::new(parts.catalogue);
+        let passwords = passwords::Passwords::new(parts.random.clone());
         let state = State {
             store: parts.store,
             levels: Levels::new(Arc::clone(&catalogue)),
             catalogue,
             clock: parts.clock,
-            passwords: passwords::Passwords::new(parts.random.clone()),
+            sign_in_places: tokio::sync::Semaphore::new(passwords.room()),
+            passwords,
             random: parts.random,
             root_key: parts.root_key,
             text_keys: parts.text_keys,

@@ -2,7 +2,7 @@
 //! when a good deal has gathered, and when the server stops.
 
 use crate::App;
-use crate::unit::to_the_end;
+use crate::unit::{Effect, change, to_the_end};
 use claviger_domain::Result;
 use claviger_domain::id::TenantId;
 use claviger_store::changes::{SHARDS, shard_of};
@@ -60,10 +60,29 @@ impl App {
         if counted.is_empty() { Ok(()) } else { self.log_or_keep(counted).await }
     }
 
-    /// The same for a verb, whose request may go away: what was taken from the meter must be logged or kept.
+    /// The same for whoever may be given up: what was taken from the meter must be logged or kept.
     pub(crate) async fn flush_usage_to_the_end(self: &Arc<Self>) -> Result<()> {
         let app = Arc::clone(self);
         to_the_end(async move { app.flush_usage().await }).await
+    }
+
+    /// Has every node write what it has counted so far, for whoever is about to decide by it. Each flushes as it follows the
+    /// feed, so that whoever waits for all to have followed misses no call of one that still answers.
+    pub(crate) async fn gather_usage(self: &Arc<Self>, tenant: TenantId) -> Result<()> {
+        self.flush_usage_to_the_end().await?;
+        if !self.state.nodes.shared {
+            return Ok(());
+        }
+        let app = Arc::clone(self);
+        to_the_end(async move {
+            let effect = Effect::Usage(tenant);
+            let mut tx = app.state.store.begin().await?;
+            let revision = tx.bump_revision(tenant, &[change(&effect)]).await?;
+            tx.commit().await?;
+            app.settle(tenant, &[effect], revision).await;
+            app.acknowledged().await.map(drop)
+        })
+        .await
     }
 
     async fn log_or_keep(&self, batch: UsageBatch) -> Result<()> {

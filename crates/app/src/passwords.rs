@@ -49,6 +49,11 @@ impl Passwords {
         }
     }
 
+    /// How many passwords may be at work or waiting at once.
+    pub fn room(&self) -> usize {
+        self.queue + self.queue / QUEUE_EACH
+    }
+
     /// The hash of a new password, with a salt of its own.
     pub async fn hash(&self, password: &Password) -> Result<PasswordHash> {
         let salt = self.random.bytes::<SALT>()?.to_vec();

@@ -3,6 +3,7 @@
 use crate::App;
 use crate::applications::target;
 use crate::caller::Caller;
+use crate::credential_policy::Stay;
 use crate::live::public_keys::is_key;
 use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
 use claviger_domain::grants::Verb;
@@ -91,7 +92,7 @@ impl App {
                 let live = unit.bury_dead_keys(tenant, application).await?;
                 let deleted = live.iter().find(|one| one.id == key).ok_or(Error::NotFound("key"))?;
                 unit.tx.delete_public_key(tenant, application, key).await?;
-                unit.refuse_operator_lock_out(tenant).await?;
+                unit.refuse_operator_lock_out(tenant, Stay::Now).await?;
                 unit.tell_of_key(&found, "public_key.deleted", deleted);
                 Ok(())
             })

@@ -20,6 +20,11 @@ impl Random {
         Self::Seeded(Arc::new(AtomicU64::new(seed)))
     }
 
+    /// 128 bits of entropy in hexadecimal digits.
+    pub fn hex(&self) -> Result<String> {
+        Ok(self.bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// So many bytes of entropy.
     pub fn bytes<const N: usize>(&self) -> Result<[u8; N]> {
         let mut bytes = [0; N];

@@ -62,7 +62,7 @@ impl App {
     }
 
     /// Makes memory what the store says about something that another node has changed.
-    pub(crate) async fn refresh_noted(&self, effect: Effect, (shard, revision): (i64, i64)) -> Result<()> {
+    pub(crate) async fn refresh_noted(self: &Arc<Self>, effect: Effect, (shard, revision): (i64, i64)) -> Result<()> {
         let before = self.standing(effect);
         self.refresh(effect).await?;
         self.note(vec![(effect, before, shard, revision)]).await;
@@ -101,7 +101,7 @@ impl App {
         Ok(())
     }
 
-    async fn refresh(&self, effect: Effect) -> Result<()> {
+    async fn refresh(self: &Arc<Self>, effect: Effect) -> Result<()> {
         let state = &self.state;
         match effect {
             Effect::Tenant(id) => {
@@ -132,6 +132,7 @@ impl App {
             Effect::SigningKeys => self.refresh_signing_keys().await?,
             Effect::Issuer(tenant, id) => self.refresh_trusted_issuer(tenant, id).await?,
             Effect::SignIn(tenant, id) => self.refresh_sign_in(tenant, id).await?,
+            Effect::Usage(_) => self.flush_usage_to_the_end().await?,
         }
         Ok(())
     }
@@ -149,6 +150,8 @@ impl App {
             Effect::SigningKeys => self.state.tokens.keys.doubt(),
             Effect::Issuer(_, id) => self.state.issuers.remove(id),
             Effect::SignIn(_, id) => self.state.tokens.sign_ins.end(id, self.state.clock.now()),
+            // What could not be written is kept, and written with what comes next.
+            Effect::Usage(_) => {}
         }
     }
 }

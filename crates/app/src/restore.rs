@@ -11,6 +11,7 @@ use claviger_domain::audit::{Actor, NewEntry, Target};
 use claviger_domain::grants::grants_from_json;
 use claviger_domain::id::{AccessLevelId, ApplicationId, SecretId, TenantId};
 use claviger_domain::name::Name;
+use claviger_domain::tenant::naming::name_key;
 use claviger_domain::tenant::{Status, Tenant};
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
@@ -144,7 +145,9 @@ async fn reapply(tx: &mut Tx, line: &Line, base: i64, now: Timestamp, done: &mut
         Fact::Tenant { id, suspended, limits, legacy } => {
             let Some(tenant) = tx.find_tenant(*id).await? else { return Ok(()) };
             let limited = reapply_limits(tx, *id, *limits, legacy.as_deref(), now).await?;
-            let suspend = *suspended && tenant.status != Status::Suspended;
+            // One that was taken back since the backup must not be gone because the backup is older.
+            let keep = !*suspended && tenant.status == Status::Deleting;
+            let suspend = keep || (*suspended && tenant.status == Status::Active);
             if suspend {
                 suspend_again(tx, tenant, now).await?;
             }
@@ -187,14 +190,16 @@ async fn void_sessions(tx: &mut Tx, store: &Store, now: Timestamp) -> Result<u64
     tx.forget_replay().await?;
     // A refresh token that was used since the backup was taken would work again.
     tx.end_all_sign_ins(now).await?;
+    tx.end_all_user_sessions(now).await?;
     tx.revoke_signing_keys(now).await
 }
 
 async fn suspend_again(tx: &mut Tx, mut tenant: Tenant, now: Timestamp) -> Result<()> {
     tenant.status = Status::Suspended;
+    tenant.purge_at = None;
     tenant.version += 1;
     tenant.updated_at = now;
-    let key = Name::parse("/name", &tenant.name)?.key();
+    let key = name_key(&Name::parse("/name", &tenant.name)?);
     tx.update_tenant(&tenant, &key).await
 }
 

@@ -9,7 +9,7 @@ use claviger_domain::application::{Application, Reach, Rights};
 use claviger_domain::audit::{NewEntry, Target};
 use claviger_domain::id::{ApplicationId, ClientId, OrgKey, TenantId};
 use claviger_domain::name::Name;
-use claviger_domain::tenant::{APPLICATION_LIMIT, Kind, Status, Tenant};
+use claviger_domain::tenant::{APPLICATION_LIMIT, Details, Kind, Status, Tenant};
 use claviger_domain::{Error, Result};
 use claviger_store::Store;
 use serde_json::Map;
@@ -51,8 +51,7 @@ pub(crate) async fn prove_root_key(state: &State) -> Result<()> {
 /// The store's id, by which it is known among others; made with the store.
 pub(crate) async fn store_id(store: &Store, random: &Random) -> Result<String> {
     let mut tx = store.begin().await?;
-    let made: String = random.bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect();
-    tx.insert_setting(STORE_ID, made.as_bytes()).await?;
+    tx.insert_setting(STORE_ID, random.hex()?.as_bytes()).await?;
     let found = tx.find_setting(STORE_ID).await?.unwrap_or_default();
     tx.commit().await?;
     Ok(String::from_utf8_lossy(&found).into_owned())
@@ -82,7 +81,10 @@ impl App {
             kind: Kind::Operator,
             parent_id: None,
             status: Status::Active,
+            purge_at: None,
+            provisioning: None,
             application_limit: APPLICATION_LIMIT,
+            details: Details { agent_key: Some(random.hex()?), ..Details::default() },
             version: 1,
             created_at: now,
             updated_at: now,
@@ -95,6 +97,7 @@ impl App {
             name: "First application".into(),
             description: "Made when the store was set up".into(),
             owner: None,
+            owner_id: None,
             rights: Rights::Level(level.id),
             reach: Reach::Beneath,
             allowed_networks: None,

@@ -61,7 +61,7 @@ impl App {
         caller.allow(PERMISSION, Verb::Update)?;
         caller.allow("findings", Verb::Read)?;
         // A right that was used for the first time a moment ago is in use.
-        self.flush_usage_to_the_end().await?;
+        self.gather_usage(tenant).await?;
         self.settle_usage(tenant).await;
         let Shrinking { days, dry_run, if_match } = shrinking;
         if dry_run {

@@ -169,17 +169,6 @@ impl App {
         .await
     }
 
-    /// Counts a bad guess at a door that takes a name and a password; refused where there were too many of that name or from
-    /// that address.
-    pub fn count_guess(&self, name: Option<&str>, origin: Origin) -> Result<()> {
-        let monotonic = self.state.clock.monotonic();
-        let limit = crate::live::guesses::LIMIT;
-        match self.state.tokens.guesses.count(name, origin.address(), monotonic) {
-            Some(retry_after_seconds) => Err(Error::Limited { limit, retry_after_seconds }),
-            None => Ok(()),
-        }
-    }
-
     /// Makes memory what the store says of a sign-in.
     pub(crate) async fn refresh_sign_in(&self, tenant: TenantId, id: SignInId) -> Result<()> {
         if let Some(standing) = self.state.store.find_sign_in_standing(tenant, id).await? {

@@ -23,6 +23,7 @@ use claviger_store::Store;
 use claviger_store::usage_log::UsageBatch;
 use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock};
+use tokio::sync::Semaphore;
 
 /// The server's state; callers hold it too.
 pub struct State {
@@ -33,6 +34,8 @@ pub struct State {
     pub(crate) root_key: RootKey,
     /// Hashing of people's passwords.
     pub(crate) passwords: Passwords,
+    /// Sign-ins that may be under way at once; more could not be hashed for.
+    pub(crate) sign_in_places: Semaphore,
     pub(crate) text_keys: TextKeys,
     pub(crate) tree: Tree,
     pub(crate) levels: Levels,

@@ -1,19 +1,27 @@
-//! Tenants: create, change, list what is within reach.
+//! Tenants: create, change, list and search what is within reach.
+
+mod standing;
+
+pub use standing::Standing;
 
 use crate::App;
 use crate::applications::changed;
 use crate::caller::Caller;
-use crate::unit::{Effect, Needs, OnceFor, Posted};
+use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
+use aws_lc_rs::digest::{SHA256, digest};
+use claviger_domain::application::Reach;
 use claviger_domain::audit::Target;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{OrgKey, TenantId};
 use claviger_domain::name::Name;
 use claviger_domain::page::{Page, PageRequest};
+use claviger_domain::tenant::naming::{name_key, words};
 use claviger_domain::tenant::{
-    APPLICATION_LIMIT, DEPTH_MAX, Kind, NewTenant, Status, Tenant, TenantPatch, check_parent,
+    APPLICATION_LIMIT, DEPTH_MAX, Details, Kind, NewTenant, Status, Tenant, TenantPatch, check_parent, check_trial,
 };
 use claviger_domain::{Error, Result};
-use serde_json::{Map, Value};
+pub use claviger_store::tenant_lists::{TenantFilter, TenantOrder};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 const PERMISSION: &str = "tenants";
@@ -37,23 +45,8 @@ impl App {
         }
         self.unit_once(caller, Needs { tenant: parent.id, right: (PERMISSION, Verb::Create) }, once, move |unit| {
             Box::pin(async move {
-                let random = &unit.app.state.random;
-                let tenant = Tenant {
-                    id: TenantId::new(unit.now, random.bytes()?),
-                    org_key: OrgKey::new(random.bytes()?),
-                    name: new.name.as_str().to_owned(),
-                    kind: new.kind,
-                    parent_id: Some(new.parent_id),
-                    status: Status::Active,
-                    application_limit: APPLICATION_LIMIT,
-                    version: 1,
-                    created_at: unit.now,
-                    updated_at: unit.now,
-                };
-                unit.tx.insert_tenant(&tenant, &new.name.key()).await?;
-                unit.acts_upon(tenant.id);
+                let tenant = unit.new_tenant(new).await?;
                 unit.record("tenant.created", target(&tenant), describe(&tenant));
-                unit.affects(Effect::Tenant(tenant.id));
                 Ok(tenant)
             })
         })
@@ -72,20 +65,28 @@ impl App {
         self.state.store.find_tenant(caller.tenant().id).await?.ok_or(Error::NotFound("tenant"))
     }
 
-    /// The tenants within reach, the caller's own among them, by id. Needs `tenants:READ`.
-    pub async fn list_tenants(&self, caller: &Caller, page: &PageRequest) -> Result<Page<Tenant>> {
+    /// The tenants within reach that are wanted, the caller's own among them. Needs `tenants:READ`.
+    pub async fn list_tenants(&self, caller: &Caller, query: &TenantQuery, page: &PageRequest) -> Result<Page<Tenant>> {
         caller.allow(PERMISSION, Verb::Read)?;
-        let root = caller.tenant().id;
-        let items = match caller.reach_kind() {
-            claviger_domain::application::Reach::Beneath => self.state.store.list_tenants_beneath(root, page).await?,
-            claviger_domain::application::Reach::Own if page.after.is_some() => Vec::new(),
-            claviger_domain::application::Reach::Own => self.state.store.find_tenant(root).await?.into_iter().collect(),
-        };
-        Ok(Page::cut(items, page, |tenant| tenant.id.to_string()))
+        let (store, root, TenantQuery { filter, order, words }) = (&self.state.store, caller.tenant().id, query);
+        if caller.reach_kind() == Reach::Own {
+            let found = store.find_tenant(root).await?.filter(|own| page.after.is_none() && query.fits(own));
+            return Ok(Page::cut(found.into_iter().collect(), page, |tenant| tenant.id.to_string()));
+        }
+        match words {
+            None => {
+                let items = store.list_tenants_beneath(root, filter, *order, page).await?;
+                Ok(Page::cut(items, page, |tenant| tenant.id.to_string()))
+            }
+            Some(words) => {
+                let items = store.search_tenants_beneath(root, words, filter, page).await?;
+                Ok(Page::cut(items, page, |(_, position)| position.clone()).map(|(tenant, _)| tenant))
+            }
+        }
     }
 
-    /// Changes a tenant. Needs `tenants:UPDATE`; status and limit are set from above only, but the operator's own limit,
-    /// since nobody stands above it.
+    /// Changes a tenant. Needs `tenants:UPDATE`; status, limits and what the tenant above knows it by are set from above only,
+    /// but those of the operator, since nobody stands above it.
     pub async fn update_tenant(
         self: &Arc<Self>,
         caller: &Caller,
@@ -99,26 +100,25 @@ impl App {
         if own && patch.status.is_some() {
             return Err(from_above("status"));
         }
-        if own && patch.application_limit.is_some() && node.kind != Kind::Operator {
-            return Err(from_above("application_limit"));
+        let limit = patch.application_limit.map(|_| "application_limit");
+        if let Some(member) = limit.or(patch.details.from_above()).filter(|_| own && node.kind != Kind::Operator) {
+            return Err(from_above(member));
         }
         self.unit(caller, Needs { tenant: node.id, right: (PERMISSION, Verb::Update) }, move |unit| {
             Box::pin(async move {
                 let before = unit.tx.find_tenant(id).await?.ok_or(Error::NotFound("tenant"))?;
                 crate::check_version(if_match, before.version)?;
-                let name = match patch.name {
-                    Some(name) => name,
-                    None => Name::parse("/name", &before.name)?,
+                let mut after = match patch.status {
+                    Some(status) => before.with_status(status, unit.now)?,
+                    None => before.clone(),
                 };
-                let mut after = before.clone();
-                name.as_str().clone_into(&mut after.name);
-                after.status = patch.status.unwrap_or(after.status);
+                if let Some(name) = &patch.name {
+                    name.as_str().clone_into(&mut after.name);
+                }
                 after.application_limit = patch.application_limit.unwrap_or(after.application_limit);
-                after.version += 1;
-                after.updated_at = unit.now;
-                unit.tx.update_tenant(&after, &name.key()).await?;
+                after.details = after.details.patched(patch.details)?;
+                let after = unit.change_tenant(after).await?;
                 unit.record("tenant.updated", target(&after), changed(&describe(&before), &describe(&after)));
-                unit.affects(Effect::Tenant(id));
                 Ok(after)
             })
         })
@@ -126,22 +126,120 @@ impl App {
     }
 }
 
-fn from_above(member: &str) -> Error {
+impl Unit {
+    /// Makes a tenant, where its parent may have one; what the unit goes on to record is told of the new one.
+    pub(crate) async fn new_tenant(&mut self, new: NewTenant) -> Result<Tenant> {
+        let parent = self.tx.find_tenant(new.parent_id).await?.ok_or(Error::NotFound("tenant"))?;
+        if self.tx.is_tenant_leaving(parent.id).await? {
+            let detail = format!("{} is being deleted, or a tenant above it is; reactivate it first", parent.name);
+            return Err(Error::conflict("tenant_deleting", detail));
+        }
+        if parent.provisioning.is_some() {
+            let detail = format!("{} is still being provisioned; wait until that is complete", parent.name);
+            return Err(Error::conflict("tenant_not_ready", detail));
+        }
+        let random = &self.app.state.random;
+        let details = Details { agent_key: Some(random.hex()?), ..Details::default() }.patched(new.details)?;
+        check_trial(new.kind, &details)?;
+        let tenant = Tenant {
+            id: TenantId::new(self.now, random.bytes()?),
+            org_key: OrgKey::new(random.bytes()?),
+            name: new.name.as_str().to_owned(),
+            kind: new.kind,
+            parent_id: Some(new.parent_id),
+            status: Status::Active,
+            purge_at: None,
+            provisioning: None,
+            application_limit: new.application_limit.unwrap_or(APPLICATION_LIMIT),
+            details,
+            version: 1,
+            created_at: self.now,
+            updated_at: self.now,
+        };
+        self.tx.insert_tenant(&tenant, &name_key(&new.name)).await?;
+        self.acts_upon(tenant.id);
+        self.affects(Effect::Tenant(tenant.id));
+        Ok(tenant)
+    }
+
+    /// Writes a tenant that was changed, as its next version; memory follows.
+    pub(crate) async fn change_tenant(&mut self, changed: Tenant) -> Result<Tenant> {
+        let mut changed = Tenant { version: changed.version + 1, updated_at: self.now, ..changed };
+        if changed.details.agent_key.is_none() {
+            changed.details.agent_key = Some(self.app.state.random.hex()?);
+        }
+        let key = name_key(&Name::parse("/name", &changed.name)?);
+        self.tx.update_tenant(&changed, &key).await?;
+        self.affects(Effect::Tenant(changed.id));
+        Ok(changed)
+    }
+}
+
+/// Which tenants are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct TenantQuery {
+    /// Which.
+    pub filter: TenantFilter,
+    /// In which order; a search has one of its own.
+    pub order: TenantOrder,
+    /// Beginnings of words of the name.
+    pub words: Option<Vec<String>>,
+}
+
+impl TenantQuery {
+    /// Whether a tenant is asked for.
+    fn fits(&self, tenant: &Tenant) -> bool {
+        let known = Name::parse("", &tenant.name).map(|name| words(&name_key(&name))).unwrap_or_default();
+        let begins = |wanted: &String| known.iter().any(|word| word.starts_with(wanted));
+        self.filter.fits(tenant) && self.words.iter().flatten().all(begins)
+    }
+}
+
+pub(crate) fn from_above(member: &str) -> Error {
     let detail = format!("{member} is set by a tenant above, not by the tenant itself");
     Error::Forbidden { missing: None, detail }
 }
 
-fn target(tenant: &Tenant) -> Target {
+pub(crate) fn target(tenant: &Tenant) -> Target {
     Target { kind: "tenant", id: tenant.id.to_string(), name: tenant.name.clone() }
 }
 
-fn describe(tenant: &Tenant) -> Map<String, Value> {
-    Map::from_iter([
-        ("name".to_owned(), tenant.name.clone().into()),
-        ("kind".to_owned(), tenant.kind.as_str().into()),
-        ("org_key".to_owned(), tenant.org_key.to_string().into()),
-        ("parent_id".to_owned(), tenant.parent_id.map(|id| id.to_string()).into()),
-        ("status".to_owned(), tenant.status.as_str().into()),
-        ("application_limit".to_owned(), tenant.application_limit.into()),
-    ])
+/// The members of a tenant that its audit entries may hold.
+pub(crate) fn describe(tenant: &Tenant) -> Map<String, Value> {
+    let details = &tenant.details;
+    let address = &details.address;
+    let settings = serde_json::to_vec(&details.settings).unwrap_or_default();
+    let members = json!({
+        "name": tenant.name,
+        "kind": tenant.kind.as_str(),
+        "org_key": tenant.org_key.as_str(),
+        "parent_id": tenant.parent_id,
+        "status": tenant.status.as_str(),
+        "purge_at": tenant.purge_at,
+        "application_limit": tenant.application_limit,
+        "external_id": details.external_id,
+        "short_name": details.short_name,
+        "email": details.email,
+        "street": address.street,
+        "postal": address.postal,
+        "city": address.city,
+        "state": address.state,
+        "country": details.country,
+        "foreign_tenant_id": details.foreign_tenant_id,
+        "trial": details.trial,
+        "trial_ends_at": details.trial_ends_at,
+        "user_limit": details.user_limit,
+        "endpoint_limit": details.endpoint_limit,
+        "mfa_required": details.mfa_required.as_str(),
+        // What they hold is nobody's but the tenant's.
+        "settings_sha256": hex(digest(&SHA256, &settings).as_ref()),
+    });
+    match members {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -4,9 +4,11 @@
 use crate::App;
 use crate::applications::changed;
 use crate::caller::Caller;
+use crate::credential_policy::Stay;
 use crate::live::foreign::is_key;
 use crate::outgoing::Outgoing;
 use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
+use claviger_domain::application::LastUse;
 use claviger_domain::audit::Target;
 use claviger_domain::claim::Condition;
 use claviger_domain::foreign_key::read_set;
@@ -19,10 +21,19 @@ use claviger_domain::trusted_issuer::{
 };
 use claviger_domain::{Error, Result};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-const PERMISSION: &str = "trusted-issuers";
+pub(crate) const PERMISSION: &str = "trusted-issuers";
+
+/// A trusted issuer with the last uses of its bindings, of those that were used.
+#[derive(Clone, Debug)]
+pub struct IssuerAndUses {
+    /// The issuer.
+    pub issuer: TrustedIssuer,
+    /// When each was used last.
+    pub uses: HashMap<BindingId, LastUse>,
+}
 
 impl App {
     /// Says how the server calls others; once, before it serves.
@@ -72,10 +83,18 @@ impl App {
     }
 
     /// A trusted issuer with its bindings. Needs `trusted-issuers:READ`.
-    pub async fn find_trusted_issuer(&self, caller: &Caller, tenant: TenantId, id: IssuerId) -> Result<TrustedIssuer> {
+    pub async fn find_trusted_issuer(&self, caller: &Caller, tenant: TenantId, id: IssuerId) -> Result<IssuerAndUses> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Read)?;
-        self.state.store.find_trusted_issuer(tenant, id).await?.ok_or(Error::NotFound("trusted issuer"))
+        let issuer =
+            self.state.store.find_trusted_issuer(tenant, id).await?.ok_or(Error::NotFound("trusted issuer"))?;
+        self.with_uses(issuer).await
+    }
+
+    async fn with_uses(&self, issuer: TrustedIssuer) -> Result<IssuerAndUses> {
+        self.settle_usage(issuer.tenant_id).await;
+        let uses = self.state.store.list_binding_uses(issuer.tenant_id, issuer.id, issuer.id).await?;
+        Ok(IssuerAndUses { issuer, uses })
     }
 
     /// The issuers that a tenant trusts, oldest first. Needs `trusted-issuers:READ`.
@@ -84,11 +103,22 @@ impl App {
         caller: &Caller,
         tenant: TenantId,
         page: &PageRequest,
-    ) -> Result<Page<TrustedIssuer>> {
+    ) -> Result<Page<IssuerAndUses>> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Read)?;
+        self.settle_usage(tenant).await;
         let items = self.state.store.list_trusted_issuers(tenant, page).await?;
-        Ok(Page::cut(items, page, |issuer| issuer.id.to_string()))
+        let uses = match (items.first(), items.last()) {
+            (Some(first), Some(last)) => self.state.store.list_binding_uses(tenant, first.id, last.id).await?,
+            _ => HashMap::new(),
+        };
+        let mut with_uses = Vec::with_capacity(items.len());
+        for issuer in items {
+            let of = |binding: &Binding| uses.get(&binding.id).map(|last| (binding.id, last.clone()));
+            let uses = issuer.bindings.iter().filter_map(of).collect();
+            with_uses.push(IssuerAndUses { issuer, uses });
+        }
+        Ok(Page::cut(with_uses, page, |found| found.issuer.id.to_string()))
     }
 
     /// Changes a trusted issuer. Session tokens that were got by a binding that is gone or changed have ended when this
@@ -101,10 +131,10 @@ impl App {
         id: IssuerId,
         patch: TrustedIssuerPatch,
         if_match: Option<i64>,
-    ) -> Result<TrustedIssuer> {
+    ) -> Result<IssuerAndUses> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Update)?;
-        self.unit(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, move |unit| {
+        let changing = self.unit(caller, Needs { tenant, right: (PERMISSION, Verb::Update) }, move |unit| {
             Box::pin(async move {
                 let before = unit.issuer_within_rights(tenant, id, if_match).await?;
                 let after = before.patched(patch, unit.now, || unit.fresh_binding())?;
@@ -112,14 +142,14 @@ impl App {
                 unit.covers_bound(tenant, &after.bindings, "/bindings").await?;
                 let key = Name::parse("/name", &after.name)?.key();
                 unit.tx.update_trusted_issuer(tenant, &after, &key).await?;
-                unit.refuse_operator_lock_out(tenant).await?;
+                unit.refuse_operator_lock_out(tenant, Stay::Now).await?;
                 let details = changed(&describe(&before), &describe(&after));
                 unit.record("trusted_issuer.updated", target(&after), details);
                 unit.affects(Effect::Issuer(tenant, id));
                 Ok(after)
             })
-        })
-        .await
+        });
+        self.with_uses(changing.await?).await
     }
 
     /// Trusts an issuer no longer; session tokens that were got by its tokens have ended when this returns. Needs
@@ -137,7 +167,7 @@ impl App {
             Box::pin(async move {
                 let issuer = unit.issuer_within_rights(tenant, id, if_match).await?;
                 unit.tx.delete_trusted_issuer(tenant, id).await?;
-                unit.refuse_operator_lock_out(tenant).await?;
+                unit.refuse_operator_lock_out(tenant, Stay::Now).await?;
                 unit.record("trusted_issuer.deleted", target(&issuer), Map::new());
                 unit.affects(Effect::Issuer(tenant, id));
                 Ok(())
@@ -187,11 +217,6 @@ impl App {
 }
 
 impl Unit {
-    /// Refuses to take the operator's last way in where secrets are forbidden.
-    pub(crate) async fn refuse_operator_lock_out(&mut self, tenant: TenantId) -> Result<()> {
-        if self.forbids_secrets(tenant) { self.refuse_lock_out(tenant).await } else { Ok(()) }
-    }
-
     fn fresh_binding(&self) -> Result<BindingId> {
         Ok(BindingId::new(self.now, self.app.state.random.bytes()?))
     }

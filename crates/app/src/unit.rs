@@ -66,6 +66,8 @@ pub enum Effect {
     Issuer(TenantId, IssuerId),
     /// The sign-in was refreshed or ended.
     SignIn(TenantId, SignInId),
+    /// Somebody is about to decide by the usage of the tenant: what was counted is to be written down.
+    Usage(TenantId),
 }
 
 /// The right of verbs that every caller may call.
@@ -170,6 +172,7 @@ pub(crate) fn change(effect: &Effect) -> Change {
         Effect::SigningKeys => (ChangeKind::SigningKeys, String::new()),
         Effect::Issuer(_, id) => (ChangeKind::TrustedIssuer, id.to_string()),
         Effect::SignIn(_, id) => (ChangeKind::SignIn, id.to_string()),
+        Effect::Usage(id) => (ChangeKind::Usage, id.to_string()),
     };
     Change { kind, subject }
 }

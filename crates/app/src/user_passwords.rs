@@ -42,7 +42,10 @@ impl App {
         self.unit(caller, Needs { tenant, right: NO_RIGHT }, move |unit| {
             Box::pin(async move {
                 if unit.tx.find_user_password(tenant, id).await? != stored {
-                    return Err(Error::conflict("password_changed", "the password was changed meanwhile; sign in anew"));
+                    return Err(Error::conflict(
+                        "password_changed",
+                        "the password was changed meanwhile; sign in anew",
+                    ));
                 }
                 take_back_guesses(&mut unit.tx, &counts, &counted).await?;
                 let ended = unit.replace_password(tenant, id, &hash, Some(kept)).await?;

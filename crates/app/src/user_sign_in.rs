@@ -5,6 +5,7 @@
 use crate::App;
 use crate::guesses::{Count, Counted, take_back_guesses};
 use crate::unit::to_the_end;
+use claviger_domain::access::clean;
 use claviger_domain::address::Origin;
 use claviger_domain::audit::{Actor, NewEntry, Target};
 use claviger_domain::guess::{BY_ADDRESS, BY_DEVICE, BY_NAME};
@@ -68,10 +69,9 @@ impl App {
                 let hex: String = device.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
                 vec![Count::new("device", &format!("{hex} {key}"), BY_DEVICE)]
             }
-            None => vec![
-                Count::new("password", &key, BY_NAME),
-                Count::from("password address", attempt.origin, BY_ADDRESS),
-            ],
+            None => {
+                vec![Count::new("password", &key, BY_NAME), Count::from("password address", attempt.origin, BY_ADDRESS)]
+            }
         };
         let counted = self.count_guesses(&counts).await?;
         if let [_, Some(retry_after_seconds)] = counted.waits.as_slice() {
@@ -148,7 +148,7 @@ impl App {
             last_seen_at: now,
             stepped_up_at: None,
             address: attempt.origin.address(),
-            user_agent: crate::sessions::clean(&attempt.user_agent),
+            user_agent: clean(&attempt.user_agent),
             ended_at: None,
         };
         tx.insert_user_session(tenant, id, &session, &token.hash()).await?;

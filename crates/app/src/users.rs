@@ -188,9 +188,9 @@ impl App {
                         return Err(Error::Conflict { code: "has_dependants", detail, referrers: owned });
                     }
                     Some(successor) => {
-                        unit.check_successor(tenant, id, successor).await?;
+                        let email = unit.check_successor(tenant, id, successor).await?;
                         let ids: Vec<_> = owned.iter().map(|one| one.id.clone()).collect();
-                        unit.tx.change_owners(id, successor, unit.now).await?;
+                        unit.tx.change_owners(id, (successor, &email), unit.now).await?;
                         details.insert("successor_id".into(), json!(successor.to_string()));
                         details.insert("application_ids".into(), json!(ids));
                     }
@@ -314,7 +314,7 @@ impl Unit {
         Err(Error::conflict("last_owner", detail))
     }
 
-    async fn check_successor(&mut self, tenant: TenantId, id: UserId, successor: UserId) -> Result<()> {
+    async fn check_successor(&mut self, tenant: TenantId, id: UserId, successor: UserId) -> Result<String> {
         let refuse = |message: String| Err(Error::invalid("successor_id", message, "name another user of the tenant"));
         if successor == id {
             return refuse("the user cannot be its own successor".into());
@@ -322,7 +322,7 @@ impl Unit {
         match self.tx.find_user(tenant, successor).await? {
             None => refuse(format!("the tenant has no user {successor}")),
             Some(user) if user.status == Status::Disabled => refuse(format!("{} is disabled", user.display_name())),
-            Some(_) => Ok(()),
+            Some(user) => Ok(user.email),
         }
     }
 }

@@ -60,7 +60,19 @@ impl App {
         origin: Origin,
         user_agent: &str,
     ) -> Result<Workload> {
-        let call = self.call(origin, user_agent);
+        // As it was claimed, so that whether there is such a name tells nobody anything.
+        let tenant = assertion.tenant.map(|tenant| tenant.to_string());
+        let claimed = assertion.client_id.or(tenant.as_deref());
+        let verified = self.verify_workload(assertion, self.call(origin, user_agent)).await;
+        verified.map_err(|error| match self.refuse_guess(error, claimed, origin) {
+            Error::Unauthenticated(_) => {
+                told("the token is not accepted; if it should be, the tenant's audit record says why it is not")
+            }
+            other => other,
+        })
+    }
+
+    async fn verify_workload(&self, assertion: &Assertion<'_>, call: Call<'_>) -> Result<Workload> {
         self.state.nodes.may_answer(call.boot)?;
         let Some(unverified) = foreign_token::read(assertion.text) else {
             return Err(self.unbound(Refusal::TokenInvalid, call));
@@ -155,7 +167,7 @@ impl App {
                 if refusal.is_owner() {
                     told(&format!("the token is right, but: {}", refusal.code()))
                 } else {
-                    uniform()
+                    strange()
                 }
             })?;
             let quota = self.meter(record, secret, call, None)?;
@@ -193,7 +205,7 @@ impl App {
     /// Refuses a stranger, and counts it.
     fn unbound(&self, refusal: Refusal, call: Call<'_>) -> Error {
         let _ = self.stranger(refusal, call.origin);
-        uniform()
+        strange()
     }
 
     /// Refuses whoever claims to be a tenant's workload, and lets that tenant know why.
@@ -202,17 +214,18 @@ impl App {
         let kind = ActorKind::Application;
         let denial = Denial { tenant_id, kind, actor, reason: reason.into(), address: call.origin.address() };
         self.state.denials.add(denial, tenant_id, call.now);
-        uniform()
+        strange()
     }
 }
 
 /// The audience that names a tenant: its address beneath this server's URL.
-fn tenant_audience(here: &str, tenant: TenantId) -> String {
+pub(crate) fn tenant_audience(here: &str, tenant: TenantId) -> String {
     format!("{here}/tenants/{tenant}")
 }
 
-fn uniform() -> Error {
-    told("the token is not accepted; if it should be, the tenant's audit record says why it is not")
+/// The refusal of whoever is to learn nothing.
+fn strange() -> Error {
+    Error::Unauthenticated(Refusal::TokenInvalid)
 }
 
 fn told(detail: &str) -> Error {

@@ -1,7 +1,7 @@
 //! Applications: machine identities of a tenant, and their secrets.
 
 use crate::grants::Grants;
-use crate::id::{AccessLevelId, ApplicationId, ClientId, SecretId, TenantId};
+use crate::id::{AccessLevelId, ApplicationId, ClientId, SecretId, TenantId, UserId};
 use crate::key_type::{CUSTOM, LegacyType};
 use crate::name::Name;
 use crate::network::Network;
@@ -75,6 +75,8 @@ pub struct Application {
     pub description: String,
     /// E-mail address of whoever answers for it.
     pub owner: Option<String>,
+    /// The user who answers for it, of its tenant or of one above.
+    pub owner_id: Option<UserId>,
     /// Rights.
     pub rights: Rights,
     /// Reach.
@@ -108,6 +110,8 @@ pub struct NewApplication {
     pub description: String,
     /// Owner.
     pub owner: Option<String>,
+    /// The user who answers for it, of its tenant or of one above.
+    pub owner_id: Option<UserId>,
     /// Rights.
     pub rights: Rights,
     /// Reach.
@@ -142,6 +146,7 @@ impl NewApplication {
             name: self.name.as_str().to_owned(),
             description: self.description,
             owner: self.owner,
+            owner_id: self.owner_id,
             rights: self.rights,
             reach: self.reach,
             allowed_networks: self.allowed_networks,
@@ -166,6 +171,8 @@ pub struct ApplicationPatch {
     pub description: Option<String>,
     /// New owner.
     pub owner: Option<Option<String>>,
+    /// New owner, as a user.
+    pub owner_id: Option<Option<UserId>>,
     /// New rights.
     pub rights: Option<Rights>,
     /// New reach.

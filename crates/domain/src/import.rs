@@ -147,6 +147,7 @@ mod tests {
             name: Name::parse("/name", name).unwrap(),
             description: String::new(),
             owner: None,
+            owner_id: None,
             rights: Rights::Inline(Grants::new()),
             reach: Reach::Own,
             allowed_networks: None,

@@ -1,5 +1,11 @@
 //! Tenants: the tree of operator, partners, organisations and instances.
 
+pub mod details;
+pub mod naming;
+mod standing;
+
+pub use details::{Details, DetailsPatch};
+
 use crate::id::{OrgKey, TenantId};
 use crate::name::Name;
 use crate::time::Timestamp;
@@ -10,7 +16,7 @@ pub const APPLICATION_LIMIT: i64 = 10;
 /// Most applications a parent may allow a tenant.
 pub const APPLICATION_LIMIT_MAX: i64 = 10_000_000;
 /// Most levels of the tree, the operator included.
-pub const DEPTH_MAX: usize = 8;
+pub const DEPTH_MAX: usize = 16;
 
 /// What a node of the tree is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -62,6 +68,8 @@ pub enum Status {
     Active,
     /// Neither it nor anything beneath it is served.
     Suspended,
+    /// The same, and it will be gone for good when its grace is over.
+    Deleting,
 }
 
 impl Status {
@@ -70,12 +78,13 @@ impl Status {
         match self {
             Self::Active => "active",
             Self::Suspended => "suspended",
+            Self::Deleting => "deleting",
         }
     }
 
     /// The status that a word names.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Active, Self::Suspended].into_iter().find(|status| status.as_str() == text)
+        [Self::Active, Self::Suspended, Self::Deleting].into_iter().find(|status| status.as_str() == text)
     }
 }
 
@@ -94,8 +103,14 @@ pub struct Tenant {
     pub parent_id: Option<TenantId>,
     /// Status of its own; it is not served either when one above is suspended.
     pub status: Status,
+    /// When it will be gone for good; none unless it is being deleted.
+    pub purge_at: Option<Timestamp>,
+    /// How far its provisioning is; none where that is complete, or there was none.
+    pub provisioning: Option<Stage>,
     /// Applications it may have.
     pub application_limit: i64,
+    /// What else is known of it.
+    pub details: Details,
     /// Counts the changes, from 1; the entity tag.
     pub version: i64,
     /// When it was made.
@@ -113,6 +128,17 @@ pub struct NewTenant {
     pub kind: Kind,
     /// The tenant above.
     pub parent_id: TenantId,
+    /// Applications it may have; none for [`APPLICATION_LIMIT`].
+    pub application_limit: Option<i64>,
+    /// What else is known of it.
+    pub details: DetailsPatch,
+}
+
+impl NewTenant {
+    /// A tenant of which nothing else is known.
+    pub fn new(name: Name, kind: Kind, parent_id: TenantId) -> Self {
+        Self { name, kind, parent_id, application_limit: None, details: DetailsPatch::default() }
+    }
 }
 
 /// A change of a tenant; what is absent stays.
@@ -124,6 +150,35 @@ pub struct TenantPatch {
     pub status: Option<Status>,
     /// New limit.
     pub application_limit: Option<i64>,
+    /// What else is to be known of it.
+    pub details: DetailsPatch,
+}
+
+/// How far the provisioning of a tenant is, where it is not complete.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Stage {
+    /// Nothing was done yet but the tenant itself.
+    Queued,
+    /// Some steps are done.
+    Running,
+    /// It came to nothing.
+    Failed,
+}
+
+impl Stage {
+    /// The word on the wire and in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The stage that a word names.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Queued, Self::Running, Self::Failed].into_iter().find(|stage| stage.as_str() == text)
+    }
 }
 
 /// Accepts a limit of applications at `pointer`.
@@ -132,6 +187,18 @@ pub fn parse_application_limit(pointer: &str, limit: i64) -> Result<i64> {
         return Ok(limit);
     }
     Err(Error::invalid(pointer, format!("{limit} applications"), format!("give 0 to {APPLICATION_LIMIT_MAX}")))
+}
+
+/// How long a tenant that is being deleted can be taken back, in seconds.
+pub const GRACE_SECONDS: i64 = 30 * 86_400;
+
+/// Refuses a tenant at `/trial` that cannot be on trial.
+pub fn check_trial(kind: Kind, details: &Details) -> Result<()> {
+    if details.trial && kind != Kind::Instance {
+        let message = format!("a tenant of kind {} is never on trial", kind.as_str());
+        return Err(Error::invalid("/trial", message, "leave it out; only instances may be on trial"));
+    }
+    Ok(())
 }
 
 /// Refuses a kind that may not stand under its parent, at `pointer`.

@@ -6,6 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Overrides;
 
+mod access;
+
+pub use access::{KeysCommand, PoliciesArgs, PoliciesCommand, TrustedIssuersArgs, TrustedIssuersCommand};
+
 /// The bearer of the keys: applications, access levels and verification as one server.
 #[derive(Debug, Parser)]
 #[command(name = "claviger", version, propagate_version = true, arg_required_else_help = true)]
@@ -36,6 +40,10 @@ pub enum Command {
     Secrets(SecretsCommand),
     /// Manage applications of a running server, over HTTP.
     Applications(ApplicationsArgs),
+    /// Look at and try the issuers whose tokens a tenant trusts, of a running server, over HTTP.
+    TrustedIssuers(TrustedIssuersArgs),
+    /// Look at and set a tenant's credential policy, of a running server, over HTTP.
+    Policies(PoliciesArgs),
     /// Look at, rotate and revoke the keys that sign session tokens, of a running server, over HTTP.
     SigningKeys(SigningKeysArgs),
     /// Bring a running server to what a file says, over HTTP: shows the plan, and does it with --yes
@@ -145,7 +153,8 @@ pub struct ApplicationsArgs {
     pub command: ApplicationsCommand,
 }
 
-/// How to reach a running server. Credentials come from the file or from CLAVIGER_CLIENT_ID and CLAVIGER_SECRET.
+/// How to reach a running server. Credentials come from the file or from CLAVIGER_CLIENT_ID and CLAVIGER_SECRET, or are a session
+/// token in CLAVIGER_TOKEN.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ClientArgs {
     /// The server's URL [default: base_url of the credentials file]
@@ -157,7 +166,7 @@ pub struct ClientArgs {
     /// The file that `serve --credentials-file` wrote
     #[arg(long, global = true, value_name = "FILE")]
     pub credentials_file: Option<PathBuf>,
-    /// The tenant whose applications are meant [default: the caller's own]
+    /// The tenant that is meant [default: the caller's own]
     #[arg(long, global = true, value_name = "ID")]
     pub tenant: Option<String>,
     /// How to print
@@ -171,8 +180,8 @@ pub struct ApplyArgs {
     /// The connection. The tenant is the one that the file's paths begin at.
     #[command(flatten)]
     pub client: ClientArgs,
-    /// A file of tenants, credential policies, access levels and applications (YAML or JSON), - for standard input; may be
-    /// repeated
+    /// A file of tenants, credential policies, token settings, access levels, applications and trusted issuers (YAML or JSON),
+    /// - for standard input; may be repeated
     #[arg(short = 'f', long = "file", value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// Do what the plan says
@@ -181,7 +190,7 @@ pub struct ApplyArgs {
     /// Only ask: exit 1 when changes are pending, 0 when there are none
     #[arg(long, conflicts_with = "yes")]
     pub check: bool,
-    /// Delete the applications and access levels that the file's tenants have and its lists do not
+    /// Delete the trusted issuers, applications and access levels that the file's tenants have and its lists do not
     #[arg(long)]
     pub prune: bool,
     /// Write the secrets of new applications to a new file of mode 0600, one JSON object a line, instead of printing them
@@ -257,6 +266,9 @@ pub enum ApplicationsCommand {
         /// The application's id
         id: String,
     },
+    /// Public keys that prove an application in place of a secret
+    #[command(subcommand)]
+    Keys(KeysCommand),
 }
 
 /// A new application.

@@ -1,5 +1,6 @@
 //! The Claviger server: configuration, sockets, signals, telemetry and the command line.
 
+pub mod app_metrics;
 pub mod cli;
 pub mod commands;
 pub mod config;

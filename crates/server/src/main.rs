@@ -3,7 +3,8 @@
 use clap::Parser as _;
 use claviger_server::cli::{AuditCommand, Cli, Command, RestoreCommand, SecretsCommand};
 use claviger_server::commands::{
-    Failure, applications, apply, check_config, demo, nodes, print, secrets, serve, signing_keys, store,
+    Failure, applications, apply, check_config, demo, nodes, policies, print, secrets, serve, signing_keys, store,
+    trusted_issuers,
 };
 use claviger_server::config::environment;
 use std::io::Write as _;
@@ -42,6 +43,12 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
             }
         }
         Command::SigningKeys(args) => signing_keys::run(args, |name| std::env::var(name).ok()).await?,
+        Command::TrustedIssuers(args) => {
+            if trusted_issuers::run(args, |name| std::env::var(name).ok()).await? {
+                return Ok(ExitCode::from(1));
+            }
+        }
+        Command::Policies(args) => policies::run(args, |name| std::env::var(name).ok()).await?,
         Command::Apply(args) => {
             if apply::run(args, |name| std::env::var(name).ok()).await? {
                 return Ok(ExitCode::from(1));

@@ -181,18 +181,26 @@ pub fn family(out: &mut String, name: &str, kind: &str, help: &str, value: u64) 
     let _ = writeln!(out, "{name} {value}");
 }
 
-/// The router of the metrics listener: `GET /metrics` and nothing else. `more` adds families of its own.
-pub fn router(counters: Arc<Counters>, more: impl Fn(&mut String) + Clone + Send + Sync + 'static) -> Router {
+/// A label's value as Prometheus wants it written.
+pub fn label(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+/// The router of the metrics listener: `GET /metrics` and nothing else. `more` has families of its own.
+pub fn router<F>(counters: Arc<Counters>, more: impl Fn() -> F + Clone + Send + Sync + 'static) -> Router
+where
+    F: Future<Output = String> + Send + 'static,
+{
     let started = Instant::now();
-    let scrape = move || {
+    let scrape = async move || {
         let mut out = String::with_capacity(8 * 1024);
         counters.render(&mut out);
         family(&mut out, "process_uptime_seconds", "gauge", "Time since start", started.elapsed().as_secs());
         if let Some(bytes) = resident_bytes() {
             family(&mut out, "process_resident_memory_bytes", "gauge", "Resident memory", bytes);
         }
-        more(&mut out);
-        std::future::ready(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out))
+        out.push_str(&more().await);
+        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out)
     };
     Router::new().route("/metrics", get(scrape))
 }

@@ -1,5 +1,6 @@
 //! The server put together: store, keys, app, edge. What `serve` and `demo` have in common.
 
+use crate::app_metrics;
 use crate::commands::Failure;
 use crate::config::{Config, TlsMode};
 use crate::credentials::{Credentials, Operator};
@@ -202,16 +203,9 @@ impl Server {
         let Some(address) = self.config.metrics_listen else { return Ok(()) };
         let listener = edge::bind(address).map_err(|error| Failure(format!("metrics_listen {address}: {error}")))?;
         let app = Arc::clone(&self.app);
-        let more = move |out: &mut String| {
-            let loaded = u64::try_from(app.applications_loaded()).unwrap_or(u64::MAX);
-            metrics::family(out, "claviger_applications_loaded", "gauge", "Applications in memory", loaded);
-            metrics::family(
-                out,
-                "claviger_store_statements_total",
-                "counter",
-                "Statements sent",
-                app.store().statements(),
-            );
+        let more = move || {
+            let app = Arc::clone(&app);
+            async move { app_metrics::render(&app).await }
         };
         let router = metrics::router(Arc::clone(&self.counters), more);
         self.tasks.push(tokio::spawn(async move {

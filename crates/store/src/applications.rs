@@ -6,7 +6,7 @@ use crate::tenants::not_updated;
 use crate::visibility::Texts;
 use claviger_domain::application::{Application, Reach, Rights};
 use claviger_domain::grants::{grants_from_json, grants_to_json};
-use claviger_domain::id::{AccessLevelId, ApplicationId, ClientId, TenantId};
+use claviger_domain::id::{AccessLevelId, ApplicationId, ClientId, TenantId, UserId};
 use claviger_domain::key_type::LegacyType;
 use claviger_domain::network::Network;
 use claviger_domain::page::PageRequest;
@@ -22,6 +22,7 @@ row! {
         name: String,
         description: String,
         owner: Option<String>,
+        owner_id: Option<String>,
         access_level_id: Option<String>,
         grants: Option<String>,
         reach: String,
@@ -57,6 +58,7 @@ impl ApplicationRow {
             name: self.name,
             description: self.description,
             owner: self.owner,
+            owner_id: self.owner_id.map(|id| id_of!(UserId, &id)).transpose()?,
             rights,
             reach: Reach::parse(&self.reach).ok_or_else(|| corrupt("reach", &self.reach))?,
             allowed_networks: self.allowed_networks.as_deref().map(read_networks).transpose()?,
@@ -108,7 +110,8 @@ pub(crate) fn columns(tenant: TenantId, application: &Application, name_key: &st
         application.version,
         application.updated_at,
         application.rights.key_type(),
-        application.dpop_bound
+        application.dpop_bound,
+        application.owner_id
     ]
 }
 
@@ -131,8 +134,8 @@ impl Tx {
         self.execute(
             "insert into applications (tenant_id, id, name, name_key, description, owner, access_level_id, grants, reach, \
              allowed_networks, expires_at, enabled, rate_requests, rate_window_seconds, version, updated_at, \
-             key_type, dpop_bound, client_id, created_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+             key_type, dpop_bound, owner_id, client_id, created_at) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
             values,
         )
         .await
@@ -150,7 +153,7 @@ impl Tx {
     pub async fn find_application(&mut self, tenant: TenantId, id: ApplicationId) -> Result<Option<Application>> {
         let found: Option<ApplicationRow> = self
             .optional(
-                "select tenant_id, id, client_id, name, description, owner, access_level_id, grants, reach, \
+                "select tenant_id, id, client_id, name, description, owner, owner_id, access_level_id, grants, reach, \
                  allowed_networks, expires_at, enabled, rate_requests, rate_window_seconds, version, created_at, \
                  updated_at, key_type, dpop_bound \
                  from applications where tenant_id = $1 and id = $2",
@@ -172,7 +175,7 @@ impl Tx {
                 "update applications set name = $3, name_key = $4, description = $5, owner = $6, access_level_id = $7, \
                  grants = $8, reach = $9, allowed_networks = $10, expires_at = $11, enabled = $12, rate_requests = $13, \
                  rate_window_seconds = $14, version = $15, updated_at = $16, key_type = $17, \
-                 dpop_bound = $18, \
+                 dpop_bound = $18, owner_id = $19, \
                  rights_since = case when access_level_id is distinct from $7 or grants is distinct from $8 \
                  or key_type is distinct from $17 then $16 else rights_since end, \
                  networks_since = case when allowed_networks is distinct from $10 then $16 else networks_since end \
@@ -237,7 +240,7 @@ impl Store {
     pub async fn find_application(&self, tenant: TenantId, id: ApplicationId) -> Result<Option<Application>> {
         let found: Option<ApplicationRow> = self
             .optional(
-                "select tenant_id, id, client_id, name, description, owner, access_level_id, grants, reach, \
+                "select tenant_id, id, client_id, name, description, owner, owner_id, access_level_id, grants, reach, \
                  allowed_networks, expires_at, enabled, rate_requests, rate_window_seconds, version, created_at, \
                  updated_at, key_type, dpop_bound \
                  from applications where tenant_id = $1 and id = $2",
@@ -251,7 +254,7 @@ impl Store {
     pub async fn list_applications(&self, tenant: TenantId, page: &PageRequest) -> Result<Vec<Application>> {
         let found: Vec<ApplicationRow> = self
             .all(
-                "select tenant_id, id, client_id, name, description, owner, access_level_id, grants, reach, \
+                "select tenant_id, id, client_id, name, description, owner, owner_id, access_level_id, grants, reach, \
                  allowed_networks, expires_at, enabled, rate_requests, rate_window_seconds, version, created_at, \
                  updated_at, key_type, dpop_bound \
                  from applications where tenant_id = $1 and id > $2 order by id limit $3",

@@ -92,7 +92,7 @@ impl Tx {
         ]);
         let rows: Vec<MatchRow> = self
             .all(
-                "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
+                "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.owner_id, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, \
                  a.version, a.created_at, a.updated_at, a.key_type, a.dpop_bound, \
                  (select max(u.at) from secret_uses u \
@@ -149,7 +149,7 @@ impl Tx {
     ) -> Result<bool> {
         let changed = self
             .execute(
-                "update applications set owner = $3, version = version + 1, updated_at = $4 \
+                "update applications set owner = $3, owner_id = null, version = version + 1, updated_at = $4 \
                  where tenant_id = $1 and id = $2",
                 args![tenant, id, owner, now],
             )

@@ -39,10 +39,12 @@ pub enum ChangeKind {
     TrustedIssuer,
     /// A sign-in was refreshed or ended.
     SignIn,
+    /// Nothing; somebody is about to decide by usage, and every node is to write down what it has counted.
+    Usage,
 }
 
 impl ChangeKind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Tenant,
         Self::Application,
         Self::AccessLevel,
@@ -51,6 +53,7 @@ impl ChangeKind {
         Self::SigningKeys,
         Self::TrustedIssuer,
         Self::SignIn,
+        Self::Usage,
     ];
 
     const fn as_str(self) -> &'static str {
@@ -63,6 +66,7 @@ impl ChangeKind {
             Self::SigningKeys => "signing_keys",
             Self::TrustedIssuer => "trusted_issuer",
             Self::SignIn => "sign_in",
+            Self::Usage => "usage",
         }
     }
 }

@@ -75,7 +75,7 @@ pub type RightUses = BTreeMap<ApplicationId, BTreeMap<String, Timestamp>>;
 /// For each application, the allowed networks out of which calls came, and when last.
 pub type NetworkUses = BTreeMap<ApplicationId, Vec<(Network, Timestamp)>>;
 
-const HOLDER: &str = "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
+const HOLDER: &str = "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.owner_id, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
                  a.created_at, a.updated_at, a.key_type, a.dpop_bound, l.grants as level_grants, \
                  coalesce(a.rights_since, a.created_at) as rights_since, \
@@ -113,7 +113,7 @@ impl Store {
     pub async fn list_holders(&self, tenant: TenantId, first: &str, limit: i64) -> Result<Vec<Holder>> {
         let found: Vec<HolderRow> = self
             .all(
-                "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
+                "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.owner_id, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
                  a.created_at, a.updated_at, a.key_type, a.dpop_bound, l.grants as level_grants, \
                  coalesce(a.rights_since, a.created_at) as rights_since, \

@@ -205,7 +205,7 @@ impl Store {
                      select id from tenants where id = $1 \
                      union select t.id from tenants t join beneath b on t.parent_id = b.id and $4 = 'beneath' \
                  ) \
-                 select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
+                 select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.owner_id, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
                  a.created_at, a.updated_at, a.key_type, a.dpop_bound, u.at as used_at, u.address, u.user_agent \
                  from beneath b join applications a on a.tenant_id = b.id and a.key_type in ('siem', 'api', 'live_response') \

@@ -38,6 +38,7 @@ pub mod sign_ins;
 pub mod signing_keys;
 mod sql;
 pub mod system;
+pub mod tenant_lists;
 pub mod tenants;
 #[cfg(feature = "test")]
 pub mod testing;

@@ -281,6 +281,13 @@ impl Store {
         Ok(taken.map(|(epoch,)| epoch))
     }
 
+    /// The run that holds a lease, if any does. `now` is the time by the database's clock.
+    pub async fn find_lease_holder(&self, name: &str, now: Timestamp) -> Result<Option<i64>> {
+        let found: Option<(i64,)> =
+            self.optional("select holder from leases where name = $1 and until > $2", args![name, now]).await?;
+        Ok(found.map(|(holder,)| holder))
+    }
+
     /// Tells the other nodes something, on PostgreSQL.
     pub async fn hint(&self, hint: Hint) -> Result<()> {
         if let Pools::Postgres(pool) = &self.0.pools {

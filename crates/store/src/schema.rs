@@ -57,6 +57,7 @@ const WITH_TEXT: &[(&str, &str, [&str; 2])] = &[
     with_text!("0019", "trusted_issuers"),
     with_text!("0020", "static_secrets"),
     with_text!("0021", "sign_ins"),
+    with_text!("0022", "tree"),
     with_text!("0023", "users"),
     with_text!("0024", "mails"),
     with_text!("0028", "access_profiles"),

@@ -164,7 +164,11 @@ impl Tx {
             )
             .await?;
         self.execute(
-            "delete from secret_uses where tenant_id = $1 and application_id = $2",
+            "delete from secret_uses where tenant_id = $1 and application_id = $2 and not exists ( \
+                 select 1 from issuer_bindings b \
+                 where b.tenant_id = secret_uses.tenant_id and b.application_id = secret_uses.application_id \
+                 and b.id = secret_uses.secret_id \
+             )",
             args![tenant, application],
         )
         .await?;
@@ -189,7 +193,7 @@ impl Tx {
         found.into_iter().map(SecretRow::read).collect()
     }
 
-    /// Records last uses: the later time wins, and a secret that is gone stays gone.
+    /// Records last uses of secrets and bindings: the later time wins, and what is gone stays gone.
     pub async fn touch_secrets(&mut self, uses: &[SecretUse]) -> Result<()> {
         // One row per secret, as an upsert may meet no row twice; sorted, so that two nodes cannot deadlock.
         let mut latest = BTreeMap::new();
@@ -209,6 +213,9 @@ impl Tx {
              where exists ( \
                  select 1 from secrets s \
                  where s.tenant_id = v.column1 and s.application_id = v.column2 and s.id = v.column3 \
+             ) or exists ( \
+                 select 1 from issuer_bindings b \
+                 where b.tenant_id = v.column1 and b.application_id = v.column2 and b.id = v.column3 \
              ) \
              order by v.column1, v.column2, v.column3 \
              on conflict (tenant_id, application_id, secret_id) do update \

@@ -13,7 +13,7 @@ use crate::credentials::{Credential, CredentialRow, assemble};
 use crate::engine::Store;
 use crate::leaks::Place;
 use crate::sql::{Tx, args, corrupt, hash_of, id_of, row};
-use crate::tenants::TenantRow;
+use crate::tenants::{TenantRow, tenant_columns};
 use claviger_domain::Result;
 use claviger_domain::credential_policy::StoredPolicy;
 use claviger_domain::id::{ApplicationId, SecretId, TenantId};
@@ -121,11 +121,7 @@ impl Store {
     /// The operator: the root of the tree, once the store is set up.
     pub async fn find_operator(&self) -> Result<Option<Tenant>> {
         let found: Option<TenantRow> = self
-            .optional(
-                "select id, parent_id, org_key, name, kind, status, application_limit, version, created_at, updated_at \
-                 from tenants where kind = 'operator'",
-                args![],
-            )
+            .optional(concat!("select ", tenant_columns!(), " from tenants t where t.kind = 'operator'"), args![])
             .await?;
         found.map(TenantRow::read).transpose()
     }
@@ -134,8 +130,7 @@ impl Store {
     pub async fn load_tenants(&self, after: Option<TenantId>, limit: i64) -> Result<Vec<Tenant>> {
         let found: Vec<TenantRow> = self
             .all(
-                "select id, parent_id, org_key, name, kind, status, application_limit, version, created_at, updated_at \
-                 from tenants where id > $1 order by id limit $2",
+                concat!("select ", tenant_columns!(), " from tenants t where t.id > $1 order by t.id limit $2"),
                 args![after.map_or_else(String::new, |id| id.to_string()), limit],
             )
             .await?;
@@ -152,7 +147,7 @@ impl Store {
         let (tenant, application) = after.map_or_else(Default::default, |(t, a)| (t.to_string(), a.to_string()));
         let rows: Vec<CredentialRow> = self
             .all(
-                "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.access_level_id, a.grants, \
+                "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.owner_id, a.access_level_id, a.grants, \
                  a.reach, a.allowed_networks, a.expires_at, a.enabled, a.rate_requests, a.rate_window_seconds, a.version, \
                  a.created_at, a.updated_at, a.key_type, a.dpop_bound, l.grants as level_grants, s.id as secret_id, s.hash as secret_hash, \
                  s.expires_at as secret_expires_at, s.temporary as secret_temporary, \

@@ -4,6 +4,7 @@ use crate::engine::Store;
 use crate::sql::{Tx, args, corrupt, id_of, row};
 use crate::tenants::not_updated;
 use claviger_domain::Result;
+use claviger_domain::application::LastUse;
 use claviger_domain::claim::{Condition, Draft};
 use claviger_domain::error::Referrer;
 use claviger_domain::foreign_key::Algorithm;
@@ -12,6 +13,7 @@ use claviger_domain::outgoing::Target;
 use claviger_domain::page::PageRequest;
 use claviger_domain::time::Timestamp;
 use claviger_domain::trusted_issuer::{Binding, KeySource, Trust, TrustedIssuer};
+use std::collections::HashMap;
 
 row! {
     struct IssuerRow {
@@ -234,19 +236,33 @@ impl Tx {
                 .await?;
             return Err(not_updated("trusted issuer", stored));
         }
-        self.delete_bindings(tenant, issuer.id).await?;
+        self.delete_bindings(tenant, issuer.id, &issuer.bindings).await?;
         self.insert_bindings(tenant, issuer).await
     }
 
-    async fn delete_bindings(&mut self, tenant: TenantId, issuer: IssuerId) -> Result<()> {
-        self.execute("delete from issuer_bindings where tenant_id = $1 and issuer_id = $2", args![tenant, issuer])
+    /// Removes all bindings of an issuer; the last uses of those that come back stay.
+    async fn delete_bindings(&mut self, tenant: TenantId, issuer: IssuerId, kept: &[Binding]) -> Result<()> {
+        let deleted: Vec<(String, String)> = self
+            .all(
+                "delete from issuer_bindings where tenant_id = $1 and issuer_id = $2 returning application_id, id",
+                args![tenant, issuer],
+            )
             .await?;
+        for (application, id) in deleted {
+            if kept.iter().all(|binding| binding.id.to_string() != id) {
+                self.execute(
+                    "delete from secret_uses where tenant_id = $1 and application_id = $2 and secret_id = $3",
+                    args![tenant, application, id],
+                )
+                .await?;
+            }
+        }
         Ok(())
     }
 
     /// Removes an issuer with its bindings; whether it was there.
     pub async fn delete_trusted_issuer(&mut self, tenant: TenantId, id: IssuerId) -> Result<bool> {
-        self.delete_bindings(tenant, id).await?;
+        self.delete_bindings(tenant, id, &[]).await?;
         let deleted =
             self.execute("delete from trusted_issuers where tenant_id = $1 and id = $2", args![tenant, id]).await?;
         Ok(deleted == 1)
@@ -297,6 +313,29 @@ impl Tx {
 }
 
 impl Store {
+    /// The last uses of the bindings of issuers from one to another, of those that were used.
+    pub async fn list_binding_uses(
+        &self,
+        tenant: TenantId,
+        first: IssuerId,
+        last: IssuerId,
+    ) -> Result<HashMap<BindingId, LastUse>> {
+        let found: Vec<(String, i64, Option<String>, String)> = self
+            .all(
+                "select b.id, u.at, u.address, u.user_agent from issuer_bindings b join secret_uses u \
+                 on u.tenant_id = b.tenant_id and u.application_id = b.application_id and u.secret_id = b.id \
+                 where b.tenant_id = $1 and b.issuer_id >= $2 and b.issuer_id <= $3 order by b.id",
+                args![tenant, first, last],
+            )
+            .await?;
+        let read = |(id, at, address, user_agent): (String, i64, Option<String>, String)| {
+            let address = address.and_then(|address| address.parse().ok());
+            let last_use = LastUse { at: Timestamp::from_micros(at), address, user_agent };
+            Ok((id_of!(BindingId, &id)?, last_use))
+        };
+        found.into_iter().map(read).collect()
+    }
+
     /// The issuer of that id, with its bindings.
     pub async fn find_trusted_issuer(&self, tenant: TenantId, id: IssuerId) -> Result<Option<TrustedIssuer>> {
         let found: Vec<IssuerRow> = self.all(FIND, args![tenant, id]).await?;

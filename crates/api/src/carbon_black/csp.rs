@@ -4,7 +4,8 @@
 
 use super::error::answer;
 use crate::kit::{
-    Api, Asked, Client, Face, Failure, Form, auth_token, authenticate_client, circumstances, status, with_request,
+    Api, Asked, Client, Face, Failure, Form, auth_token, authenticate_client, circumstances, exchanged, status,
+    with_request,
 };
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -14,6 +15,9 @@ use claviger_domain::token::LIFETIME_DEFAULT;
 use claviger_domain::{Error, Refusal, Result};
 use http::StatusCode;
 use serde_json::json;
+
+/// What exchanges here are counted as.
+const FAMILY: &str = "carbon_black";
 
 /// The words of `/csp`: clients show `message`.
 #[derive(Debug)]
@@ -40,43 +44,39 @@ impl Face for Csp {
 
 /// Answers `POST /csp/gateway/am/api/auth/token`.
 pub(super) async fn by_app(State(api): State<Api>, request: Request) -> Result<Response, Failure> {
+    exchanged(&api, FAMILY, exchange_app(&api, request)).await
+}
+
+async fn exchange_app(api: &Api, request: Request) -> Result<Response, Failure> {
     let (parts, body) = request.into_parts();
     let form = Form::read(&parts.headers, body).await?;
     if form.require("grant_type")? != "client_credentials" {
         return Err(malformed("grant_type can be client_credentials").into());
     }
-    let origin = circumstances(&api, (&parts).into()).0;
-    let found = authenticate_client(&api, &parts, &form).await;
-    let Client { caller, user_agent } = found.map_err(|error| match error {
-        Error::Unauthenticated(refusal) if !refusal.is_owner() => {
-            api.app.count_guess(None, origin).err().unwrap_or(Error::Unauthenticated(refusal))
-        }
-        other => other,
-    })?;
-    issue(&api, &caller, "csp_app", &user_agent)
+    let Client { caller, user_agent } = authenticate_client(api, &parts, &form).await?;
+    issue(api, &caller, "csp_app", &user_agent)
 }
 
 /// Answers `POST /csp/gateway/am/api/auth/api-tokens/authorize`.
 pub(super) async fn by_api_token(State(api): State<Api>, request: Request) -> Result<Response, Failure> {
+    exchanged(&api, FAMILY, exchange_api_token(&api, request)).await
+}
+
+async fn exchange_api_token(api: &Api, request: Request) -> Result<Response, Failure> {
     let (parts, body) = request.into_parts();
     let form = Form::read(&parts.headers, body).await?;
     let text = match (form.get("api_token"), form.get("refresh_token")) {
         (Some(text), None) | (None, Some(text)) => text,
         _ => return Err(malformed("send api_token or refresh_token, once").into()),
     };
-    let (origin, user_agent) = circumstances(&api, (&parts).into());
+    let (origin, user_agent) = circumstances(api, (&parts).into());
     let found = match auth_token(text) {
         Some(presented) => api.app.authenticate(presented, origin, user_agent).await,
         None => Err(api.app.stranger(Refusal::Malformed, origin)),
     };
-    let caller = found.map_err(|error| match error {
-        Error::Unauthenticated(refusal) if !refusal.is_owner() => {
-            let name = auth_token(text).map(|presented| presented.client_id);
-            api.app.count_guess(name, origin).err().unwrap_or(Error::Unauthenticated(refusal))
-        }
-        other => other,
-    })?;
-    issue(&api, &with_request(caller, &parts), "csp_api_token", user_agent)
+    let name = auth_token(text).map(|presented| presented.client_id);
+    let caller = found.map_err(|error| api.app.refuse_guess(error, name, origin))?;
+    issue(api, &with_request(caller, &parts), "csp_api_token", user_agent)
 }
 
 fn issue(api: &Api, caller: &Caller, door: &'static str, user_agent: &str) -> Result<Response, Failure> {

@@ -21,15 +21,12 @@ impl<'a> Roles<'a> {
             Some(built_in) => built_in.urn.clone(),
             None => role_urn(org_key, &level.name),
         };
-        let mut named: Vec<_> = levels.iter().map(|level| (name(level), level.id)).collect();
-        for index in 0..named.len() {
-            let Some((urn, id)) = named.get(index).cloned() else { continue };
-            if named.iter().any(|(other, level)| *other == urn && *level != id)
-                && let Some(entry) = named.get_mut(index)
-            {
-                entry.0 = by_id(org_key, id);
-            }
-        }
+        let named: Vec<_> = levels.iter().map(|level| (name(level), level.id)).collect();
+        let shared = |urn: &String| named.iter().filter(|(other, _)| other == urn).count() > 1;
+        let named = named
+            .iter()
+            .map(|(urn, id)| (if shared(urn) { by_id(org_key, *id) } else { urn.clone() }, *id))
+            .collect();
         Self { org_key, named }
     }
 

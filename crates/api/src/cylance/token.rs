@@ -2,7 +2,7 @@
 
 use super::assertion::{Unacceptable, read};
 use super::error::{Answer, Refused, answer};
-use crate::kit::{Api, authenticate_assertion, read_json, stranger};
+use crate::kit::{Api, authenticate_assertion, exchanged, read_json, stranger};
 use axum::extract::{Request, State};
 use claviger_app::sessions::Wish;
 use claviger_domain::assertion::Parts;
@@ -27,6 +27,10 @@ struct TokenBody<'a> {
 
 /// Answers `POST /auth/v2/token`.
 pub(super) async fn issue(State(api): State<Api>, request: Request) -> Answer {
+    exchanged(&api, "cylance", exchange(&api, request)).await
+}
+
+async fn exchange(api: &Api, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let TokenRequest { auth_token } = read_json(&parts.headers, body).await?;
     if auth_token.len() > TEXT_MAX {
@@ -39,10 +43,10 @@ pub(super) async fn issue(State(api): State<Api>, request: Request) -> Answer {
         Ok(asked) => asked,
         Err(Unacceptable::TooLong) => return Err(Refused::TooLong),
         Err(Unacceptable::Claims) => {
-            return Err(stranger(&api, &parts, Refusal::AssertionInvalid).into());
+            return Err(stranger(api, &parts, Refusal::AssertionInvalid).into());
         }
     };
-    let client = authenticate_assertion(&api, &parts, &asked.assertion).await?;
+    let client = authenticate_assertion(api, &parts, &asked.assertion).await?;
     let wish = Wish {
         door: "assertion",
         scope: asked.scope.as_deref(),

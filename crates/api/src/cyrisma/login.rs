@@ -2,7 +2,7 @@
 
 use super::auth::{place, refuse};
 use super::error::{Answer, answer};
-use crate::kit::{Api, LooseForm, with_request};
+use crate::kit::{Api, LooseForm, exchanged, with_request};
 use axum::extract::{Request, State};
 use claviger_app::sessions::Wish;
 use claviger_app::sign_ins::SignedIn;
@@ -28,6 +28,10 @@ struct TokenBody<'a> {
 
 /// Answers `POST /app/partner/login`.
 pub(super) async fn login(State(api): State<Api>, request: Request) -> Answer {
+    exchanged(&api, "cyrisma", exchange(&api, request)).await
+}
+
+async fn exchange(api: &Api, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let form = LooseForm::read(&parts.headers, body).await?;
     let client_id = form.get("client_id").unwrap_or_default();
@@ -35,8 +39,8 @@ pub(super) async fn login(State(api): State<Api>, request: Request) -> Answer {
         return Err(malformed(format!("client_id has more than {CLIENT_ID_MAX} characters")).into());
     }
     let SignedIn { issued, refresh } = match form.require("grant_type")? {
-        "password" => by_password(&api, &parts, &form).await?,
-        "refresh_token" => by_refresh(&api, &parts, &form).await?,
+        "password" => by_password(api, &parts, &form).await?,
+        "refresh_token" => by_refresh(api, &parts, &form).await?,
         _ => {
             let detail = "grant_type can be password or refresh_token".into();
             return Err(Error::Malformed { code: "unsupported_grant_type", detail }.into());

@@ -27,6 +27,7 @@ pub struct Client {
 }
 
 /// Verifies the one credential of a request and its form.
+/// Bad ones are counted as guesses.
 ///
 /// # Errors
 /// `Unauthenticated`, `Limited`, `Unavailable`; `Malformed` where more than one is presented.
@@ -49,7 +50,9 @@ pub async fn authenticate_client(api: &Api, parts: &Parts, form: &Form) -> Resul
             Proof::Secret(Presented { client_id: form.require("client_id")?, secret })
         }
         (_, Some(_)) => return Err(twice()),
-        (Err(Unreadable::Refused(refusal)), None) => return Err(api.app.stranger(refusal, origin)),
+        (Err(Unreadable::Refused(refusal)), None) => {
+            return Err(api.app.refuse_guess(api.app.stranger(refusal, origin), client_id, origin));
+        }
         (Ok(proof), None) => proof,
     };
     // RFC 6749, 2.3.1: what stands in Basic is encoded as in a form; most clients leave alone what needs no encoding.
@@ -67,7 +70,12 @@ pub async fn authenticate_client(api: &Api, parts: &Parts, form: &Form) -> Resul
     {
         return Err(invalid("client_id is not the one of the credential"));
     }
-    let caller = api.app.authenticate(proof, origin, user_agent).await?;
+    let name = match proof {
+        Proof::Secret(presented) => Some(presented.client_id),
+        _ => None,
+    };
+    let caller = api.app.authenticate(proof, origin, user_agent).await;
+    let caller = caller.map_err(|error| api.app.refuse_guess(error, name, origin))?;
     Ok(Client { caller: with_request(caller, parts), user_agent: user_agent.to_owned() })
 }
 
@@ -96,14 +104,26 @@ pub(crate) async fn authenticate_assertion(
     assertion: &claviger_domain::assertion::Assertion<'_>,
 ) -> Result<Client> {
     let (origin, user_agent) = circumstances(api, parts.into());
-    let caller = api.app.authenticate_assertion(assertion, origin, user_agent).await?;
+    let caller = api.app.authenticate_assertion(assertion, origin, user_agent).await;
+    let caller = caller.map_err(|error| api.app.refuse_guess(error, Some(assertion.client_id), origin))?;
     Ok(Client { caller: with_request(caller, parts), user_agent: user_agent.to_owned() })
 }
 
-/// Refuses a request that brings nothing that proves anybody, and counts it.
+/// Refuses a request that brings nothing that proves anybody, and counts it as a guess.
 pub(crate) fn stranger(api: &Api, parts: &Parts, refusal: Refusal) -> Error {
     let (origin, _) = circumstances(api, parts.into());
-    api.app.stranger(refusal, origin)
+    api.app.refuse_guess(api.app.stranger(refusal, origin), None, origin)
+}
+
+/// What a door of that family answers, counted for the operator.
+pub(crate) async fn exchanged<T, E>(
+    api: &Api,
+    family: &'static str,
+    answering: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let answer = answering.await;
+    api.app.count_exchange(family, answer.is_ok());
+    answer
 }
 
 /// Who has signed an assertion (RFC 7523, 2.2).
@@ -116,11 +136,14 @@ async fn authenticate_by_key(api: &Api, form: &Form, text: &str, origin: Origin,
     let parts = Jws::read(text);
     let now = api.app.clock().now();
     let assertion = parts.as_ref().and_then(|parts| parts.client_assertion(&[issuer, &endpoint], now));
-    let Some(assertion) = assertion else { return Err(api.app.stranger(Refusal::AssertionInvalid, origin)) };
+    let Some(assertion) = assertion else {
+        return Err(api.app.refuse_guess(api.app.stranger(Refusal::AssertionInvalid, origin), None, origin));
+    };
     if form.get("client_id").is_some_and(|stated| stated != assertion.client_id) {
         return Err(invalid("client_id is not the one of the assertion"));
     }
-    api.app.authenticate_assertion(&assertion, origin, user_agent).await
+    let caller = api.app.authenticate_assertion(&assertion, origin, user_agent).await;
+    caller.map_err(|error| api.app.refuse_guess(error, Some(assertion.client_id), origin))
 }
 
 fn plain(text: &str) -> Cow<'_, str> {

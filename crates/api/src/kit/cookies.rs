@@ -4,12 +4,15 @@
 //! A session is nothing but a cookie, and a cookie nothing but a session: neither is looked for where the other stands.
 
 use crate::kit::{Api, Head};
+use claviger_domain::user_session::{ABSOLUTE_SECONDS, DEVICE_SECONDS, PlainCookie};
 use claviger_domain::{Error, Result};
 use http::header::{CONTENT_TYPE, COOKIE, HOST, HeaderName, ORIGIN, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method};
 
 /// The cookie of a session.
 const SESSION: &str = "__Host-claviger_session";
+/// The cookie of a device that somebody has signed in on.
+const DEVICE: &str = "__Host-claviger_device";
 static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What a router's requests carry where people may call with their sessions.
@@ -32,14 +35,29 @@ pub(crate) fn session(headers: &HeaderMap) -> Result<Option<&str>> {
     Ok(first)
 }
 
+/// The device that a request brings, if it is one.
+pub(crate) fn device(headers: &HeaderMap) -> Option<&str> {
+    named(headers, DEVICE).next()
+}
+
 fn named<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
     let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(';'));
     pairs.filter_map(|pair| pair.trim().split_once('=')).filter(move |(key, _)| *key == name).map(|(_, value)| value)
 }
 
+/// Sets the session's cookie in place of the one before.
+pub(crate) fn set_session(headers: &mut HeaderMap, token: PlainCookie) {
+    set(headers, SESSION, &token.reveal(), ABSOLUTE_SECONDS);
+}
+
 /// Takes the session's cookie away.
 pub(crate) fn clear_session(headers: &mut HeaderMap) {
     set(headers, SESSION, "", 0);
+}
+
+/// Sets the device's cookie.
+pub(crate) fn set_device(headers: &mut HeaderMap, token: PlainCookie) {
+    set(headers, DEVICE, &token.reveal(), DEVICE_SECONDS);
 }
 
 fn set(headers: &mut HeaderMap, name: &str, value: &str, seconds: i64) {
@@ -62,6 +80,12 @@ pub(crate) fn check_own_page(api: &Api, head: Head<'_>) -> Result<()> {
     }
     let bodiless = *head.method == Method::DELETE && !head.headers.contains_key(CONTENT_TYPE);
     if bodiless || is_json(head.headers) { Ok(()) } else { Err(cross_site()) }
+}
+
+/// Refuses a request that a page of another site has sent, though it needs no cookie: it might set one.
+pub(crate) fn check_no_foreign_page(api: &Api, head: Head<'_>) -> Result<()> {
+    let foreign = head.headers.get(ORIGIN).is_some_and(|origin| !is_own(api, head, origin));
+    if foreign || !is_own_fetch(head.headers) { Err(cross_site()) } else { Ok(()) }
 }
 
 fn is_own_fetch(headers: &HeaderMap) -> bool {

@@ -30,7 +30,7 @@ pub use body::{BODY_MAX, Body, Post};
 pub use caller::{Authenticated, SigningIn, authenticate};
 pub(crate) use caller::{Presentation, circumstances, with_request};
 pub use client::{Client, authenticate_client, without_credential};
-pub(crate) use client::{authenticate_assertion, stranger};
+pub(crate) use client::{authenticate_assertion, exchanged, stranger};
 pub(crate) use credential::{auth_token, proof as presented_proof};
 pub use face::{Asked, Face, Failure, answer_failure, fallback, framed, method_fallback, status};
 pub use fields::{Fields, given, not_null};

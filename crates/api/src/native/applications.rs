@@ -1,6 +1,7 @@
 //! Applications: create, list, read, change, delete.
 
 mod bodies;
+mod patch;
 
 use crate::kit::{Api, Authenticated, Body, Path, Post, Precondition, Query};
 use crate::native::answer::{Answer, Made, keep, no_content, page, versioned};
@@ -9,11 +10,12 @@ use crate::native::openapi::{Creating, Matching, Reading, Writing};
 use crate::native::secrets::{MintedBody, SecretBody};
 use axum::extract::State;
 pub(crate) use bodies::{ApplicationBody, KeyTypeWord, NewApplicationBody, ReachWord};
-use bodies::{ApplicationPatchBody, CreatedBody, DetailedBody};
+use bodies::{CreatedBody, DetailedBody};
 use claviger_app::applications::CreatedApplication;
 use claviger_app::unit::{Kept, OnceFor, Posted};
 use claviger_domain::id::{ApplicationId, TenantId};
 use http::{StatusCode, Uri};
+use patch::ApplicationPatchBody;
 
 fn kept(created: &CreatedApplication) -> Kept {
     let application = ApplicationBody::from(&created.application);

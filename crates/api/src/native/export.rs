@@ -8,14 +8,18 @@ use crate::native::grants::GrantsBody;
 use crate::native::openapi::Reading;
 use crate::native::rate_limit::RateLimitBody;
 use crate::native::tenants::{KindWord, StatusWord};
+use crate::native::trusted_issuers::bodies::{ConditionBody, key_members};
 use axum::extract::State;
 use claviger_app::export::ExportedTenant;
 use claviger_domain::application::{Application, Rights};
 use claviger_domain::catalogue::Catalogue;
-use claviger_domain::id::{AccessLevelId, TenantId};
+use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId};
+use claviger_domain::tenant::Status;
 use claviger_domain::time::Timestamp;
+use claviger_domain::trusted_issuer::TrustedIssuer;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::HashMap;
 use utoipa::{IntoParams, ToSchema};
 
@@ -42,6 +46,67 @@ pub(crate) struct ExportBody {
     access_levels: Vec<LevelEntry>,
     /// Applications.
     applications: Vec<ApplicationEntry>,
+    /// How long session tokens live, where tenants have said something; missing without `sessions:READ`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    token_settings: Option<Vec<TokenSettingsEntry>>,
+    /// Trusted issuers; missing without `trusted-issuers:READ`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    trusted_issuers: Option<Vec<IssuerEntry>>,
+}
+
+/// How long a tenant's session tokens live by its own word.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExportedTokenSettings)]
+pub(crate) struct TokenSettingsEntry {
+    /// Its tenant.
+    tenant: Vec<String>,
+    /// In seconds.
+    lifetime_seconds: i64,
+}
+
+/// A trusted issuer.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExportedTrustedIssuer)]
+pub(crate) struct IssuerEntry {
+    /// Its tenant.
+    tenant: Vec<String>,
+    /// Name.
+    name: String,
+    /// The `iss` of its tokens.
+    issuer: String,
+    /// Their `aud`; `null` is the usual ones.
+    #[schema(required = true)]
+    audience: Option<String>,
+    /// Where its keys lie; `null` where its discovery document says that, or they are given.
+    #[schema(required = true)]
+    jwks_uri: Option<String>,
+    /// Its keys, where they are given.
+    #[schema(required = true, value_type = Option<Object>)]
+    jwks: Option<Value>,
+    /// By which algorithms it may sign.
+    algorithms: Vec<&'static str>,
+    /// How old a token may be.
+    max_token_age_seconds: i64,
+    /// Whether a token that has an id is accepted once only.
+    single_use: bool,
+    /// Whether its tokens are accepted at all.
+    enabled: bool,
+    /// What they stand for.
+    bindings: Vec<BindingEntry>,
+}
+
+/// Which tokens stand for an application.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExportedIssuerBinding)]
+pub(crate) struct BindingEntry {
+    /// Name of the application.
+    application: String,
+    /// What it is for.
+    description: String,
+    /// All of them must hold.
+    conditions: Vec<ConditionBody>,
 }
 
 /// A tenant.
@@ -150,13 +215,14 @@ pub(crate) struct ApplicationEntry {
 impl ExportBody {
     fn of(exported: &[ExportedTenant], catalogue: &Catalogue) -> Self {
         let mut body = Self::default();
-        for ExportedTenant { tenant, path, policy, levels, applications } in exported {
+        for ExportedTenant { tenant, path, policy, levels, applications, token_lifetime, issuers } in exported {
             if let [parent @ .., name] = &path[..] {
                 body.tenants.push(TenantEntry {
                     parent: parent.to_vec(),
                     name: name.clone(),
                     kind: tenant.kind.into(),
-                    status: tenant.status.into(),
+                    // A deletion is not applied to another server.
+                    status: if tenant.status == Status::Active { StatusWord::Active } else { StatusWord::Suspended },
                     application_limit: tenant.application_limit,
                 });
             }
@@ -183,8 +249,44 @@ impl ExportBody {
             }
             let entries = applications.iter().map(|application| entry(application, path, &names));
             body.applications.extend(entries);
+            if let Some(own) = token_lifetime {
+                let settings = body.token_settings.get_or_insert_default();
+                settings
+                    .extend(own.map(|seconds| TokenSettingsEntry { tenant: path.clone(), lifetime_seconds: seconds }));
+            }
+            if let Some(issuers) = issuers {
+                let entries = issuers.iter().map(|issuer| issuer_entry(issuer, path, applications));
+                body.trusted_issuers.get_or_insert_default().extend(entries);
+            }
         }
         body
+    }
+}
+
+fn issuer_entry(issuer: &TrustedIssuer, path: &[String], applications: &[Application]) -> IssuerEntry {
+    let trust = &issuer.trust;
+    let (jwks_uri, jwks) = key_members(&trust.keys);
+    let named = |id: ApplicationId| {
+        let found = applications.iter().find(|application| application.id == id);
+        found.map_or_else(|| id.to_string(), |application| application.name.clone())
+    };
+    let bindings = issuer.bindings.iter().map(|binding| BindingEntry {
+        application: named(binding.application_id),
+        description: binding.description.clone(),
+        conditions: binding.conditions.iter().map(ConditionBody::from).collect(),
+    });
+    IssuerEntry {
+        tenant: path.to_vec(),
+        name: issuer.name.clone(),
+        issuer: trust.issuer.as_str().to_owned(),
+        audience: trust.audience.clone(),
+        jwks_uri,
+        jwks,
+        algorithms: trust.algorithms.iter().map(|algorithm| algorithm.as_str()).collect(),
+        max_token_age_seconds: trust.max_age_seconds,
+        single_use: trust.single_use,
+        enabled: trust.enabled,
+        bindings: bindings.collect(),
     }
 }
 

@@ -10,8 +10,9 @@ use crate::native::users::{OwnPatchBody, UserBody, UserSessionBody, UserSessions
 use axum::extract::State;
 use claviger_app::users::Me;
 use claviger_domain::id::UserSessionId;
+use claviger_domain::password::Password;
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// The person who is signed in, as it stands at this moment.
@@ -63,6 +64,35 @@ pub(crate) async fn update_me(
 ) -> Answer {
     let me = api.app.update_me(&caller, patch.parse()?).await?;
     json(StatusCode::OK, &body(&api, &me))
+}
+
+/// A new password in place of the current one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PasswordChange)]
+pub(crate) struct PasswordChangeBody {
+    /// The password that the person signs in with.
+    #[schema(max_length = 256, format = Password)]
+    current_password: String,
+    /// The new one.
+    #[schema(min_length = 8, max_length = 256, format = Password)]
+    new_password: String,
+}
+
+/// Change one's own password
+///
+/// All other sessions of the person have ended when this returns.
+#[utoipa::path(put, path = "/v1/me/password", tag = "me", security(("session" = [])), request_body = PasswordChangeBody,
+    responses((status = 204, description = "Done"), Writing))]
+pub(crate) async fn change_own_password(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Body(body): Body<PasswordChangeBody>,
+) -> Answer {
+    let current = Password::presented("/current_password", body.current_password)?;
+    let new = Password::presented("/new_password", body.new_password)?;
+    api.app.change_own_password(&caller, current, new).await?;
+    no_content()
 }
 
 /// List one's own sessions

@@ -29,6 +29,7 @@ mod rotation;
 mod routes;
 mod secrets;
 mod sessions;
+mod sign_in;
 mod signing_keys;
 mod simulations;
 mod temporary;

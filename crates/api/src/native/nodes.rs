@@ -36,6 +36,8 @@ pub(crate) struct NodeBody {
     /// Milliseconds of its lease that are left; 0 for one that answers nothing. One that is the only one there can be has
     /// a lease that does not run out.
     lease_ms: i64,
+    /// Whether it does what one server does for all: sweeping, folding usage, signing the heads of audit chains.
+    in_charge: bool,
     /// Milliseconds by which its clock is ahead of the database's; beyond 30 seconds either way it answers nothing.
     clock_offset_ms: i64,
 }
@@ -61,6 +63,7 @@ impl From<NodeView> for NodeBody {
             renewed_at: node.renewed_at,
             lag: view.lag,
             lease_ms: view.lease_millis,
+            in_charge: view.in_charge,
             clock_offset_ms: node.clock_offset / 1_000,
         }
     }

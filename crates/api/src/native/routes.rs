@@ -5,7 +5,7 @@ use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
     Native, access_levels, access_record, applications, audit, bulk, catalogue, credential_policy, export, findings,
     import, key_types, leaks, me, migration, nodes, notices, openapi as document, problems, public_keys, rotation,
-    secrets, sessions, signing_keys, simulations, temporary, tenants, trusted_issuers, usage, users, verify,
+    secrets, sessions, sign_in, signing_keys, simulations, temporary, tenants, trusted_issuers, usage, users, verify,
     visibility, whoami,
 };
 use axum::{Extension, Router};
@@ -17,7 +17,10 @@ use utoipa_axum::routes;
 fn framed_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(document::base())
         .routes(routes!(tenants::create_tenant, tenants::list_tenants))
-        .routes(routes!(tenants::read_tenant, tenants::update_tenant))
+        .routes(routes!(tenants::read_tenant, tenants::update_tenant, tenants::delete_tenant))
+        .routes(routes!(tenants::suspend_tenant))
+        .routes(routes!(tenants::reactivate_tenant))
+        .routes(routes!(tenants::convert_tenant))
         .routes(routes!(access_levels::create_access_level, access_levels::list_access_levels))
         .routes(routes!(access_levels::import_access_level))
         .routes(routes!(
@@ -69,6 +72,7 @@ fn framed_routes() -> OpenApiRouter<Api> {
             trusted_issuers::update_trusted_issuer,
             trusted_issuers::delete_trusted_issuer
         ))
+        .routes(routes!(trusted_issuers::trial::test_trusted_issuer))
         .routes(routes!(signing_keys::list_signing_keys))
         .routes(routes!(signing_keys::rotate_signing_key))
         .routes(routes!(signing_keys::revoke_signing_key))
@@ -85,6 +89,8 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(me::list_own_sessions))
         .routes(routes!(me::end_own_session))
         .routes(routes!(me::sign_out))
+        .routes(routes!(me::change_own_password))
+        .routes(routes!(sign_in::sign_in))
         .routes(routes!(nodes::list_nodes))
         .routes(routes!(document::read_openapi))
         .routes(routes!(problems::read_problem))

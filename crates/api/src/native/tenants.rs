@@ -1,181 +1,84 @@
-//! Tenants: create, list, read, change.
+//! Tenants: create, list and search, read, change; suspend, reactivate, convert, delete.
 
-use crate::kit::{Api, Authenticated, Body, Fields, Path, Post, Precondition, Query};
-use crate::native::answer::{Answer, Made, keep, page, versioned};
-use crate::native::members::{PageOf, PageQuery};
+pub(crate) mod bodies;
+
+pub(crate) use self::bodies::{KindWord, StatusWord};
+
+use self::bodies::{NewTenantBody, TenantBody, TenantPatchBody};
+use crate::kit::{Api, Authenticated, Body, Path, Post, Precondition, Query};
+use crate::native::answer::{Answer, Made, keep, page, replayed, versioned};
+use crate::native::members::{NothingBody, PageOf};
 use crate::native::openapi::{Creating, Matching, Reading, Writing};
 use axum::extract::State;
-use claviger_app::unit::{OnceFor, Posted};
-use claviger_domain::Result;
+use claviger_app::tenants::{Standing, TenantFilter, TenantOrder, TenantQuery};
+use claviger_app::unit::{Kept, OnceFor, Posted};
 use claviger_domain::id::TenantId;
-use claviger_domain::name::Name;
-use claviger_domain::tenant::{Kind, NewTenant, Status, Tenant, TenantPatch, parse_application_limit};
-use claviger_domain::time::Timestamp;
+use claviger_domain::page::PageRequest;
+use claviger_domain::tenant::Tenant;
+use claviger_domain::tenant::details::parse_external_id;
+use claviger_domain::tenant::naming::parse_search;
+use claviger_domain::{Error, Result};
 use http::{StatusCode, Uri};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
-/// What a tenant is.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+/// In which order tenants are listed.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ToSchema)]
 #[serde(rename_all = "lowercase")]
-#[schema(as = TenantKind)]
-pub(crate) enum KindWord {
-    Operator,
-    Partner,
-    Organization,
-    Instance,
+#[schema(as = TenantOrder)]
+pub(crate) enum OrderWord {
+    /// In which they were made.
+    Id,
+    /// By name.
+    Name,
 }
 
-/// Whether a tenant is served; neither is one beneath a suspended one.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = TenantStatus)]
-pub(crate) enum StatusWord {
-    Active,
-    Suspended,
-}
-
-/// A tenant.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Tenant)]
-pub(crate) struct TenantBody {
-    /// Id.
-    #[schema(value_type = Uuid)]
-    id: TenantId,
-    /// Key in the paths of Carbon Black clients.
-    #[schema(example = "7DESJ9GN")]
-    org_key: String,
-    /// Name, unique beneath its parent.
-    name: String,
-    /// Kind.
-    kind: KindWord,
-    /// The tenant above; `null` for the operator.
-    #[schema(required = true, value_type = Option<Uuid>)]
+/// Which tenants are wanted: those that fit every parameter that is given.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TenantsQuery {
+    /// Items on a page.
+    #[param(minimum = 1, maximum = 1000, default = 50)]
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Right beneath this tenant.
+    #[param(value_type = Option<Uuid>)]
     parent_id: Option<TenantId>,
-    /// Status.
-    status: StatusWord,
-    /// Applications it may have.
-    application_limit: i64,
-    /// Counts the changes; the entity tag.
-    version: i64,
-    /// When it was made.
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    /// When it was changed last.
-    #[schema(value_type = String, format = DateTime)]
-    updated_at: Timestamp,
-}
-
-/// A tenant to be made.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = NewTenant)]
-pub(crate) struct NewTenantBody {
-    /// Name, unique beneath its parent.
-    #[schema(min_length = 1, max_length = 128)]
-    name: String,
-    /// Kind.
-    kind: KindWord,
-    /// The tenant above.
-    #[schema(value_type = Uuid)]
-    parent_id: TenantId,
-}
-
-/// A change of a tenant. Status and limit are set from above.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = TenantPatch)]
-pub(crate) struct TenantPatchBody {
-    /// New name.
-    #[serde(default, deserialize_with = "crate::kit::not_null")]
-    #[schema(min_length = 1, max_length = 128, nullable = false)]
-    name: Option<String>,
-    /// New status.
-    #[serde(default, deserialize_with = "crate::kit::not_null")]
-    #[schema(nullable = false)]
+    /// Of this kind.
+    kind: Option<KindWord>,
+    /// Of this status of their own.
     status: Option<StatusWord>,
-    /// New limit.
-    #[serde(default, deserialize_with = "crate::kit::not_null")]
-    #[schema(minimum = 0, maximum = 10000000, nullable = false)]
-    application_limit: Option<i64>,
+    /// With this external id, letter by letter.
+    #[param(min_length = 1, max_length = 255)]
+    external_id: Option<String>,
+    /// With a word in their name that begins so, for each of these words; up to four.
+    #[param(min_length = 1, max_length = 128)]
+    q: Option<String>,
+    /// The order, `id` if nothing is said. What `q` finds comes by the word that was found.
+    sort: Option<OrderWord>,
 }
 
-impl From<Kind> for KindWord {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Operator => Self::Operator,
-            Kind::Partner => Self::Partner,
-            Kind::Organization => Self::Organization,
-            Kind::Instance => Self::Instance,
+impl TenantsQuery {
+    fn parse(self) -> Result<(TenantQuery, PageRequest)> {
+        let page = PageRequest::parse(self.limit, self.cursor.as_deref())?;
+        let words = self.q.map(|text| parse_search("q", &text)).transpose()?;
+        if words.is_some() && self.sort.is_some() {
+            return Err(Error::invalid("sort", "a search has an order of its own", "leave sort out, or q"));
         }
+        let filter = TenantFilter {
+            parent_id: self.parent_id,
+            kind: self.kind.map(Into::into),
+            status: self.status.map(Into::into),
+            external_id: self.external_id.map(|id| parse_external_id("external_id", &id)).transpose()?,
+        };
+        let order = if self.sort == Some(OrderWord::Name) { TenantOrder::Name } else { TenantOrder::Id };
+        Ok((TenantQuery { filter, order, words }, page))
     }
 }
 
-impl From<KindWord> for Kind {
-    fn from(word: KindWord) -> Self {
-        match word {
-            KindWord::Operator => Self::Operator,
-            KindWord::Partner => Self::Partner,
-            KindWord::Organization => Self::Organization,
-            KindWord::Instance => Self::Instance,
-        }
-    }
-}
-
-impl From<Status> for StatusWord {
-    fn from(status: Status) -> Self {
-        match status {
-            Status::Active => Self::Active,
-            Status::Suspended => Self::Suspended,
-        }
-    }
-}
-
-impl From<StatusWord> for Status {
-    fn from(word: StatusWord) -> Self {
-        match word {
-            StatusWord::Active => Self::Active,
-            StatusWord::Suspended => Self::Suspended,
-        }
-    }
-}
-
-impl From<&Tenant> for TenantBody {
-    fn from(tenant: &Tenant) -> Self {
-        Self {
-            id: tenant.id,
-            org_key: tenant.org_key.to_string(),
-            name: tenant.name.clone(),
-            kind: tenant.kind.into(),
-            parent_id: tenant.parent_id,
-            status: tenant.status.into(),
-            application_limit: tenant.application_limit,
-            version: tenant.version,
-            created_at: tenant.created_at,
-            updated_at: tenant.updated_at,
-        }
-    }
-}
-
-impl NewTenantBody {
-    fn parse(self) -> Result<NewTenant> {
-        let name = Name::parse("/name", &self.name)?;
-        Ok(NewTenant { name, kind: self.kind.into(), parent_id: self.parent_id })
-    }
-}
-
-impl TenantPatchBody {
-    fn parse(self) -> Result<TenantPatch> {
-        let mut fields = Fields::new();
-        let name = self.name.and_then(|name| fields.take(Name::parse("/name", &name)));
-        let limit = self.application_limit;
-        let application_limit =
-            limit.and_then(|limit| fields.take(parse_application_limit("/application_limit", limit)));
-        fields.finish(Some(TenantPatch { name, status: self.status.map(Into::into), application_limit }))
-    }
-}
-
-fn kept(tenant: &Tenant) -> claviger_app::unit::Kept {
+fn kept(tenant: &Tenant) -> Kept {
     keep(StatusCode::CREATED, &TenantBody::from(tenant))
 }
 
@@ -191,22 +94,25 @@ pub(crate) async fn create_tenant(
 ) -> Answer {
     let made = Made { collection: "/v1/tenants".into(), id: "/id" };
     let once = once.map(|once| OnceFor { once, keep: kept });
-    match api.app.create_tenant(&caller, body.parse()?, once).await? {
+    match api.app.create_tenant(&caller, body.parse(api.app.clock().now())?, once).await? {
         Posted::Done(tenant) => made.created(&TenantBody::from(&tenant)),
         Posted::Replayed(kept) => made.replayed(kept),
     }
 }
 
 /// List the tenants within reach
-#[utoipa::path(get, path = "/v1/tenants", tag = "tenants", params(PageQuery),
+///
+/// The caller's own among them. `q` searches by the beginnings of words.
+#[utoipa::path(get, path = "/v1/tenants", tag = "tenants", params(TenantsQuery),
     responses((status = 200, description = "Done", body = PageOf<TenantBody>), Reading))]
 pub(crate) async fn list_tenants(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<TenantsQuery>,
     uri: Uri,
 ) -> Answer {
-    let tenants = api.app.list_tenants(&caller, &query.parse()?).await?;
+    let (query, request) = query.parse()?;
+    let tenants = api.app.list_tenants(&caller, &query, &request).await?;
     page(&uri, tenants.map(|tenant| TenantBody::from(&tenant)))
 }
 
@@ -233,6 +139,89 @@ pub(crate) async fn update_tenant(
     Precondition(if_match): Precondition,
     Body(body): Body<TenantPatchBody>,
 ) -> Answer {
-    let tenant = api.app.update_tenant(&caller, id, body.parse()?, if_match).await?;
+    let tenant = api.app.update_tenant(&caller, id, body.parse(api.app.clock().now())?, if_match).await?;
     versioned(tenant.version, &TenantBody::from(&tenant))
+}
+
+fn stands(tenant: &Tenant) -> Kept {
+    keep(StatusCode::OK, &TenantBody::from(tenant))
+}
+
+fn standing(posted: Posted<Tenant>) -> Answer {
+    match posted {
+        Posted::Done(tenant) => versioned(tenant.version, &TenantBody::from(&tenant)),
+        Posted::Replayed(kept) => replayed(kept),
+    }
+}
+
+/// Suspend a tenant
+///
+/// Neither it nor anything beneath it is served any more, on any node, when this is answered: no secret, no session token and
+/// no person gets in. Nothing is lost. A credential cannot suspend its own tenant. Doing it again is a success.
+#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/suspend", tag = "tenants",
+    params(("tenant_id" = Uuid, Path), Creating, Matching), request_body = Option<NothingBody>,
+    responses((status = 200, description = "Done", body = TenantBody, headers(("ETag" = String))), Writing))]
+pub(crate) async fn suspend_tenant(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<TenantId>,
+    Precondition(if_match): Precondition,
+    Post { body: NothingBody {}, once }: Post<NothingBody>,
+) -> Answer {
+    let once = once.map(|once| OnceFor { once, keep: stands });
+    standing(api.app.change_standing(&caller, id, Standing::Suspended, if_match, once).await?)
+}
+
+/// Reactivate a tenant
+///
+/// It and what is beneath it is served again as it was; a deletion whose grace is not over is taken back. Doing it again is a
+/// success.
+#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/reactivate", tag = "tenants",
+    params(("tenant_id" = Uuid, Path), Creating, Matching), request_body = Option<NothingBody>,
+    responses((status = 200, description = "Done", body = TenantBody, headers(("ETag" = String))), Writing))]
+pub(crate) async fn reactivate_tenant(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<TenantId>,
+    Precondition(if_match): Precondition,
+    Post { body: NothingBody {}, once }: Post<NothingBody>,
+) -> Answer {
+    let once = once.map(|once| OnceFor { once, keep: stands });
+    standing(api.app.change_standing(&caller, id, Standing::Reactivated, if_match, once).await?)
+}
+
+/// End the trial of an instance
+///
+/// It is a standard one from then on, and cannot go back. Doing it again is a success; for a tenant that is no instance it is
+/// refused with 409.
+#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/convert", tag = "tenants",
+    params(("tenant_id" = Uuid, Path), Creating, Matching), request_body = Option<NothingBody>,
+    responses((status = 200, description = "Done", body = TenantBody, headers(("ETag" = String))), Writing))]
+pub(crate) async fn convert_tenant(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<TenantId>,
+    Precondition(if_match): Precondition,
+    Post { body: NothingBody {}, once }: Post<NothingBody>,
+) -> Answer {
+    let once = once.map(|once| OnceFor { once, keep: stands });
+    standing(api.app.change_standing(&caller, id, Standing::Converted, if_match, once).await?)
+}
+
+/// Delete a tenant
+///
+/// Only one that is suspended, with everything beneath it. It stays as it is for 30 days, until `purge_at`, and can be
+/// reactivated; then it is gone for good. Doing it again is a success and does not begin the 30 days anew.
+#[utoipa::path(delete, path = "/v1/tenants/{tenant_id}", tag = "tenants",
+    params(("tenant_id" = Uuid, Path), Matching),
+    responses((status = 202, description = "It will be gone at `purge_at`", body = TenantBody, headers(("ETag" = String))), Writing))]
+pub(crate) async fn delete_tenant(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<TenantId>,
+    Precondition(if_match): Precondition,
+) -> Answer {
+    let mut answer = standing(api.app.change_standing(&caller, id, Standing::Deleted, if_match, None).await?)?;
+    *answer.status_mut() = StatusCode::ACCEPTED;
+    Ok(answer)
 }

@@ -1,6 +1,7 @@
 //! Trusted issuers: make, list, read, change, delete. What their tokens stand for is written in bindings.
 
-mod bodies;
+pub(crate) mod bodies;
+pub(crate) mod trial;
 
 use self::bodies::{NewTrustedIssuerBody, TrustedIssuerBody, TrustedIssuerPatchBody};
 use crate::kit::{Api, Authenticated, Body, Path, Post, Precondition, Query};
@@ -63,7 +64,7 @@ pub(crate) async fn read_trusted_issuer(
     Path((tenant, id)): Path<(TenantId, IssuerId)>,
 ) -> Answer {
     let issuer = api.app.find_trusted_issuer(&caller, tenant, id).await?;
-    versioned(issuer.version, &TrustedIssuerBody::from(&issuer))
+    versioned(issuer.issuer.version, &TrustedIssuerBody::from(&issuer))
 }
 
 /// Change a trusted issuer
@@ -82,7 +83,7 @@ pub(crate) async fn update_trusted_issuer(
     Body(body): Body<TrustedIssuerPatchBody>,
 ) -> Answer {
     let issuer = api.app.update_trusted_issuer(&caller, tenant, id, body.parse()?, if_match).await?;
-    versioned(issuer.version, &TrustedIssuerBody::from(&issuer))
+    versioned(issuer.issuer.version, &TrustedIssuerBody::from(&issuer))
 }
 
 /// Delete a trusted issuer

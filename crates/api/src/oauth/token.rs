@@ -2,7 +2,7 @@
 
 use super::error::{Answer, answer};
 use super::workload;
-use crate::kit::{Api, Client, Form, authenticate_client, presented_proof};
+use crate::kit::{Api, Client, Form, authenticate_client, exchanged, presented_proof};
 use axum::extract::{Request, State};
 use claviger_app::dpop::Thumbprint;
 use claviger_app::sessions::{Issued, Wish};
@@ -25,15 +25,19 @@ pub(super) struct TokenBody<'a> {
 
 /// Answers `POST /oauth2/token`.
 pub(super) async fn issue(State(api): State<Api>, request: Request) -> Answer {
+    exchanged(&api, "oauth", exchange(&api, request)).await
+}
+
+async fn exchange(api: &Api, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let form = Form::read(&parts.headers, body).await?;
     if let Some(grant) = form.get("grant_type").and_then(workload::Grant::parse) {
-        return workload::exchange(&api, &parts, &form, grant).await;
+        return workload::exchange(api, &parts, &form, grant).await;
     }
-    let client = authenticate_client(&api, &parts, &form).await?;
-    let binding = binding(&api, &parts).await?;
+    let client = authenticate_client(api, &parts, &form).await?;
+    let binding = binding(api, &parts).await?;
     let issued = match form.require("grant_type")? {
-        "client_credentials" => client_credentials(&api, &client, &form, binding.as_ref())?,
+        "client_credentials" => client_credentials(api, &client, &form, binding.as_ref())?,
         _ => {
             let detail = format!(
                 "grant_type can be client_credentials, {} or {}",

@@ -1,5 +1,5 @@
-//! Bad guesses at doors that take a name and a password: counted by name and by address, so that whoever goes on guessing is
-//! told to wait. A right secret is let in all the same: nobody can be shut out by the guesses of others, and since secrets have
+//! Bad guesses at doors that exchange a credential for a session token: counted by name and by address, so that whoever goes on
+//! guessing is told to wait. A right secret is let in all the same: nobody can be shut out by the guesses of others, and since secrets have
 //! 256 random bits nothing is gained by more of them.
 
 use crate::live::hashing::KeyHashing;

@@ -2,6 +2,7 @@
 
 pub mod accesses;
 pub mod denials;
+pub mod exchanges;
 pub mod foreign;
 mod generations;
 pub mod guesses;

@@ -1,6 +1,7 @@
 //! All that memory knows of session tokens.
 
 use crate::live::accesses::Accesses;
+use crate::live::exchanges::Exchanges;
 use crate::live::guesses::Guesses;
 use crate::live::macs::Macs;
 use crate::live::replay::Replay;
@@ -34,8 +35,10 @@ pub struct Tokens {
     pub rules: TokenRules,
     /// What is dead of those that belong to sign-ins, and on what these may report.
     pub sign_ins: SignIns,
-    /// Bad guesses at doors that take passwords.
+    /// Bad guesses at the doors that give tokens.
     pub guesses: Guesses,
+    /// What the doors have given and refused.
+    pub exchanges: Exchanges,
     /// Entries of the access record that wait.
     pub accesses: Accesses,
     /// What was accepted once, where this server alone decides that.

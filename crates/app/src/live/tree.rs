@@ -131,7 +131,7 @@ impl Tree {
 
     /// Takes a tenant as it is stored. Its parent must have been taken before; `false` if it has not.
     pub fn put(&self, tenant: &Tenant) -> bool {
-        let suspended = tenant.status == Status::Suspended;
+        let suspended = tenant.status != Status::Active;
         if let Some(node) = self.find(tenant.id) {
             node.suspended.store(suspended, Ordering::Release);
             return true;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-const NAME: &str = "upkeep";
+pub(super) const NAME: &str = "upkeep";
 /// How often it is asked for, and how long it lasts.
 const TAKE_EACH: Duration = Duration::from_secs(2);
 const SECONDS: i64 = 10;

@@ -249,6 +249,7 @@ fn effect(tenant: TenantId, change: &Change) -> Result<Effect> {
             Effect::RevokedToken(tenant, TokenId::parse(&change.subject).ok_or_else(unreadable)?)
         }
         ChangeKind::SigningKeys => Effect::SigningKeys,
+        ChangeKind::Usage => Effect::Usage(tenant),
         ChangeKind::SignIn => Effect::SignIn(tenant, SignInId::parse(&change.subject).ok_or_else(unreadable)?),
     })
 }

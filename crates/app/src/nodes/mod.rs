@@ -162,6 +162,11 @@ impl Nodes {
         Err(Error::Unavailable(self.why_not().into()))
     }
 
+    /// What is left of the lease at that moment of the clock of leases.
+    fn lease_left(&self, boot: u64) -> Duration {
+        Duration::from_nanos(self.lease.load(Ordering::Acquire).saturating_sub(boot))
+    }
+
     /// The database's time, where this clock says `here`: nodes agree about it. On an embedded store it is the same.
     pub(crate) fn shared_time(&self, here: Timestamp) -> Timestamp {
         Timestamp::from_micros(here.micros().saturating_sub(self.offset.load(Ordering::Relaxed)))

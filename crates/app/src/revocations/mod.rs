@@ -160,7 +160,7 @@ impl App {
                 .get(id)
                 .map(|live| Standing::Issuer(live.issuer.bindings.iter().map(|binding| binding.id).collect())),
             // Kept however they stood.
-            Effect::TokenRules(_) | Effect::RevokedToken(..) | Effect::SignIn(..) => None,
+            Effect::TokenRules(_) | Effect::RevokedToken(..) | Effect::SignIn(..) | Effect::Usage(_) => None,
         };
         found.unwrap_or_default()
     }
@@ -245,6 +245,7 @@ impl App {
             Effect::TokenRules(tenant) | Effect::RevokedToken(tenant, _) | Effect::SignIn(tenant, _) => {
                 Fact::Tokens { tenant, lifetime: self.state.tokens.rules.lifetime_of(tenant) }
             }
+            Effect::Usage(_) => return None,
             Effect::SigningKeys => {
                 let (Standing::SigningKeys(was), Standing::SigningKeys(now)) = (before, &after) else { return None };
                 if was.iter().all(|kid| now.contains(kid)) {

@@ -25,6 +25,7 @@ async fn many(f: &Fixture) -> claviger_domain::id::TenantId {
             client_id: ClientId::of(id),
             name: format!("app {number}"),
             owner: Some("ops@example.com".into()),
+            owner_id: None,
             ..made.application.clone()
         };
         let secret = Secret {

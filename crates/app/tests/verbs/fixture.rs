@@ -106,7 +106,7 @@ impl Fixture {
     }
 
     pub(crate) async fn tenant(&self, name: &str, kind: Kind, parent_id: TenantId) -> Tenant {
-        let new = NewTenant { name: Name::parse("/name", name).unwrap(), kind, parent_id };
+        let new = NewTenant::new(Name::parse("/name", name).unwrap(), kind, parent_id);
         done(self.app.create_tenant(&self.operator, new, None).await.unwrap())
     }
 
@@ -140,6 +140,7 @@ pub(crate) fn new(name: &str, rights: &[(&str, &[&str])]) -> NewApplication {
         name: Name::parse("/name", name).unwrap(),
         description: String::new(),
         owner: None,
+        owner_id: None,
         rights: Rights::Inline(grants(rights)),
         reach: Reach::Own,
         allowed_networks: None,

@@ -107,11 +107,11 @@ async fn nothing_out_of_reach(f: Fixture) {
             not_found(f.app.list_audit(caller, tenant, &claviger_domain::audit::Filter::default(), &page).await);
         }
     }
-    let seen = f.app.list_tenants(&reaching, &page).await.unwrap();
+    let seen = f.app.list_tenants(&reaching, &Default::default(), &page).await.unwrap();
     let mut seen: Vec<_> = seen.items.iter().map(|tenant| tenant.name.as_str()).collect();
     seen.sort_unstable();
     assert_eq!(seen, ["Inside", "Partner"]);
-    assert_eq!(f.app.list_tenants(&own, &page).await.unwrap().items.len(), 1);
+    assert_eq!(f.app.list_tenants(&own, &Default::default(), &page).await.unwrap().items.len(), 1);
     forbidden(
         f.app
             .update_tenant(

@@ -106,7 +106,7 @@ async fn a_unit_asks_the_store_whether_the_sign_in_goes_on(f: Fixture) {
 async fn an_open_instance_costs_nothing_to_open_again(f: Fixture) {
     let org = f.organization("Acme").await;
     let name = Name::parse("/name", "One").unwrap();
-    let made = NewTenant { name, kind: Kind::Instance, parent_id: org.id };
+    let made = NewTenant::new(name, Kind::Instance, org.id);
     let Posted::Done(instance) = f.app.create_tenant(&f.operator, made, None).await.unwrap() else {
         panic!("replayed")
     };

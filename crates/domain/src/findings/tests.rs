@@ -48,6 +48,7 @@ fn look() -> Look {
             name: "SIEM".into(),
             description: String::new(),
             owner: Some("ops@example.com".into()),
+            owner_id: None,
             rights: Rights::Inline(held.clone()),
             reach: Reach::Own,
             allowed_networks: Some(vec![network("10.1.0.0/16")]),

@@ -23,6 +23,7 @@ fn application(expires_at: Option<Timestamp>) -> Application {
         name: "SIEM".into(),
         description: String::new(),
         owner: Some("ops@example.com".into()),
+        owner_id: None,
         rights: Rights::Inline(Grants::new()),
         reach: Reach::Own,
         allowed_networks: None,

@@ -49,7 +49,7 @@ impl Yard {
         let mut tenants = Vec::with_capacity(CLIENTS);
         for number in 0..CLIENTS {
             let name = Name::parse("/name", &format!("client {number}"))?;
-            let new = NewTenant { name, kind: Kind::Organization, parent_id: first.tenant_id };
+            let new = NewTenant::new(name, Kind::Organization, first.tenant_id);
             let Posted::Done(tenant) = app.create_tenant(&operator, new, None).await? else { continue };
             let patch = TenantPatch { application_limit: Some(APPLICATION_LIMIT_MAX), ..TenantPatch::default() };
             app.update_tenant(&operator, tenant.id, patch, None).await?;
@@ -106,6 +106,7 @@ fn new(app: &App, number: usize) -> Outcome<NewApplication> {
         name: Name::parse("/name", &format!("application {number}"))?,
         description: "Made to be measured".to_owned(),
         owner: None,
+        owner_id: None,
         rights: Rights::Inline(stores::grants(app.catalogue())),
         reach: Reach::Own,
         allowed_networks: Some(stores::networks(number)?),
@@ -177,6 +178,7 @@ impl Prepared {
                 name: new.name.as_str().to_owned(),
                 description: new.description,
                 owner: new.owner,
+                owner_id: new.owner_id,
                 rights: new.rights,
                 reach: new.reach,
                 allowed_networks: new.allowed_networks,

@@ -14,7 +14,7 @@ use claviger_domain::id::{AccessLevelId, ApplicationId, ClientId, OrgKey, Secret
 use claviger_domain::network::Network;
 use claviger_domain::rate::RateLimit;
 use claviger_domain::secret::{PlainSecret, SecretHash};
-use claviger_domain::tenant::{APPLICATION_LIMIT_MAX, Kind, Status, Tenant};
+use claviger_domain::tenant::{APPLICATION_LIMIT_MAX, Details, Kind, Status, Tenant};
 use claviger_domain::time::Timestamp;
 use claviger_server::config::{Config, Overrides};
 use claviger_server::root_key;
@@ -102,6 +102,7 @@ fn application(
         name: format!("application {index}"),
         description: String::new(),
         owner: None,
+        owner_id: None,
         rights: Rights::Level(level),
         reach: Reach::Own,
         allowed_networks: Some(networks.to_vec()),
@@ -143,7 +144,10 @@ fn tenant(number: usize, operator: TenantId) -> Tenant {
         kind: Kind::Organization,
         parent_id: Some(operator),
         status: Status::Active,
+        purge_at: None,
+        provisioning: None,
         application_limit: APPLICATION_LIMIT_MAX,
+        details: Details::default(),
         version: 1,
         created_at: made(number),
         updated_at: made(number),

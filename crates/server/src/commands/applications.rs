@@ -1,5 +1,6 @@
 //! `claviger applications …`: the applications of a running server, over HTTP.
 
+mod keys;
 mod migrate;
 
 use std::fs::OpenOptions;
@@ -12,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::http_client::{HttpClient, segment};
 use super::{Failure, print};
-use crate::cli::{ApplicationsArgs, ApplicationsCommand, CreateArgs, Output};
+use crate::cli::{ApplicationsArgs, ApplicationsCommand, ClientArgs, CreateArgs, Output};
 
 /// Carries the command out. `env` looks an environment variable up.
 ///
@@ -20,10 +21,7 @@ use crate::cli::{ApplicationsArgs, ApplicationsCommand, CreateArgs, Output};
 /// When the server cannot be reached or refuses, or a file cannot be used.
 pub async fn run(args: ApplicationsArgs, env: impl Fn(&str) -> Option<String>) -> Result<(), Failure> {
     let client = HttpClient::new(&args.client, env)?;
-    let tenant = match &args.client.tenant {
-        Some(tenant) => tenant.clone(),
-        None => text(&client.call(Method::GET, "/v1/whoami", None).await?, "tenant_id").to_owned(),
-    };
+    let tenant = tenant(&client, &args.client).await?;
     let all = format!("/v1/tenants/{}/applications", segment(&tenant));
     let one = |id: &str| format!("{all}/{}", segment(id));
     let output = args.client.output;
@@ -43,18 +41,31 @@ pub async fn run(args: ApplicationsArgs, env: impl Fn(&str) -> Option<String>) -
         }
         ApplicationsCommand::Migrate { id, apply } => migrate::run(&client, &tenant, id, apply, output).await,
         ApplicationsCommand::Delete { id } => client.call(Method::DELETE, &one(&id), None).await.map(|_| ()),
+        ApplicationsCommand::Keys(command) => keys::run(&client, &all, command, output).await,
+    }
+}
+
+/// The tenant that is meant.
+pub(super) async fn tenant(client: &HttpClient, args: &ClientArgs) -> Result<String, Failure> {
+    match &args.tenant {
+        Some(tenant) => Ok(tenant.clone()),
+        None => Ok(text(&client.call(Method::GET, "/v1/whoami", None).await?, "tenant_id").to_owned()),
     }
 }
 
 async fn list(client: &HttpClient, all: &str, output: Output) -> Result<(), Failure> {
     let items = client.list(all).await?;
+    print(&listed(&items, &["id", "client_id", "name", "enabled", "expires_at"], output))
+}
+
+/// Items with these members, or as they came.
+pub(super) fn listed(items: &[Value], columns: &[&str], output: Output) -> String {
     if output == Output::Json {
-        return print(&pretty(&json!({ "items": items, "next_cursor": null })));
+        return pretty(&json!({ "items": items, "next_cursor": null }));
     }
-    let columns = ["id", "client_id", "name", "enabled", "expires_at"];
-    let mut rows = vec![columns.map(|name| name.to_uppercase()).to_vec()];
+    let mut rows = vec![columns.iter().map(|name| name.to_uppercase()).collect()];
     rows.extend(items.iter().map(|item| columns.iter().map(|name| cell(item.get(*name))).collect()));
-    print(&table(&rows))
+    table(&rows)
 }
 
 /// The secret's own file. Opened before the secret is made: a secret that cannot be kept must not be made.
@@ -148,7 +159,8 @@ fn body(new: CreateArgs) -> Result<Value, Failure> {
     Ok(Value::Object(body))
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
+/// The text of a file, `-` being standard input.
+pub(super) fn read(path: &Path) -> Result<String, Failure> {
     if path == Path::new("-") {
         let mut text = String::new();
         return match std::io::stdin().lock().read_to_string(&mut text) {
@@ -159,7 +171,8 @@ fn read(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| Failure::at(path, error))
 }
 
-fn shown(object: &Value, output: Output) -> String {
+/// An object, member by member or as it came.
+pub(super) fn shown(object: &Value, output: Output) -> String {
     match object.as_object() {
         Some(members) if output == Output::Table => {
             let rows: Vec<_> = members.iter().map(|(name, value)| vec![name.clone(), cell(Some(value))]).collect();

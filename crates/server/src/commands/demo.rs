@@ -99,7 +99,7 @@ async fn tenant(
     kind: Kind,
     parent_id: TenantId,
 ) -> Result<Tenant, Failure> {
-    let new = NewTenant { name: name(text)?, kind, parent_id };
+    let new = NewTenant::new(name(text)?, kind, parent_id);
     done(app.create_tenant(caller, new, None).await.map_err(failed)?)
 }
 
@@ -114,6 +114,7 @@ async fn application(
         name: name(text)?,
         description: "Made by claviger demo".into(),
         owner: Some("ops@acme.example".into()),
+        owner_id: None,
         rights,
         reach: Reach::Own,
         allowed_networks: None,

@@ -33,8 +33,13 @@ struct Operator {
 pub(crate) struct HttpClient {
     http: reqwest::Client,
     base: String,
-    client_id: String,
-    secret: String,
+    identity: Identity,
+}
+
+/// As whom to call.
+enum Identity {
+    Secret { client_id: String, secret: String },
+    Token(String),
 }
 
 impl HttpClient {
@@ -47,18 +52,21 @@ impl HttpClient {
                 serde_json::from_str(&text).map_err(|error| Failure::at(path, error))?
             }
         };
-        let (client_id, secret) = match (env("CLAVIGER_CLIENT_ID"), env("CLAVIGER_SECRET"), file.operator) {
-            (Some(client_id), Some(secret), _) => (client_id, secret),
-            (_, _, Some(operator)) => (operator.client_id, operator.secret),
+        let token = env("CLAVIGER_TOKEN").filter(|token| !token.is_empty());
+        let secret = env("CLAVIGER_CLIENT_ID").zip(env("CLAVIGER_SECRET"));
+        let identity = match (token, secret, file.operator) {
+            (Some(token), _, _) => Identity::Token(token),
+            (_, Some((client_id, secret)), _) => Identity::Secret { client_id, secret },
+            (_, _, Some(Operator { client_id, secret })) => Identity::Secret { client_id, secret },
             _ => {
-                let text = "no credentials: give --credentials-file, or set CLAVIGER_CLIENT_ID and CLAVIGER_SECRET";
+                let text = "no credentials: give --credentials-file, or set CLAVIGER_CLIENT_ID and CLAVIGER_SECRET, or CLAVIGER_TOKEN";
                 return Err(Failure(text.to_owned()));
             }
         };
         let base = args.url.clone().or(file.base_url).ok_or_else(|| Failure("no server: give --url".to_owned()))?;
         let base = base.trim_end_matches('/').to_owned();
         let ca_file = args.ca_file.clone().or(file.ca_file);
-        Ok(Self { http: build(ca_file.as_deref())?, base, client_id, secret })
+        Ok(Self { http: build(ca_file.as_deref())?, base, identity })
     }
 
     /// Calls the native API; the body of a success comes back, null when there is none.
@@ -90,7 +98,11 @@ impl HttpClient {
         version: Option<i64>,
     ) -> Result<Value, Failure> {
         let url = format!("{}{path}", self.base);
-        let mut request = self.http.request(method.clone(), &url).basic_auth(&self.client_id, Some(&self.secret));
+        let request = self.http.request(method.clone(), &url);
+        let mut request = match &self.identity {
+            Identity::Secret { client_id, secret } => request.basic_auth(client_id, Some(secret)),
+            Identity::Token(token) => request.bearer_auth(token),
+        };
         if method == Method::POST {
             request = request.header("Idempotency-Key", idempotency_key()?);
         }

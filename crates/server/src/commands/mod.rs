@@ -6,10 +6,12 @@ pub mod check_config;
 pub mod demo;
 mod http_client;
 pub mod nodes;
+pub mod policies;
 pub mod secrets;
 pub mod serve;
 pub mod signing_keys;
 pub mod store;
+pub mod trusted_issuers;
 
 use std::fmt;
 use std::io::{self, Write as _};

@@ -7,7 +7,7 @@ use crate::cli::{ClientArgs, Output};
 use reqwest::Method;
 use serde_json::Value;
 
-const COLUMNS: [&str; 7] = ["name", "address", "version", "lag", "lease_ms", "clock_offset_ms", "id"];
+const COLUMNS: [&str; 8] = ["name", "address", "version", "lag", "lease_ms", "in_charge", "clock_offset_ms", "id"];
 
 /// Lists the nodes. `env` looks an environment variable up.
 ///

@@ -137,7 +137,7 @@ impl std::error::Error for ConfigError {}
 /// Variables with our prefix that are not settings: the file's own name, client credentials, the tests' own, and those that Kubernetes makes
 /// for a service named `claviger`.
 fn is_foreign(variable: &str) -> bool {
-    ["CLAVIGER_CLIENT_ID", "CLAVIGER_SECRET", "CLAVIGER_CONFIG", "CLAVIGER_BIN"].contains(&variable)
+    ["CLAVIGER_CLIENT_ID", "CLAVIGER_SECRET", "CLAVIGER_TOKEN", "CLAVIGER_CONFIG", "CLAVIGER_BIN"].contains(&variable)
         || ["CLAVIGER_TEST_", "CLAVIGER_SERVICE_", "CLAVIGER_PORT"].iter().any(|prefix| variable.starts_with(prefix))
 }
 

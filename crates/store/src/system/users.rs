@@ -247,11 +247,12 @@ impl Tx {
     }
 
     /// Makes another user answer for the applications of a user; how many they are.
-    pub async fn change_owners(&mut self, from: UserId, to: UserId, now: Timestamp) -> Result<u64> {
+    pub async fn change_owners(&mut self, from: UserId, (to, email): (UserId, &str), now: Timestamp) -> Result<u64> {
         let changed = self
             .execute(
-                "update applications set owner_id = $2, version = version + 1, updated_at = $3 where owner_id = $1",
-                args![from, to, now],
+                "update applications set owner_id = $2, owner = $3, version = version + 1, updated_at = $4 \
+                 where owner_id = $1",
+                args![from, to, email, now],
             )
             .await?;
         Ok(changed)
@@ -278,6 +279,33 @@ impl Tx {
         )
         .await?;
         Ok(())
+    }
+
+    /// Ends the session of a token that somebody presents, if it has not ended.
+    pub async fn end_presented_session(&mut self, token: &SecretHash, now: Timestamp) -> Result<bool> {
+        let ended = self
+            .execute(
+                "update user_sessions set ended_at = $2 where token_hash = $1 and ended_at is null",
+                args![token.as_bytes(), now],
+            )
+            .await?;
+        Ok(ended == 1)
+    }
+
+    /// Whether a user of this id is one of the tenant or of a tenant above it, and can answer for its applications; its tenant and
+    /// its address.
+    pub async fn find_owner(&mut self, tenant: TenantId, owner: UserId) -> Result<Option<(TenantId, String)>> {
+        let found: Option<(String, String)> = self
+            .optional(
+                "with recursive above (id, parent_id) as ( \
+                     select id, parent_id from tenants where id = $1 \
+                     union select t.id, t.parent_id from tenants t join above a on t.id = a.parent_id \
+                 ) \
+                 select u.tenant_id, u.email from above a join users u on u.tenant_id = a.id where u.id = $2 and u.status <> 'disabled'",
+                args![tenant, owner],
+            )
+            .await?;
+        found.map(|(tenant, email)| Ok((id_of!(TenantId, &tenant)?, email))).transpose()
     }
 
     /// Ends every session of a person that there is; how many that were.

@@ -17,7 +17,7 @@ pub async fn insert_applications(tx: &mut Tx, rows: &[(Application, StoredSecret
     tx.execute_many(
         "insert into applications (tenant_id, id, name, name_key, description, owner, access_level_id, grants, reach, \
          allowed_networks, expires_at, enabled, rate_requests, rate_window_seconds, version, updated_at, key_type, dpop_bound, \
-         client_id, created_at) values {rows}",
+         owner_id, client_id, created_at) values {rows}",
         applications.collect(),
     )
     .await?;

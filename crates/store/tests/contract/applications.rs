@@ -21,6 +21,7 @@ fn full() -> Application {
     Application {
         name: "Läufer".into(),
         owner: Some("ops@example.com".into()),
+        owner_id: None,
         rights: Rights::Level(level_id(7)),
         reach: Reach::Beneath,
         allowed_networks: Some(

@@ -26,6 +26,7 @@ async fn prepare(store: &Store) {
     let mut tx = store.begin().await.unwrap();
     let owned = |number, owner: &str| Application {
         owner: Some(owner.to_owned()),
+        owner_id: None,
         created_at: at(i64::try_from(number).unwrap()),
         ..application(tenant_id(1), number)
     };

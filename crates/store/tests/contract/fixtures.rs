@@ -9,7 +9,7 @@ use claviger_domain::id::{AccessLevelId, ApplicationId, ClientId, OrgKey, Secret
 use claviger_domain::name::Name;
 use claviger_domain::page::PageRequest;
 use claviger_domain::secret::SecretHash;
-use claviger_domain::tenant::{Kind, Status, Tenant};
+use claviger_domain::tenant::{Details, Kind, Status, Tenant};
 use claviger_domain::time::Timestamp;
 use claviger_store::secrets::StoredSecret;
 use claviger_store::{Store, Tx};
@@ -53,7 +53,10 @@ pub fn tenant(number: u128, name: &str) -> Tenant {
         kind: Kind::Organization,
         parent_id: Some(tenant_id(0)),
         status: Status::Active,
+        purge_at: None,
+        provisioning: None,
         application_limit: 10,
+        details: Details::default(),
         version: 1,
         created_at: NOW,
         updated_at: NOW,
@@ -73,6 +76,7 @@ pub fn application(tenant: TenantId, number: u128) -> Application {
         name: format!("Application {number}"),
         description: "reads".into(),
         owner: None,
+        owner_id: None,
         rights: Rights::Inline(grants(&["applications"])),
         reach: Reach::Own,
         allowed_networks: None,

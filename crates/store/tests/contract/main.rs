@@ -53,6 +53,7 @@ mod schema;
 mod secrets;
 mod sign_ins;
 mod system;
+mod tenant_lists;
 mod tenants;
 mod tokens;
 mod trusted_issuers;

@@ -82,6 +82,9 @@ async fn leases_are_held_by_one_and_late_ones_are_shut_out(store: Store) {
     assert_eq!(store.take_lease("other", 2, at(5), at(15)).await.unwrap(), Some(1));
     assert_eq!(store.take_lease("work", 1, at(9), at(19)).await.unwrap(), Some(1), "kept");
     assert_eq!(store.take_lease("work", 2, at(19), at(29)).await.unwrap(), Some(2), "run out");
+    assert_eq!(store.find_lease_holder("work", at(28)).await.unwrap(), Some(2));
+    assert_eq!(store.find_lease_holder("work", at(29)).await.unwrap(), None, "nobody any more");
+    assert_eq!(store.find_lease_holder("nothing", at(0)).await.unwrap(), None);
     let mut tx = store.begin().await.unwrap();
     assert!(!tx.holds_lease("work", 1).await.unwrap());
     assert!(tx.holds_lease("work", 2).await.unwrap());

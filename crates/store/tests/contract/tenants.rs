@@ -2,15 +2,15 @@
 
 use crate::fixtures::*;
 use claviger_domain::Error;
-use claviger_domain::tenant::{Kind, Status, Tenant};
+use claviger_domain::tenant::details::{Address, MfaRequirement};
+use claviger_domain::tenant::{Details, Kind, Stage, Status, Tenant};
 use claviger_store::Store;
 
 facts!(
     what_is_stored_comes_back,
     names_are_unique_beneath_a_parent,
     an_update_needs_the_version_before,
-    the_tree_is_paged,
-    tenants_of_a_kind_are_listed_by_name
+    external_ids_are_unique_beneath_a_parent
 );
 
 async fn what_is_stored_comes_back(store: Store) {
@@ -22,6 +22,9 @@ async fn what_is_stored_comes_back(store: Store) {
         name: "Straße".into(),
         status: Status::Suspended,
         application_limit: 99,
+        purge_at: Some(at(9)),
+        provisioning: Some(Stage::Running),
+        details: details(),
         version: 2,
         updated_at: at(5),
         ..tenant(1, "")
@@ -68,41 +71,47 @@ async fn an_update_needs_the_version_before(store: Store) {
     assert!(matches!(missing, Err(Error::NotFound("tenant"))), "{missing:?}");
 }
 
-async fn the_tree_is_paged(store: Store) {
-    insert_tenants(&store, 5).await;
-    let mut tx = store.begin().await.unwrap();
-    for number in 6..=9 {
-        let tenant = Tenant { parent_id: Some(tenant_id(number % 2 + 1)), ..tenant(number, &format!("Part {number}")) };
-        tx.insert_tenant(&tenant, &key(&tenant.name)).await.unwrap();
+/// Every member of the details, each with a value of its own.
+fn details() -> Details {
+    Details {
+        external_id: Some("A-1".into()),
+        short_name: Some("One".into()),
+        email: Some("ops@one.example".into()),
+        address: Address {
+            street: Some("Gasse 1".into()),
+            postal: Some("3000".into()),
+            city: Some("Bern".into()),
+            state: Some("BE".into()),
+        },
+        country: Some("CH".into()),
+        agent_key: Some("key".into()),
+        foreign_tenant_id: Some("xdr-1".into()),
+        trial: true,
+        trial_ends_at: Some(at(7)),
+        user_limit: Some(3),
+        endpoint_limit: Some(0),
+        mfa_required: MfaRequirement::Totp,
+        settings: serde_json::Map::from_iter([("theme".to_owned(), "dark".into())]),
     }
-    tx.commit().await.unwrap();
-    let ids = async |root, limit, after| -> Vec<_> {
-        let found = store.list_tenants_beneath(tenant_id(root), &page(limit, after)).await.unwrap();
-        found.into_iter().map(|tenant| tenant.id).collect()
-    };
-    assert_eq!(ids(1, 50, None).await, [1, 6, 8].map(tenant_id));
-    assert_eq!(ids(5, 50, None).await, [tenant_id(5)]);
-    assert_eq!(ids(7, 50, Some(tenant_id(7).to_string())).await, []);
-    assert_eq!(ids(0, 2, None).await, [0, 1, 2].map(tenant_id), "one more than the limit");
-    assert_eq!(ids(0, 50, Some(tenant_id(4).to_string())).await, [5, 6, 7, 8, 9].map(tenant_id));
 }
 
-async fn tenants_of_a_kind_are_listed_by_name(store: Store) {
-    insert_tenants(&store, 3).await;
-    let mut tx = store.begin().await.unwrap();
-    for (number, name, parent) in [(6, "b", 1), (7, "A", 1), (8, "c", 2)] {
-        let parent_id = Some(tenant_id(parent));
-        let instance = Tenant { parent_id, kind: Kind::Instance, ..tenant(number, name) };
-        tx.insert_tenant(&instance, &key(name)).await.unwrap();
-    }
-    tx.commit().await.unwrap();
-    let listed = async |root, most| -> Vec<_> {
-        let found = store.list_kind_beneath(tenant_id(root), Kind::Instance, most).await.unwrap();
-        found.into_iter().map(|tenant| tenant.name).collect()
+async fn external_ids_are_unique_beneath_a_parent(store: Store) {
+    insert_tenants(&store, 2).await;
+    let named = |number, parent: u128, id: &str| Tenant {
+        parent_id: Some(tenant_id(parent)),
+        details: Details { external_id: Some(id.into()), ..Details::default() },
+        ..tenant(number, &format!("Named {number}"))
     };
-    assert_eq!(listed(0, 9).await, ["A", "b", "c"]);
-    assert_eq!(listed(1, 9).await, ["A", "b"]);
-    assert_eq!(listed(0, 2).await, ["A", "b"]);
-    assert_eq!(listed(8, 9).await, ["c"], "itself, too");
-    assert_eq!(listed(3, 9).await, [""; 0]);
+    let insert = async |tenant: Tenant| {
+        let mut tx = store.begin().await.unwrap();
+        tx.insert_tenant(&tenant, &key(&tenant.name)).await?;
+        tx.commit().await
+    };
+    insert(named(3, 0, "A")).await.unwrap();
+    insert(named(4, 0, "B")).await.unwrap();
+    insert(named(5, 1, "A")).await.unwrap();
+    assert_eq!(code(insert(named(6, 0, "A")).await.unwrap_err()), "external_id_taken");
+    let mut tx = store.begin().await.unwrap();
+    let changed = Tenant { version: 2, ..named(4, 0, "A") };
+    assert_eq!(code(tx.update_tenant(&changed, "named 4").await.unwrap_err()), "external_id_taken");
 }

@@ -2,12 +2,15 @@
 
 use crate::fixtures::*;
 use claviger_domain::Error;
+use claviger_domain::application::LastUse;
 use claviger_domain::claim::Draft;
 use claviger_domain::foreign_key::Algorithm;
-use claviger_domain::id::{ApplicationId, BindingId, IssuerId, TenantId};
+use claviger_domain::id::{ApplicationId, BindingId, IssuerId, SecretId, TenantId};
 use claviger_domain::outgoing::Target;
 use claviger_domain::trusted_issuer::{Binding, KeySource, Trust, TrustedIssuer, parse_conditions};
+use claviger_domain::usage::SecretUse;
 use claviger_store::Store;
+use std::collections::HashMap;
 
 facts!(
     issuers_are_kept_with_their_bindings_in_order,
@@ -15,6 +18,7 @@ facts!(
     an_update_replaces_the_bindings_of_the_version_before,
     a_binding_that_is_gone_leads_nowhere,
     an_application_that_is_bound_stays,
+    bindings_know_their_last_use,
     issuers_are_loaded_in_pages,
 );
 
@@ -185,4 +189,48 @@ async fn issuers_are_loaded_in_pages(store: Store) {
     assert_eq!(first, all[..2]);
     let last = &first[1];
     assert_eq!(store.load_trusted_issuers(Some((last.tenant_id, last.id)), 2).await.unwrap(), all[2..]);
+}
+
+async fn bindings_know_their_last_use(store: Store) {
+    let (tenant, application) = seed(&store).await;
+    let issued = issuer(tenant, 1, vec![binding(1, application), binding(2, application)]);
+    insert(&store, &issued).await.unwrap();
+    let touched = |number: u128, seconds: i64| SecretUse {
+        tenant_id: tenant,
+        application_id: application,
+        secret_id: SecretId::from_u128(binding_id(number).as_u128()),
+        last_use: LastUse {
+            at: NOW.plus_seconds(seconds),
+            address: Some([192, 0, 2, 1].into()),
+            user_agent: "build".into(),
+        },
+    };
+    let touch = async |uses: &[SecretUse]| {
+        let mut tx = store.begin().await.unwrap();
+        tx.touch_secrets(uses).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let uses = async || store.list_binding_uses(tenant, issuer_id(1), issuer_id(1)).await.unwrap();
+    touch(&[touched(1, 5), touched(1, 3), touched(2, 1), touched(3, 1)]).await;
+    assert_eq!(
+        uses().await,
+        HashMap::from(
+            [1, 2].map(|number| { (binding_id(number), touched(number, if number == 1 { 5 } else { 1 }).last_use) })
+        )
+    );
+    assert!(store.list_binding_uses(tenant, issuer_id(2), issuer_id(9)).await.unwrap().is_empty());
+    // Secrets that go leave them alone, and so does a change of the issuer that keeps the binding.
+    let mut tx = store.begin().await.unwrap();
+    tx.delete_secrets(tenant, application).await.unwrap();
+    let changed = TrustedIssuer { bindings: vec![binding(1, application)], version: 2, ..issued };
+    tx.update_trusted_issuer(tenant, &changed, &key(&changed.name)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(uses().await.len(), 1);
+    touch(&[touched(2, 9)]).await;
+    assert_eq!(uses().await[&binding_id(1)].at, NOW.plus_seconds(5), "what is gone stays gone");
+    assert_eq!(uses().await.len(), 1);
+    let mut tx = store.begin().await.unwrap();
+    tx.delete_trusted_issuer(tenant, issuer_id(1)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(uses().await.is_empty());
 }

@@ -21,6 +21,7 @@ facts!(
     a_password_is_kept_apart,
     guesses_are_kept_under_their_key,
     what_is_over_is_swept,
+    a_user_answers_for_applications,
     the_deleted_leave_nothing_behind,
 );
 
@@ -268,6 +269,7 @@ async fn sessions_end_and_move_on(store: Store) {
     assert_eq!(store.find_session_holder(&token(3)).await.unwrap().unwrap().session.last_seen_at, at(60));
     let mut tx = store.begin().await.unwrap();
     assert!(tx.end_user_session(tenant, user_id(1), session_id(1), at(1)).await.unwrap());
+    assert!(!tx.end_presented_session(&token(9), at(2)).await.unwrap(), "it has ended");
     assert!(!tx.end_user_session(tenant, user_id(1), session_id(1), at(2)).await.unwrap());
     assert!(!tx.advance_user_session(tenant, user_id(1), &session(1), &token(8)).await.unwrap(), "it has ended");
     assert_eq!(tx.end_user_sessions(tenant, user_id(1), Some(session_id(3)), at(1)).await.unwrap(), 1);
@@ -336,6 +338,31 @@ async fn what_is_over_is_swept(store: Store) {
     tx.commit().await.unwrap();
     assert_eq!(store.find_session_holder(&token(1)).await.unwrap(), None);
     assert!(!store.find_signing_in("user1@example.com", Some(&token(2))).await.unwrap().unwrap().known_device);
+}
+
+async fn a_user_answers_for_applications(store: Store) {
+    let (tenant, application) = seed(&store).await;
+    insert(&store, &[user(tenant, 1), user(tenant, 2)]).await;
+    let mut tx = store.begin().await.unwrap();
+    let owned = claviger_domain::application::Application {
+        owner_id: Some(user_id(1)),
+        version: 2,
+        ..tx.find_application(tenant, application).await.unwrap().unwrap()
+    };
+    tx.update_application(tenant, &owned, &key(&owned.name)).await.unwrap();
+    assert_eq!(tx.find_application(tenant, application).await.unwrap().unwrap().owner_id, Some(user_id(1)));
+    let listed = tx.list_owned_applications(user_id(1)).await.unwrap();
+    assert_eq!((listed.len(), listed[0].kind, listed[0].name.as_str()), (1, "application", "Application 1"));
+    assert_eq!(tx.change_owners(user_id(1), (user_id(2), "b@example.com"), at(4)).await.unwrap(), 1);
+    let changed = tx.find_application(tenant, application).await.unwrap().unwrap();
+    assert_eq!((changed.owner_id, changed.version, changed.updated_at), (Some(user_id(2)), 3, at(4)));
+    assert_eq!(changed.owner.as_deref(), Some("b@example.com"));
+    let found = tx.find_owner(tenant, user_id(2)).await.unwrap();
+    assert_eq!(found, Some((tenant, "User2@Example.com".to_owned())));
+    assert_eq!(tx.find_owner(tenant_id(0), user_id(2)).await.unwrap(), None, "one beneath");
+    assert!(tx.change_owner(tenant, application, "c@example.com", at(5)).await.unwrap());
+    assert_eq!(tx.find_application(tenant, application).await.unwrap().unwrap().owner_id, None);
+    assert!(tx.list_owned_applications(user_id(1)).await.unwrap().is_empty());
 }
 
 async fn the_deleted_leave_nothing_behind(store: Store) {

@@ -5,9 +5,9 @@ use crate::native::grants::GrantsBody;
 use crate::native::rate_limit::{RateLimitBody, RateLimitInput};
 use crate::native::secrets::{MintedBody, SecretBody};
 use claviger_domain::Result;
-use claviger_domain::application::{Application, ApplicationPatch, NewApplication, Reach, Rights, parse_expiry};
+use claviger_domain::application::{Application, NewApplication, Reach, Rights, parse_expiry};
 use claviger_domain::catalogue::Catalogue;
-use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId};
+use claviger_domain::id::{AccessLevelId, ApplicationId, TenantId, UserId};
 use claviger_domain::key_type::LegacyType;
 use claviger_domain::name::{DESCRIPTION_MAX, Name, parse_owner, parse_text};
 use claviger_domain::network::parse_networks;
@@ -82,6 +82,9 @@ pub(crate) struct ApplicationBody {
     /// E-mail address of whoever answers for it.
     #[schema(required = true)]
     owner: Option<String>,
+    /// The user who answers for it, where it is one.
+    #[schema(required = true, value_type = Option<Uuid>)]
+    owner_id: Option<UserId>,
     /// The type of its key. A legacy one decides its rights: then it has neither an access level nor grants.
     key_type: KeyTypeWord,
     /// The access level it has its rights from; `null` where they are its own.
@@ -155,6 +158,10 @@ pub(crate) struct NewApplicationBody {
     #[serde(default)]
     #[schema(max_length = 254)]
     owner: Option<String>,
+    /// The user who answers for it, of its tenant or of one above, in place of `owner`.
+    #[serde(default)]
+    #[schema(value_type = Option<Uuid>)]
+    owner_id: Option<UserId>,
     /// The type of its key; `custom` if not given. A legacy type, where an operator allows it, takes the place of
     /// `access_level_id` and `grants`.
     #[serde(default)]
@@ -193,60 +200,6 @@ pub(crate) struct NewApplicationBody {
     dpop_bound: Option<bool>,
 }
 
-/// A change of an application: a merge patch.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = ApplicationPatch)]
-pub(crate) struct ApplicationPatchBody {
-    /// New name.
-    #[serde(default, deserialize_with = "crate::kit::not_null")]
-    #[schema(min_length = 1, max_length = 128, nullable = false)]
-    name: Option<String>,
-    /// New description; `null` empties it.
-    #[serde(default, deserialize_with = "crate::kit::given")]
-    #[schema(value_type = Option<String>, max_length = 1024)]
-    description: Option<Option<String>>,
-    /// New owner.
-    #[serde(default, deserialize_with = "crate::kit::given")]
-    #[schema(value_type = Option<String>, max_length = 254)]
-    owner: Option<Option<String>>,
-    /// New access level, in place of grants of its own.
-    #[serde(default, deserialize_with = "crate::kit::given")]
-    #[schema(value_type = Option<Uuid>)]
-    access_level_id: Option<Option<AccessLevelId>>,
-    /// New grants of its own, in place of all old ones and of an access level.
-    #[serde(default, deserialize_with = "crate::kit::given")]
-    #[schema(value_type = Option<GrantsBody>)]
-    grants: Option<Option<GrantsBody>>,
-    /// New reach.
-    #[serde(default, deserialize_with = "crate::kit::not_null")]
-    #[schema(nullable = false)]
-    reach: Option<ReachWord>,
-    /// New networks; `null` is any.
-    #[serde(default, deserialize_with = "crate::kit::given")]
-    #[schema(value_type = Option<Vec<String>>, max_items = 256)]
-    allowed_networks: Option<Option<Vec<String>>>,
-    /// New end; `null` is none, or the tenant's ceiling.
-    #[serde(default, deserialize_with = "crate::kit::given")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    expires_at: Option<Option<Timestamp>>,
-    /// Enable or disable.
-    #[serde(default, deserialize_with = "crate::kit::not_null")]
-    #[schema(nullable = false)]
-    enabled: Option<bool>,
-    /// New rate limit; `null` is none.
-    #[serde(default, deserialize_with = "crate::kit::given")]
-    #[schema(value_type = Option<RateLimitInput>)]
-    rate_limit: Option<Option<RateLimitBody>>,
-    /// Bind its session tokens to a key of its client, or not. Those that are not bound stop at once.
-    #[serde(default, deserialize_with = "crate::kit::not_null")]
-    #[schema(nullable = false)]
-    dpop_bound: Option<bool>,
-    /// Says that the caller knows that it shuts out the address it calls from.
-    #[serde(default)]
-    confirm: bool,
-}
-
 impl From<&Application> for ApplicationBody {
     fn from(application: &Application) -> Self {
         let (access_level_id, grants) = match &application.rights {
@@ -262,6 +215,7 @@ impl From<&Application> for ApplicationBody {
             name: application.name.clone(),
             description: application.description.clone(),
             owner: application.owner.clone(),
+            owner_id: application.owner_id,
             key_type: KeyTypeWord::from(&application.rights),
             access_level_id,
             grants,
@@ -304,6 +258,9 @@ impl NewApplicationBody {
         let name = fields.take(Name::parse("/name", &self.name));
         let description = fields.take(parse_text("/description", &self.description, DESCRIPTION_MAX));
         let owner = self.owner.and_then(|owner| fields.take(parse_owner("/owner", &owner)));
+        if owner.is_some() && self.owner_id.is_some() {
+            refuse_two_owners(&mut fields);
+        }
         let custom = rights(&mut fields, self.access_level_id, self.grants.as_ref(), catalogue);
         let given = self.access_level_id.is_some() || self.grants.is_some();
         let rights = match (self.key_type.and_then(KeyTypeWord::legacy), given) {
@@ -330,6 +287,7 @@ impl NewApplicationBody {
             name,
             description,
             owner,
+            owner_id: self.owner_id,
             rights,
             reach: self.reach.map_or(Reach::Own, Into::into),
             allowed_networks,
@@ -343,38 +301,8 @@ impl NewApplicationBody {
     }
 }
 
-impl ApplicationPatchBody {
-    /// What is to be changed, or all that is wrong with it.
-    pub(crate) fn parse(self, catalogue: &Catalogue, now: Timestamp) -> Result<ApplicationPatch> {
-        let mut fields = Fields::new();
-        let touches_rights = self.access_level_id.is_some() || self.grants.is_some();
-        let (level, grants) = (self.access_level_id.flatten(), self.grants.flatten());
-        let rights = rights(&mut fields, level, grants.as_ref(), catalogue);
-        if touches_rights && level.is_none() && grants.is_none() {
-            fields.refuse("/grants", "the application would have no rights", "give access_level_id or grants");
-        }
-        let description = self.description.map(Option::unwrap_or_default);
-        let patch = ApplicationPatch {
-            name: self.name.and_then(|name| fields.take(Name::parse("/name", &name))),
-            description: description.and_then(|text| fields.take(parse_text("/description", &text, DESCRIPTION_MAX))),
-            owner: self.owner.map(|owner| owner.and_then(|owner| fields.take(parse_owner("/owner", &owner)))),
-            rights,
-            reach: self.reach.map(Into::into),
-            allowed_networks: self.allowed_networks.map(|networks| {
-                networks.and_then(|networks| fields.take(parse_networks("/allowed_networks", &networks)))
-            }),
-            expires_at: self.expires_at.map(|end| end.and_then(|at| fields.take(parse_expiry("/expires_at", at, now)))),
-            enabled: self.enabled,
-            rate_limit: self.rate_limit.map(|limit| limit.and_then(|limit| fields.take(limit.parse("/rate_limit")))),
-            dpop_bound: self.dpop_bound,
-            confirm: self.confirm,
-        };
-        fields.finish(Some(patch))
-    }
-}
-
 /// The rights that a body names: from one source, not from both.
-fn rights(
+pub(super) fn rights(
     fields: &mut Fields,
     level: Option<AccessLevelId>,
     grants: Option<&GrantsBody>,
@@ -393,3 +321,12 @@ fn rights(
 
 #[cfg(test)]
 mod tests;
+
+/// An application has one owner.
+pub(super) fn refuse_two_owners(fields: &mut Fields) {
+    fields.refuse(
+        "/owner_id",
+        "owner and owner_id are given",
+        "give one of the two: a user's address is taken from the user",
+    );
+}

@@ -1,6 +1,9 @@
 //! Bodies of trusted issuers, and how they are read.
 
 use crate::kit::Fields;
+use crate::native::secrets::LastUseBody;
+use claviger_app::trusted_issuers::IssuerAndUses;
+use claviger_domain::application::LastUse;
 use claviger_domain::claim::{Condition, Draft};
 use claviger_domain::foreign_key::Algorithm;
 use claviger_domain::id::{ApplicationId, BindingId, IssuerId, TenantId};
@@ -14,6 +17,7 @@ use claviger_domain::trusted_issuer::{
 use claviger_domain::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::HashMap;
 use utoipa::ToSchema;
 
 /// What must be so of one claim: exactly one of `equals`, `matches`, `one_of` and `contains`.
@@ -73,6 +77,9 @@ pub(crate) struct BindingBody {
     application_id: ApplicationId,
     /// All of them must hold.
     conditions: Vec<ConditionBody>,
+    /// When a token or a session token that it led to was used last; `null` if never.
+    #[schema(required = true)]
+    last_use: Option<LastUseBody>,
 }
 
 /// Somebody else who signs tokens that the tenant takes for proof.
@@ -235,18 +242,28 @@ impl From<ConditionBody> for Draft {
 }
 
 impl From<&TrustedIssuer> for TrustedIssuerBody {
+    /// One whose bindings were never used.
     fn from(issuer: &TrustedIssuer) -> Self {
+        Self::of(issuer, &HashMap::new())
+    }
+}
+
+impl From<&IssuerAndUses> for TrustedIssuerBody {
+    fn from(found: &IssuerAndUses) -> Self {
+        Self::of(&found.issuer, &found.uses)
+    }
+}
+
+impl TrustedIssuerBody {
+    fn of(issuer: &TrustedIssuer, uses: &HashMap<BindingId, LastUse>) -> Self {
         let trust = &issuer.trust;
-        let (jwks_uri, jwks) = match &trust.keys {
-            KeySource::Discovery => (None, None),
-            KeySource::Fetched(target) => (Some(target.as_str().to_owned()), None),
-            KeySource::Pinned(text) => (None, serde_json::from_str(text).ok()),
-        };
+        let (jwks_uri, jwks) = key_members(&trust.keys);
         let bindings = issuer.bindings.iter().map(|binding| BindingBody {
             id: binding.id,
             description: binding.description.clone(),
             application_id: binding.application_id,
             conditions: binding.conditions.iter().map(ConditionBody::from).collect(),
+            last_use: uses.get(&binding.id).map(LastUseBody::from),
         });
         Self {
             id: issuer.id,
@@ -265,6 +282,15 @@ impl From<&TrustedIssuer> for TrustedIssuerBody {
             created_at: issuer.created_at,
             updated_at: issuer.updated_at,
         }
+    }
+}
+
+/// Where keys come from: `jwks_uri` and `jwks`.
+pub(crate) fn key_members(keys: &KeySource) -> (Option<String>, Option<Value>) {
+    match keys {
+        KeySource::Discovery => (None, None),
+        KeySource::Fetched(target) => (Some(target.as_str().to_owned()), None),
+        KeySource::Pinned(text) => (None, serde_json::from_str(text).ok()),
     }
 }
 

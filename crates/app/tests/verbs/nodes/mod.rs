@@ -3,7 +3,9 @@
 mod cut;
 mod limits;
 mod lives;
+mod proofs;
 mod tokens;
+mod usage;
 
 use crate::fixture::{Fixture, START, done, grants, verify};
 use claviger_app::App;
@@ -332,11 +334,11 @@ async fn one_node_is_in_charge_and_another_takes_over() {
     f.app.leave().await;
     until("another takes over", || async { nodes[1].is_in_charge() || nodes[2].is_in_charge() }).await;
     let operator = operator_on(&f, &nodes[1]).await;
-    let new = claviger_domain::tenant::NewTenant {
-        name: claviger_domain::name::Name::parse("/name", "Acme").unwrap(),
-        kind: claviger_domain::tenant::Kind::Organization,
-        parent_id: f.operator.tenant().id,
-    };
+    let new = claviger_domain::tenant::NewTenant::new(
+        claviger_domain::name::Name::parse("/name", "Acme").unwrap(),
+        claviger_domain::tenant::Kind::Organization,
+        f.operator.tenant().id,
+    );
     done(nodes[1].create_tenant(&operator, new, None).await.unwrap());
     let late = f.app.sign_heads().await;
     assert!(unavailable(&late), "{late:?}");

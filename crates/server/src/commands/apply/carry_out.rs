@@ -37,14 +37,19 @@ impl Made {
 struct Ids {
     tenants: HashMap<Path, String>,
     levels: HashMap<(Path, String), String>,
+    applications: HashMap<(Path, String), String>,
 }
 
 impl Ids {
     fn of(current: &Current) -> Self {
-        let (mut tenants, mut levels) = (HashMap::new(), HashMap::new());
+        let (mut tenants, mut levels, mut applications) = (HashMap::new(), HashMap::new(), HashMap::new());
         for tenant in &current.tenants {
             let place = key(&tenant.path);
             tenants.insert(place.clone(), tenant.id.clone());
+            for application in &tenant.applications {
+                let text = |member: &str| application.get(member).and_then(Value::as_str).unwrap_or_default();
+                applications.insert((place.clone(), fold(text("name"))), text("id").to_owned());
+            }
             for level in &tenant.levels {
                 let text = |member: &str| level.get(member).and_then(Value::as_str).unwrap_or_default();
                 let built_in = level.get("built_in") == Some(&Value::Bool(true));
@@ -55,7 +60,7 @@ impl Ids {
                 }
             }
         }
-        Self { tenants, levels }
+        Self { tenants, levels, applications }
     }
 
     fn tenant(&self, path: &[String]) -> Result<String, Failure> {
@@ -102,8 +107,16 @@ async fn one(client: &HttpClient, ids: &mut Ids, current: &Current, step: &Step)
             whole.extend(step.changes.iter().map(|change| (change.member.clone(), change.to.clone())));
             client.change(Method::PUT, &path, Some(&Value::Object(whole)), step.version).await.map(|_| None)
         }
+        (Kind::TokenSettings, _) => {
+            let path = format!("/v1/tenants/{}/token-settings", ids.tenant(&step.tenant)?);
+            client.call(Method::PUT, &path, Some(&body(ids, step)?)).await.map(|_| None)
+        }
         (kind, action) => {
-            let list = if kind == Kind::AccessLevel { "access-levels" } else { "applications" };
+            let list = match kind {
+                Kind::AccessLevel => "access-levels",
+                Kind::TrustedIssuer => "trusted-issuers",
+                _ => "applications",
+            };
             let all = format!("/v1/tenants/{}/{list}", ids.tenant(&step.tenant)?);
             let path = format!("{all}/{}", id(step));
             match action {
@@ -143,6 +156,9 @@ fn created(ids: &mut Ids, step: &Step, made: &Value) -> Option<Made> {
         ids.levels.insert((key(&step.tenant), fold(&step.name)), text("/id"));
         return None;
     }
+    if step.kind == Kind::Application {
+        ids.applications.insert((key(&step.tenant), fold(&step.name)), text("/application/id"));
+    }
     // There is none where secrets are forbidden.
     let secret = made.pointer("/secret/text").and_then(Value::as_str)?.to_owned();
     Some(Made {
@@ -161,7 +177,7 @@ fn id(step: &Step) -> String {
 /// The members of a step as the server takes them.
 fn body(ids: &Ids, step: &Step) -> Result<Value, Failure> {
     let mut members = Map::new();
-    if step.action == Action::Create {
+    if step.action == Action::Create && !step.kind.is_single() {
         members.insert("name".into(), step.name.clone().into());
     }
     for change in &step.changes {
@@ -172,9 +188,23 @@ fn body(ids: &Ids, step: &Step) -> Result<Value, Failure> {
                 };
                 ("access_level_id", level.clone().into())
             }
+            ("bindings", to) => ("bindings", bound_by_id(ids, &step.tenant, to)?),
             (member, to) => (member, to.clone()),
         };
         members.insert(member.to_owned(), to);
     }
     Ok(Value::Object(members))
+}
+
+/// Bindings with the ids of applications in place of their names.
+fn bound_by_id(ids: &Ids, tenant: &[String], bindings: &Value) -> Result<Value, Failure> {
+    let mut bindings = bindings.clone();
+    for binding in bindings.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        if let Some(Value::String(name)) = binding.remove("application") {
+            let found = ids.applications.get(&(key(tenant), fold(&name)));
+            let id = found.ok_or_else(|| Failure(format!("there is no application {name:?}")))?;
+            binding.insert("application_id".into(), id.clone().into());
+        }
+    }
+    Ok(bindings)
 }

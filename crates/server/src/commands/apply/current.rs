@@ -68,14 +68,22 @@ async fn tenant(client: &HttpClient, wanted: &Wanted, mut tenant: Tenant) -> Res
     if asks(Kind::AccessLevel) || asks(Kind::Application) {
         tenant.levels = list(client, &format!("{at}/access-levels")).await?;
     }
-    if asks(Kind::Application) {
+    // Bindings name applications.
+    if asks(Kind::Application) || asks(Kind::TrustedIssuer) {
         tenant.applications = list(client, &format!("{at}/applications")).await?;
     }
-    let has_policy =
-        |item: &super::document::Item| item.kind == Kind::CredentialPolicy && key(&item.tenant) == key(&tenant.path);
-    if wanted.items.iter().any(has_policy) {
+    if asks(Kind::TrustedIssuer) {
+        tenant.issuers = list(client, &format!("{at}/trusted-issuers")).await?;
+    }
+    let path = key(&tenant.path);
+    let has = |kind| wanted.items.iter().any(|item| item.kind == kind && key(&item.tenant) == path);
+    if has(Kind::CredentialPolicy) {
         let policy = client.call(Method::GET, &format!("{at}/credential-policy"), None).await?;
         tenant.policy = policy.as_object().cloned();
+    }
+    if has(Kind::TokenSettings) {
+        let settings = client.call(Method::GET, &format!("{at}/token-settings"), None).await?;
+        tenant.token_settings = settings.as_object().cloned();
     }
     Ok(tenant)
 }

@@ -13,20 +13,31 @@ use serde_json::{Map, Value, json};
 pub(super) enum Kind {
     Tenant,
     CredentialPolicy,
+    TokenSettings,
     AccessLevel,
     Application,
+    TrustedIssuer,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 4] = [Self::Tenant, Self::CredentialPolicy, Self::AccessLevel, Self::Application];
+    pub(super) const ALL: [Self; 6] = [
+        Self::Tenant,
+        Self::CredentialPolicy,
+        Self::TokenSettings,
+        Self::AccessLevel,
+        Self::Application,
+        Self::TrustedIssuer,
+    ];
 
     /// The list that holds them.
     pub(super) const fn list(self) -> &'static str {
         match self {
             Self::Tenant => "tenants",
             Self::CredentialPolicy => "credential_policies",
+            Self::TokenSettings => "token_settings",
             Self::AccessLevel => "access_levels",
             Self::Application => "applications",
+            Self::TrustedIssuer => "trusted_issuers",
         }
     }
 
@@ -35,9 +46,16 @@ impl Kind {
         match self {
             Self::Tenant => "tenant",
             Self::CredentialPolicy => "credential policy",
+            Self::TokenSettings => "token settings",
             Self::AccessLevel => "access level",
             Self::Application => "application",
+            Self::TrustedIssuer => "trusted issuer",
         }
+    }
+
+    /// Whether a tenant has one, without a name.
+    pub(super) const fn is_single(self) -> bool {
+        matches!(self, Self::CredentialPolicy | Self::TokenSettings)
     }
 
     /// The members that one of them may have, besides its place and its name.
@@ -53,6 +71,7 @@ impl Kind {
                 "on_leak",
                 "static_secrets",
             ],
+            Self::TokenSettings => &["lifetime_seconds"],
             Self::AccessLevel => &["description", "grants"],
             Self::Application => &[
                 "description",
@@ -67,6 +86,17 @@ impl Kind {
                 "rate_limit",
                 "dpop_bound",
                 "client_id",
+            ],
+            Self::TrustedIssuer => &[
+                "issuer",
+                "audience",
+                "jwks_uri",
+                "jwks",
+                "algorithms",
+                "max_token_age_seconds",
+                "single_use",
+                "enabled",
+                "bindings",
             ],
         }
     }
@@ -168,8 +198,10 @@ impl Item {
         let Value::Object(mut given) = value else { return Err("not a mapping".to_owned()) };
         let tenant = path(kind.place(), given.remove(kind.place()))?;
         let name = match (kind, given.remove("name")) {
-            (Kind::CredentialPolicy, None) => String::new(),
-            (Kind::CredentialPolicy, Some(_)) => return Err("a policy has no name; its tenant has one".to_owned()),
+            (kind, None) if kind.is_single() => String::new(),
+            (kind, Some(_)) if kind.is_single() => {
+                return Err(format!("{} of a tenant: there is no name; the tenant has one", kind.noun()));
+            }
             (_, Some(Value::String(name))) => {
                 let name = Name::parse("name", &name).map_err(|error| error.to_string())?;
                 name.as_str().to_owned()
@@ -244,6 +276,7 @@ pub(super) fn normal(member: &str, value: Value) -> Value {
         ("grants", Value::Object(grants)) => {
             grants.into_iter().map(|(name, verbs)| (name, sorted_verbs(verbs))).collect::<Map<_, _>>().into()
         }
+        ("bindings", Value::Array(bindings)) => bindings.into_iter().map(binding).collect(),
         ("allowed_networks", Value::Array(networks)) => {
             let mut texts: Vec<Value> = Vec::with_capacity(networks.len());
             for network in networks {
@@ -263,6 +296,16 @@ pub(super) fn normal(member: &str, value: Value) -> Value {
         ("description", Value::Null) => "".into(),
         (_, value) => value,
     }
+}
+
+/// A binding with what may be left out, and without what only the server says.
+fn binding(mut binding: Value) -> Value {
+    if let Some(members) = binding.as_object_mut() {
+        members.retain(|member, _| !["id", "last_use"].contains(&member.as_str()));
+        let text = members.get("description").and_then(Value::as_str).unwrap_or_default().trim().to_owned();
+        members.insert("description".into(), text.into());
+    }
+    binding
 }
 
 fn sorted_verbs(verbs: Value) -> Value {

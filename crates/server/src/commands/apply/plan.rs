@@ -26,6 +26,8 @@ pub(super) struct Tenant {
     pub(super) levels: Vec<Map<String, Value>>,
     pub(super) applications: Vec<Map<String, Value>>,
     pub(super) policy: Option<Map<String, Value>>,
+    pub(super) token_settings: Option<Map<String, Value>>,
+    pub(super) issuers: Vec<Map<String, Value>>,
 }
 
 impl Current {
@@ -48,9 +50,23 @@ impl Tenant {
         match kind {
             Kind::Tenant => Some(self.body.clone()),
             Kind::CredentialPolicy => self.policy.clone(),
+            Kind::TokenSettings => self.token_settings.clone(),
             Kind::AccessLevel => named(&self.levels),
             Kind::Application => named(&self.applications).map(|application| self.in_words(application)),
+            Kind::TrustedIssuer => named(&self.issuers).map(|issuer| self.bound_by_name(issuer)),
         }
+    }
+
+    /// A trusted issuer whose bindings name applications in place of their ids.
+    fn bound_by_name(&self, mut issuer: Map<String, Value>) -> Map<String, Value> {
+        let bindings = issuer.get_mut("bindings").and_then(Value::as_array_mut);
+        for binding in bindings.into_iter().flatten().filter_map(Value::as_object_mut) {
+            let id = binding.remove("application_id").unwrap_or_default();
+            let found = self.applications.iter().find(|application| application.get("id") == Some(&id));
+            let name = found.and_then(|application| application.get("name")).cloned();
+            binding.insert("application".into(), name.unwrap_or(id));
+        }
+        issuer
     }
 
     /// An application with the name of its access level in place of the id.
@@ -189,6 +205,9 @@ fn step(current: &Current, wanted: &Wanted, item: &Item) -> Result<Step, String>
     if let Some(Value::String(level)) = item.members.get("access_level") {
         check_level(current, wanted, item, level)?;
     }
+    for name in bound(item) {
+        check_application(current, wanted, item, name)?;
+    }
     let Some(found) = current.tenant(&at).and_then(|tenant| tenant.find(item.kind, &item.name)) else {
         return create(item);
     };
@@ -199,6 +218,7 @@ fn step(current: &Current, wanted: &Wanted, item: &Item) -> Result<Step, String>
         let from = found.get(member).cloned().map(|value| normal(member, value));
         let same = match (member.as_str(), &from, to) {
             ("access_level", Some(Value::String(from)), Value::String(to)) => fold(from) == fold(to),
+            ("bindings", Some(from), to) => named_alike(from) == named_alike(to),
             (_, from, to) => from.as_ref() == Some(to),
         };
         match member.as_str() {
@@ -231,6 +251,9 @@ fn create(item: &Item) -> Result<Step, String> {
     match item.kind {
         Kind::Tenant if !has("kind") => return Err("a tenant to be made needs a kind".to_owned()),
         Kind::AccessLevel if !has("grants") => return Err("an access level to be made needs grants".to_owned()),
+        Kind::TrustedIssuer if !has("issuer") => {
+            return Err("a trusted issuer to be made needs issuer, the iss of its tokens".to_owned());
+        }
         Kind::Application if !["grants", "access_level", "key_type"].into_iter().any(has) => {
             return Err("an application to be made needs access_level, grants or key_type".to_owned());
         }
@@ -259,13 +282,49 @@ fn check_level(current: &Current, wanted: &Wanted, item: &Item, level: &str) -> 
     Err(format!("its tenant has no access level {level:?}, and the file does not make it"))
 }
 
-/// What the tenants of the file hold that the file does not list: applications first, since they use access levels.
+/// The names of applications in an issuer's bindings.
+fn bound(item: &Item) -> impl Iterator<Item = &str> {
+    let bindings = item.members.get("bindings").and_then(Value::as_array);
+    bindings.into_iter().flatten().filter_map(|binding| binding.get("application").and_then(Value::as_str))
+}
+
+/// Bindings with the names of applications as they are compared.
+fn named_alike(bindings: &Value) -> Value {
+    let mut bindings = bindings.clone();
+    for binding in bindings.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        if let Some(name) = binding.get("application").and_then(Value::as_str).map(fold) {
+            binding.insert("application".into(), name.into());
+        }
+    }
+    bindings
+}
+
+fn check_application(current: &Current, wanted: &Wanted, item: &Item, name: &str) -> Result<(), String> {
+    let listed = wanted.items.iter().any(|other| {
+        other.kind == Kind::Application && key(&other.tenant) == key(&item.tenant) && fold(&other.name) == fold(name)
+    });
+    let exists = current.tenant(&item.tenant).is_some_and(|tenant| tenant.find(Kind::Application, name).is_some());
+    if listed || exists {
+        return Ok(());
+    }
+    Err(format!("its tenant has no application {name:?}, and the file does not make it"))
+}
+
+/// What the tenants of the file hold that the file does not list: issuers first, since they refer to applications, and these to
+/// access levels.
 fn unlisted(current: &Current, wanted: &Wanted, prune: bool) -> Vec<Step> {
     let listed: HashSet<_> = wanted.items.iter().map(|item| (item.kind, key(&item.tenant), fold(&item.name))).collect();
     let mut steps = Vec::new();
-    for kind in [Kind::Application, Kind::AccessLevel].into_iter().filter(|kind| wanted.kinds.contains(kind)) {
+    for kind in [Kind::TrustedIssuer, Kind::Application, Kind::AccessLevel]
+        .into_iter()
+        .filter(|kind| wanted.kinds.contains(kind))
+    {
         for tenant in wanted.tenants().iter().filter_map(|path| current.tenant(path)) {
-            let all = if kind == Kind::Application { &tenant.applications } else { &tenant.levels };
+            let all = match kind {
+                Kind::TrustedIssuer => &tenant.issuers,
+                Kind::Application => &tenant.applications,
+                _ => &tenant.levels,
+            };
             for one in all.iter().filter(|one| one.get("built_in") != Some(&Value::Bool(true))) {
                 let text = |member: &str| one.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
                 let (name, id) = (text("name"), text("id"));

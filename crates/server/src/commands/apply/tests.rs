@@ -36,6 +36,14 @@ fn server() -> Current {
             {"id": "a2", "name": "Portal", "client_id": "a2", "access_level_id": null, "grants": {}, "version": 1},
         ])),
         policy: Some(object(json!({"tenant_id": "t1", "rotate_every_days": 90, "version": 2}))),
+        token_settings: Some(object(json!({"lifetime_seconds": 600, "effective_lifetime_seconds": 600}))),
+        issuers: list(json!([
+            {"id": "i1", "name": "CI", "issuer": "https://ci.example", "audience": null, "version": 5, "enabled": true,
+             "algorithms": ["RS256"], "jwks_uri": null, "jwks": null, "bindings": [
+                {"id": "b1", "application_id": "a1", "description": "", "last_use": null,
+                 "conditions": [{"claim": "sub", "matches": "repo:acme/*"}]}]},
+            {"id": "i2", "name": "Old", "issuer": "https://old.example", "version": 1, "bindings": []},
+        ])),
     };
     let root = Tenant { id: "t0".into(), ..Tenant::default() };
     Current { tenants: vec![root, acme], built_in: vec!["View All".into()], own_application: "a2".into() }
@@ -131,4 +139,33 @@ fn a_client_id_is_told_and_kept() {
     let plan = planned("applications: [{tenant: Acme, name: SIEM, client_id: other}]\n");
     assert_eq!(plan.steps[0].action, Action::Unchanged);
     assert!(show::text(&plan).contains("cannot be changed"));
+}
+
+#[test]
+fn issuers_are_bound_by_names_of_applications() {
+    let same = "trusted_issuers:\n- tenant: Acme\n  name: ci\n  issuer: https://ci.example\n  bindings:\n  - application: siem\n    \
+                conditions: [{claim: sub, matches: 'repo:acme/*'}]\n";
+    let found = planned(same);
+    let [step, drift] = &found.steps[..] else { panic!("{found:?}") };
+    assert_eq!(step.changes.iter().map(|change| change.member.as_str()).collect::<Vec<_>>(), ["name"]);
+    assert_eq!((drift.action, drift.name.as_str()), (Action::Drift, "Old"));
+    let other = same.replace("repo:acme/*", "repo:acme/app");
+    let found = planned(&other);
+    assert_eq!(found.steps[0].changes[0].member, "bindings");
+    assert_eq!(found.steps[0].changes[0].from.as_ref().unwrap()[0]["application"], "SIEM");
+    let pruned = plan(&server(), &wanted(same), true).unwrap();
+    assert_eq!(pruned.steps[1].action, Action::Delete);
+    let unknown = plan(&server(), &wanted(&same.replace("siem", "nobody")), false).unwrap_err();
+    assert!(unknown[0].contains("no application \"nobody\""), "{unknown:?}");
+    let new = "trusted_issuers: [{tenant: Acme, name: New}]\n";
+    assert!(plan(&server(), &wanted(new), false).unwrap_err()[0].contains("needs issuer"));
+}
+
+#[test]
+fn token_settings_are_a_tenants_one() {
+    let found = planned("token_settings: [{tenant: Acme, lifetime_seconds: 600}]\n");
+    assert_eq!(actions(&found), [(Action::Unchanged, "")]);
+    let found = planned("token_settings: [{tenant: Acme, lifetime_seconds: null}]\n");
+    assert_eq!(found.steps[0].action, Action::Update);
+    assert!(show::text(&found).contains("~ update token settings of \"Acme\""));
 }

@@ -36,6 +36,21 @@ applications:
   rate_limit: 100
   expires_at: 2099-01-01T01:00:00+01:00
 - {tenant: [Customer, Branch], name: Viewer, access_level: view all}
+token_settings:
+- {tenant: Customer, lifetime_seconds: 600}
+
+trusted_issuers:
+- tenant: Customer
+  name: CI
+  issuer: https://token.example
+  algorithms: [RS256]
+  max_token_age_seconds: 900
+  bindings:
+  - application: siem
+    description: builds
+    conditions:
+    - {claim: sub, matches: 'repo:acme/app:*'}
+    - {claim: env, one_of: [prod, stage]}
 ";
 
 struct Tool {
@@ -116,8 +131,15 @@ async fn a_file_becomes_so_once(f: Arc<Fixture>) {
     assert_eq!(application["allowed_networks"], json!(["127.0.0.1/32", "2001:db8::/32"]));
     assert_eq!(application["version"], 1);
 
+    let issuer = &tool.list(&format!("{customer}/trusted-issuers")).await[0];
+    assert_eq!((&issuer["issuer"], &issuer["max_token_age_seconds"]), (&json!("https://token.example"), &json!(900)));
+    assert_eq!(issuer["bindings"][0]["application_id"], application["id"]);
+    let settings = f.operator.get(&format!("{customer}/token-settings")).await.expect(200);
+    assert_eq!(settings["lifetime_seconds"], 600);
+
     assert!(!tool.check(FILE).await, "nothing is pending any more");
     assert_eq!(tool.apply(FILE).await, [] as [Value; 0]);
+    assert_eq!(tool.list(&format!("{customer}/trusted-issuers")).await[0]["version"], 1, "nothing was touched");
     assert_eq!(tool.list(&format!("{customer}/applications")).await[0]["version"], 1, "nothing was touched");
 }
 
@@ -138,6 +160,11 @@ async fn changes_by_hand_are_drift(f: Arc<Fixture>) {
     let level = format!("{customer}/access-levels/{}", level["id"].as_str().unwrap());
     f.operator.patch(&level, &json!({"grants": {}})).await.expect(200);
     f.operator.patch(&customer, &json!({"application_limit": 9})).await.expect(200);
+    let issuers = format!("{customer}/trusted-issuers");
+    let issuer = format!("{issuers}/{}", tool.list(&issuers).await[0]["id"].as_str().unwrap());
+    f.operator.patch(&issuer, &json!({"bindings": [], "audience": "mine", "enabled": false})).await.expect(200);
+    let settings = format!("{customer}/token-settings");
+    f.operator.put(&settings, &json!({"lifetime_seconds": 60})).await.expect(200);
     let policy = format!("{customer}/credential-policy");
     let by_hand = f.operator.request(reqwest::Method::PUT, &policy).json(&json!({"rotate_every_days": 90}));
     send(by_hand).await.expect(200);
@@ -146,6 +173,10 @@ async fn changes_by_hand_are_drift(f: Arc<Fixture>) {
     let policy = f.operator.get(&policy).await.expect(200);
     assert_eq!((&policy["on_leak"], &policy["rotate_every_days"]), (&json!("quarantine"), &json!(90)));
     assert!(!tool.check(FILE).await);
+    let restored = f.operator.get(&issuer).await.expect(200);
+    assert_eq!(restored["bindings"][0]["description"], "builds");
+    assert_eq!((&restored["audience"], &restored["enabled"]), (&json!("mine"), &json!(false)), "not spoken of");
+    assert_eq!(f.operator.get(&settings).await.expect(200)["lifetime_seconds"], 600);
     let restored = f.operator.get(&path).await.expect(200);
     assert_eq!((&restored["owner"], &restored["grants"]), (&json!("ops@example.com"), &Value::Null));
     assert_eq!(restored["description"], "by hand", "what the file does not speak of stays");
@@ -158,7 +189,10 @@ async fn pruning_takes_away_what_is_not_listed(f: Arc<Fixture>) {
     tool.apply(FILE).await;
     let customer = tool.tenant("Customer").await;
     let org = customer.rsplit('/').next().unwrap();
-    f.application(org, "Forgotten", json!({})).await;
+    let (forgotten, _) = f.application(org, "Forgotten", json!({})).await;
+    let bound = json!({"name": "Forgotten too", "issuer": "https://old.example", "bindings": [
+        {"application_id": forgotten, "conditions": [{"claim": "sub", "equals": "x"}]}]});
+    f.operator.post(&format!("{customer}/trusted-issuers"), &bound).await.expect(201);
     assert!(!tool.check(FILE).await, "what is not listed is no pending change");
     tool.apply(FILE).await;
     assert_eq!(tool.list(&format!("{customer}/applications")).await.len(), 2);

@@ -14,13 +14,17 @@ async fn everything_but_secrets_is_exported(f: Arc<Fixture>) {
         "name": "SIEM", "owner": "a@example.com", "access_level_id": level["id"], "allowed_networks": ["10.0.0.0/8"],
         "expires_at": "2099-01-01T00:00:00Z", "rate_limit": 5, "reach": "own"
     });
-    let (_, client) = f.application_with(&org, body).await;
+    let (siem_id, client) = f.application_with(&org, body).await;
     let policy = json!({"rotate_every_days": 90, "on_leak": "quarantine"});
     let put = f.operator.request(reqwest::Method::PUT, &format!("/v1/tenants/{org}/credential-policy")).json(&policy);
     send(put).await.expect(200);
     let view_all = f.operator.get(&format!("/v1/tenants/{org}/access-levels")).await.expect(200);
     let built_in = json!({"name": "Viewer", "access_level_id": view_all["items"][0]["id"], "enabled": false});
     f.application_with(&org, built_in).await;
+    f.operator.put(&format!("/v1/tenants/{org}/token-settings"), &json!({"lifetime_seconds": 300})).await.expect(200);
+    let issuer = json!({"name": "CI", "issuer": "https://ci.example", "bindings": [
+        {"application_id": siem_id, "conditions": [{"claim": "sub", "equals": "x"}]}]});
+    f.operator.post(&format!("/v1/tenants/{org}/trusted-issuers"), &issuer).await.expect(201);
     let answer = f.operator.get(&format!("/v1/tenants/{org}/export")).await;
     assert!(!answer.text.contains(&client.secret) && !answer.text.contains("clv_a_"), "{}", answer.text);
     let exported = answer.expect(200);
@@ -38,6 +42,13 @@ async fn everything_but_secrets_is_exported(f: Arc<Fixture>) {
     let policy = &exported["credential_policies"][0];
     assert_eq!((&policy["rotate_every_days"], &policy["on_leak"]), (&json!(90), &json!("quarantine")));
     assert_eq!((&policy["tenant"], &policy["unused_after_days"]), (&json!([]), &Value::Null));
+    assert_eq!(exported["token_settings"], json!([{"tenant": [], "lifetime_seconds": 300}]));
+    let expected = json!([{
+        "tenant": [], "name": "CI", "issuer": "https://ci.example", "audience": null, "jwks_uri": null, "jwks": null,
+        "algorithms": ["RS256", "ES256"], "max_token_age_seconds": 3_600, "single_use": true, "enabled": true,
+        "bindings": [{"application": "SIEM", "description": "", "conditions": [{"claim": "sub", "equals": "x"}]}],
+    }]);
+    assert_eq!(exported["trusted_issuers"], expected);
     let record = f.audit(&org).await;
     assert_eq!(record[0]["action"], "tenant.exported");
     assert_eq!(record[0]["details"], json!({"beneath": false, "tenants": 1, "access_levels": 1, "applications": 2}));
@@ -73,6 +84,7 @@ async fn only_what_is_within_reach(f: Arc<Fixture>) {
     let (_, own) = f.application(&org, "Own", reads.clone()).await;
     let exported = own.get(&format!("/v1/tenants/{org}/export?beneath=true")).await.expect(200);
     assert_eq!(exported["tenants"], json!([]), "its reach ends at its own tenant");
+    assert!(exported.get("trusted_issuers").is_none() && exported.get("token_settings").is_none(), "{exported}");
     let (_, wide) = f.application_with(&org, json!({"name": "Wide", "grants": reads, "reach": "beneath"})).await;
     let exported = wide.get(&format!("/v1/tenants/{org}/export?beneath=true")).await.expect(200);
     assert_eq!(exported["tenants"][0]["name"], "Below");

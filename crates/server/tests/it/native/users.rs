@@ -17,6 +17,7 @@ on_both![
     d2_a_changed_role_holds_at_once,
     h8_a_suspended_tenant_stops_its_people,
     a_level_in_use_by_users_stays,
+    what_somebody_answers_for_needs_a_successor,
     a_person_sees_and_changes_themselves,
     sessions_are_listed_and_ended,
     k5_sessions_end_by_themselves,
@@ -251,6 +252,50 @@ async fn a_level_in_use_by_users_stays(f: Arc<Fixture>) {
     assert_eq!(refused["referrers"], json!([{"kind": "user", "id": ada, "name": "Ada"}]));
     assert_eq!(f.operator.delete(&format!("/v1/tenants/{org}/users/{ada}")).await.status, 204);
     assert_eq!(f.operator.delete(&format!("{levels}/{level}")).await.status, 204);
+}
+
+async fn what_somebody_answers_for_needs_a_successor(f: Arc<Fixture>) {
+    let (org, _) = f.organization("Acme").await;
+    let (other, _) = f.organization("Other").await;
+    let ada = user(&f, &org, "ada@acme.example", &[]).await;
+    let bob = user(&f, &org, "bob@acme.example", &[]).await;
+    let above = user(&f, &f.root, "ops@operator.example", &[]).await;
+    let beside = user(&f, &other, "eve@other.example", &[]).await;
+    let new = json!({"name": "SIEM", "grants": {}, "owner_id": ada});
+    let (siem, _) = f.application_with(&org, new).await;
+    let path = format!("/v1/tenants/{org}/applications/{siem}");
+    let owner = async || {
+        let application = f.operator.get(&path).await.expect(200);
+        (application["owner_id"].clone(), application["owner"].clone())
+    };
+    assert_eq!(owner().await, (json!(ada), json!("ada@acme.example")));
+    let both = json!({"owner_id": ada, "owner": "x@acme.example"});
+    assert_eq!(f.operator.patch(&path, &both).await.status, 422);
+    assert_eq!(f.operator.patch(&path, &json!({"owner_id": beside})).await.status, 422, "of a tenant beside");
+    assert_eq!(f.operator.patch(&path, &json!({"owner_id": above})).await.status, 200, "of one above");
+    // For whoever does not reach it, one above does not exist.
+    let rights = json!({"applications": ["READ", "UPDATE"]});
+    let (_, editor) = f.application(&org, "Editor", rights).await;
+    assert_eq!(editor.patch(&path, &json!({"owner_id": above})).await.status, 200, "it stays as it is");
+    f.operator.patch(&path, &json!({"owner_id": ada})).await.expect(200);
+    assert_eq!(editor.patch(&path, &json!({"owner_id": above})).await.status, 422);
+    let user = format!("/v1/tenants/{org}/users/{ada}");
+    let refused = f.operator.delete(&user).await.expect(409);
+    assert_eq!(refused["code"], "has_dependants");
+    assert_eq!(refused["referrers"], json!([{"kind": "application", "id": siem, "name": "SIEM"}]));
+    for successor in [&ada, &beside, &above] {
+        assert_eq!(f.operator.delete(&format!("{user}?successor_id={successor}")).await.status, 422, "{successor}");
+    }
+    assert_eq!(f.operator.delete(&format!("{user}?successor_id={bob}")).await.status, 204);
+    assert_eq!(owner().await, (json!(bob), json!("bob@acme.example")));
+    f.operator.patch(&path, &json!({"owner": "team@acme.example"})).await.expect(200);
+    assert_eq!(owner().await, (Value::Null, json!("team@acme.example")));
+    let audit = f.audit(&org).await;
+    let deleted = audit.iter().find(|entry| entry["action"] == "user.deleted").unwrap();
+    assert_eq!(
+        (&deleted["details"]["successor_id"], &deleted["details"]["application_ids"]),
+        (&json!(bob), &json!([siem]))
+    );
 }
 
 async fn a_person_sees_and_changes_themselves(f: Arc<Fixture>) {

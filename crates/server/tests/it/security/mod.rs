@@ -5,6 +5,7 @@ mod audit;
 mod crash;
 mod errors;
 mod faults;
+mod guesses;
 mod matrix;
 mod nodes;
 mod scanners;

@@ -114,6 +114,7 @@ async fn a_store_that_was_put_back_is_served_only_after_what_was_revoked_is_revo
         name: claviger_domain::name::Name::parse("/name", "Second").unwrap(),
         description: String::new(),
         owner: None,
+        owner_id: None,
         rights: claviger_domain::application::Rights::Level(level),
         reach: claviger_domain::application::Reach::Beneath,
         allowed_networks: None,

@@ -1,7 +1,9 @@
 //! What bodies about applications mean, and what is refused.
 
 use super::*;
+use crate::native::applications::patch::ApplicationPatchBody;
 use claviger_domain::Error;
+use claviger_domain::application::ApplicationPatch;
 use serde_json::{Value, json};
 
 const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);

@@ -7,7 +7,12 @@ use crate::oauth::token as session_token;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-on_both_outgoing![strangers_learn_nothing_and_the_tenant_everything, algorithms_come_from_the_key, keys_are_named_once];
+on_both_outgoing![
+    b11_bad_tokens_are_limited_and_good_ones_pass,
+    strangers_learn_nothing_and_the_tenant_everything,
+    algorithms_come_from_the_key,
+    keys_are_named_once
+];
 
 async fn strangers_learn_nothing_and_the_tenant_everything(f: Arc<Fixture>) {
     let scene = Scene::set(&f).await;
@@ -114,5 +119,25 @@ async fn keys_are_named_once(f: Arc<Fixture>) {
     f.app.clock().advance(3_600);
     for key in [&scene.key, &second] {
         scene.assert(&key.token(&json!({"alg": "EdDSA", "kid": "k"}), &scene.claims(&f))).await.expect(200);
+    }
+}
+
+async fn b11_bad_tokens_are_limited_and_good_ones_pass(f: Arc<Fixture>) {
+    let scene = Scene::set(&f).await;
+    let forged = Key::ed25519();
+    let bad = || forged.token(&json!({"alg": "EdDSA", "kid": "k1"}), &scene.claims(&f));
+    let mut statuses = Vec::new();
+    for _ in 0..100 {
+        statuses.push(scene.assert(&bad()).await.status.as_u16());
+    }
+    assert_eq!((&statuses[..30], &statuses[30..]), (&[400; 30][..], &[429; 70][..]));
+    let refused = scene.assert(&bad()).await;
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(refused.expect(429)["error"], "temporarily_unavailable");
+    scene.assert(&scene.token(&f)).await.expect(200);
+    f.app.clock().advance(61);
+    let unknown = "01890000-0000-7000-8000-000000000000";
+    for expected in statuses {
+        assert_eq!(scene.present(&bad(), &[("client_id", unknown)]).await.status, expected, "known or not");
     }
 }

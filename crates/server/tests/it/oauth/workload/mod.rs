@@ -5,6 +5,7 @@ mod forged;
 mod issuer;
 mod nodes;
 mod static_secrets;
+mod trial;
 mod trust;
 
 use self::issuer::{Issuer, Key};

@@ -1,7 +1,8 @@
 //! The switch that forbids secrets that are stored somewhere.
 
 use super::{Scene, binding, on_both_outgoing};
-use crate::fixture::{Fixture, send};
+use crate::fixture::{Answer, Fixture, send};
+use crate::keys;
 use crate::oauth::{exchange, token, verify, whoami};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -93,7 +94,10 @@ async fn the_operator_stays_in(f: Arc<Fixture>) {
     let unconfirmed = f.operator.put(&policy(&f.root), &json!({"static_secrets": "forbidden"})).await.expect(422);
     assert_eq!(unconfirmed["errors"][0]["pointer"], "/confirm");
     assert_eq!(f.operator.put(&policy(&f.root), &forbid).await.code(409), "operator_locked_out");
-    let grants = json!({"credential-policy": ["READ", "UPDATE"], "trusted-issuers": ["READ", "UPDATE", "DELETE"]});
+    let grants = json!({
+        "credential-policy": ["READ", "UPDATE"], "trusted-issuers": ["READ", "UPDATE", "DELETE"],
+        "applications": ["CREATE", "READ", "UPDATE", "DELETE"], "access-levels": ["CREATE", "READ", "UPDATE"],
+    });
     let (weak, _) = f.application(&f.root, "Weak", json!({})).await;
     let (strong, client) = f.application(&f.root, "Strong", grants).await;
     let body = |application: &str| {
@@ -122,7 +126,55 @@ async fn the_operator_stays_in(f: Arc<Fixture>) {
     let last = call(Method::DELETE, &path, &json!({})).await;
     assert_eq!(last.code(409), "operator_locked_out");
     assert_eq!(call(Method::PATCH, &path, &json!({"enabled": false})).await.code(409), "operator_locked_out");
+    the_last_way_in_stays(&f, &strong, &call).await;
     let back = call(Method::PUT, &policy(&f.root), &json!({"static_secrets": null})).await.expect(200);
     assert_eq!(back["effective"]["static_secrets"], "allowed");
     f.operator.get("/v1/whoami").await.expect(200);
+}
+
+/// Nothing narrows the last application of the operator that can take the policy back.
+async fn the_last_way_in_stays<F>(f: &Fixture, strong: &str, call: &F)
+where
+    F: AsyncFn(Method, &str, &Value) -> Answer,
+{
+    let list = format!("/v1/tenants/{}/applications", f.root);
+    let own = format!("{list}/{strong}");
+    let refused = async |method: Method, path: &str, body: Value| {
+        let answer = call(method, path, &body).await;
+        assert_eq!(answer.code(409), "operator_locked_out", "{path} {body}");
+    };
+    let done = async |method: Method, path: &str, body: Value| -> Value {
+        let answer = call(method, path, &body).await;
+        assert!(answer.status.is_success(), "{path} {body} {answer:?}");
+        answer.json()
+    };
+    refused(Method::PATCH, &own, json!({"grants": {"applications": ["UPDATE"]}})).await;
+    refused(Method::PATCH, &own, json!({"allowed_networks": [], "confirm": true})).await;
+    refused(Method::PATCH, &own, json!({"expires_at": "2099-01-01T00:00:00Z"})).await;
+    done(Method::PATCH, &own, json!({"description": "The last one"})).await;
+    // A second one with a level, and a key of its own.
+    let level = json!({"name": "Keepers", "grants": {"credential-policy": ["UPDATE"], "applications": ["DELETE"]}});
+    let level = done(Method::POST, &format!("/v1/tenants/{}/access-levels", f.root), level).await;
+    let level_id = level["id"].as_str().unwrap();
+    let all = json!({"name": "All", "grants": {
+        "credential-policy": ["READ", "UPDATE"], "trusted-issuers": ["READ", "UPDATE", "DELETE"],
+        "applications": ["CREATE", "READ", "UPDATE", "DELETE"], "access-levels": ["CREATE", "READ", "UPDATE"],
+    }});
+    let all = done(Method::POST, &format!("/v1/tenants/{}/access-levels", f.root), all).await;
+    let all_id = all["id"].as_str().unwrap();
+    let made = done(Method::POST, &list, json!({"name": "Second", "access_level_id": level_id})).await;
+    let second = format!("{list}/{}", made["application"]["id"].as_str().unwrap());
+    refused(Method::PATCH, &own, json!({"expires_at": "2099-01-01T00:00:00Z"})).await;
+    done(Method::POST, &format!("{second}/keys"), json!({"name": "k", "jwk": keys::Key::edwards().jwk()})).await;
+    done(Method::PATCH, &own, json!({"expires_at": "2099-01-01T00:00:00Z"})).await;
+    // Now it is the second that stays: by its own state, its level, and in bulk.
+    done(Method::PATCH, &second, json!({"enabled": false})).await;
+    done(Method::PATCH, &second, json!({"enabled": true})).await;
+    done(Method::PATCH, &own, json!({"expires_at": null})).await;
+    done(Method::DELETE, &second, json!({})).await;
+    refused(Method::PATCH, &own, json!({"grants": {}})).await;
+    done(Method::PATCH, &own, json!({"access_level_id": all_id})).await;
+    let level = format!("/v1/tenants/{}/access-levels/{all_id}", f.root);
+    refused(Method::PATCH, &level, json!({"grants": {"applications": ["READ"]}})).await;
+    done(Method::PATCH, &level, json!({"name": "Renamed"})).await;
 }

@@ -5,9 +5,7 @@ use crate::applications::changed;
 use crate::caller::Caller;
 use crate::credential_policy::Stay;
 use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
-use claviger_domain::access_level::{
-    AccessLevel, AccessLevelPatch, Export, NewAccessLevel, refuse_built_in, role_urn,
-};
+use claviger_domain::access_level::{AccessLevel, AccessLevelPatch, Export, NewAccessLevel, refuse_built_in, role_urn};
 use claviger_domain::application::Reach;
 use claviger_domain::audit::Target;
 use claviger_domain::catalogue::{BuiltInLevel, Catalogue};

@@ -35,6 +35,7 @@ pub mod nodes;
 pub mod notices;
 pub mod outgoing;
 pub mod passwords;
+pub mod people_beneath;
 pub mod public_keys;
 pub mod random;
 mod renewal;

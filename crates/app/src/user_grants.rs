@@ -105,13 +105,7 @@ impl App {
     }
 
     /// The id of the user of that number, for whoever goes on to act upon it with this verb of `users`.
-    pub async fn user_id_numbered(
-        &self,
-        caller: &Caller,
-        tenant: TenantId,
-        number: i64,
-        verb: Verb,
-    ) -> Result<UserId> {
+    pub async fn user_id_numbered(&self, caller: &Caller, tenant: TenantId, number: i64, verb: Verb) -> Result<UserId> {
         let tenant = caller.reach(tenant)?.id;
         caller.must_hold(PERMISSION, verb)?;
         Ok(self.user_numbered(tenant, number).await?.id)
@@ -267,11 +261,7 @@ impl App {
 
 impl Unit {
     /// What a user holds after a change.
-    fn changed_grant(
-        &self,
-        held: &UserGrant,
-        change: GrantChange,
-    ) -> Result<(Vec<AccessLevelId>, Vec<AccessProfile>)> {
+    fn changed_grant(&self, held: &UserGrant, change: GrantChange) -> Result<(Vec<AccessLevelId>, Vec<AccessProfile>)> {
         let roles = held.user.roles.clone();
         let mut profiles = held.profiles.clone();
         let missing = || Error::NotFound("profile");

@@ -21,11 +21,7 @@ row! {
 }
 
 /// What is stored of the conditions of a profile.
-pub(crate) fn read_conditions(
-    networks: Option<&str>,
-    expires_at: Option<i64>,
-    disabled: bool,
-) -> Result<Conditions> {
+pub(crate) fn read_conditions(networks: Option<&str>, expires_at: Option<i64>, disabled: bool) -> Result<Conditions> {
     let networks = networks
         .map(|text| {
             let texts: Vec<String> = serde_json::from_str(text).map_err(|_| corrupt("networks of a profile", text))?;

@@ -56,7 +56,7 @@ impl UserRow {
 }
 
 /// Puts rows together, of which each user has one for each role; they stand beside each other.
-fn assemble(rows: Vec<UserRow>) -> Result<Vec<User>> {
+pub(crate) fn assemble(rows: Vec<UserRow>) -> Result<Vec<User>> {
     let mut users: Vec<User> = Vec::new();
     for mut row in rows {
         let role = row.access_level_id.take().map(|id| id_of!(AccessLevelId, &id)).transpose()?;

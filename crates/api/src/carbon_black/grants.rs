@@ -138,7 +138,11 @@ fn named_roles(members: &Members<'_>, roles: &Roles<'_>) -> Result<Vec<AccessLev
 }
 
 /// A profile as it was sent.
-pub(super) fn wanted_profile(members: &Members<'_>, org_key: &str, roles: &Roles<'_>) -> Result<WantedProfile, Refused> {
+pub(super) fn wanted_profile(
+    members: &Members<'_>,
+    org_key: &str,
+    roles: &Roles<'_>,
+) -> Result<WantedProfile, Refused> {
     let id = match members.text("profile_uuid")? {
         None => None,
         Some(text) => Some(AccessProfileId::parse(text).ok_or_else(|| {
@@ -180,7 +184,9 @@ fn expiration(conditions: &Members<'_>) -> Result<Option<Timestamp>, BadRequest>
         None => Ok(None),
         Some(Value::Number(number)) if number.as_i64() == Some(0) => Ok(None),
         Some(Value::String(text)) if text.is_empty() || text == "0" => Ok(None),
-        Some(Value::String(text)) => read_time(text).or_else(|| read_compact(text)).map(Some).ok_or_else(|| refuse(text)),
+        Some(Value::String(text)) => {
+            read_time(text).or_else(|| read_compact(text)).map(Some).ok_or_else(|| refuse(text))
+        }
         Some(other) => Err(refuse(&other.to_string())),
     }
 }
@@ -244,7 +250,8 @@ pub(super) async fn create(
 ) -> Result<Response, Refused> {
     let org = Org::of(&api, &caller).await?;
     let (principal, roles, profiles) = org.wanted(&body)?;
-    let principal = principal.ok_or_else(|| BadRequest::new("INVALID_URN", "principal", "name the user: psc:user:KEY:LOGIN_ID"))?;
+    let principal =
+        principal.ok_or_else(|| BadRequest::new("INVALID_URN", "principal", "name the user: psc:user:KEY:LOGIN_ID"))?;
     // What stands in a template of an older grant is of no profile of this one.
     let profiles = profiles.into_iter().map(|profile| WantedProfile { id: None, ..profile }).collect();
     let grant = org.change(&api, &principal, GrantChange::Create(roles, profiles)).await?;
@@ -371,9 +378,10 @@ pub(super) async fn permitted(
 }
 
 fn role(roles: &Roles<'_>, level: &AccessLevel) -> Value {
-    let capabilities = level.grants.iter().map(|(name, verbs)| {
-        json!({ "name": name, "verbs": verbs.iter().map(Verb::as_str).collect::<Vec<_>>() })
-    });
+    let capabilities = level
+        .grants
+        .iter()
+        .map(|(name, verbs)| json!({ "name": name, "verbs": verbs.iter().map(Verb::as_str).collect::<Vec<_>>() }));
     json!({
         "urn": roles.urn(level.id),
         "scoped": level.tenant_id.is_some(),

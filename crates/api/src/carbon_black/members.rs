@@ -91,7 +91,10 @@ mod tests {
     fn members_are_typed_and_known() {
         let body = json!({ "a": "x", "b": true, "c": ["y"], "d": null, "e": "" });
         let members = Members::read(&body, "", &["a", "b", "c", "d", "e"]).ok().unwrap();
-        assert_eq!((members.text("a").unwrap(), members.text("d").unwrap(), members.text("e").unwrap()), (Some("x"), None, None));
+        assert_eq!(
+            (members.text("a").unwrap(), members.text("d").unwrap(), members.text("e").unwrap()),
+            (Some("x"), None, None)
+        );
         assert!(members.flag("b").unwrap() && !members.flag("d").unwrap());
         assert_eq!(members.texts("c").unwrap(), ["y"]);
         assert!(members.text("b").is_err() && members.flag("a").is_err() && members.list("a").is_err());

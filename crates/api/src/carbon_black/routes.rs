@@ -31,10 +31,7 @@ pub fn router(api: Api) -> Router {
         .route("/appservices/{*rest}", any(fallback::<Family>))
         .route("/access/v2/grants/_fetch", post(grants::fetch))
         .route("/access/v2/orgs/{org}/grants", post(grants::create))
-        .route(
-            "/access/v2/orgs/{org}/grants/{principal}",
-            get(grants::read).put(grants::update).delete(grants::delete),
-        )
+        .route("/access/v2/orgs/{org}/grants/{principal}", get(grants::read).put(grants::update).delete(grants::delete))
         .route("/access/v2/orgs/{org}/grants/{principal}/profiles", post(grants::create_profile))
         .route(
             "/access/v2/orgs/{org}/grants/{principal}/profiles/{uuid}",

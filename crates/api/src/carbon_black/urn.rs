@@ -23,10 +23,8 @@ impl<'a> Roles<'a> {
         };
         let named: Vec<_> = levels.iter().map(|level| (name(level), level.id)).collect();
         let shared = |urn: &String| named.iter().filter(|(other, _)| other == urn).count() > 1;
-        let named = named
-            .iter()
-            .map(|(urn, id)| (if shared(urn) { by_id(org_key, *id) } else { urn.clone() }, *id))
-            .collect();
+        let named =
+            named.iter().map(|(urn, id)| (if shared(urn) { by_id(org_key, *id) } else { urn.clone() }, *id)).collect();
         Self { org_key, named }
     }
 
@@ -154,7 +152,9 @@ mod tests {
     #[test]
     fn people_and_organisations_are_those_of_the_key() {
         assert_eq!(user_number("KEY", &user("KEY", 77)), Some(77));
-        for bad in ["psc:user:OTHER:77", "psc:user:KEY:", "psc:user:KEY:+7", "psc:user:KEY:7:8", "psc:user:KEYS:7", "77"] {
+        for bad in
+            ["psc:user:OTHER:77", "psc:user:KEY:", "psc:user:KEY:+7", "psc:user:KEY:7:8", "psc:user:KEYS:7", "77"]
+        {
             assert_eq!(user_number("KEY", bad), None, "{bad}");
         }
         let read = |allow: &[&str]| {
@@ -163,7 +163,8 @@ mod tests {
         };
         assert_eq!(read(&["psc:org:KEY"]), Some(Reach::Own));
         assert_eq!(read(&["psc:org:KEY:CHILDREN", "psc:org:KEY"]), Some(Reach::Beneath));
-        for bad in [&[][..], &["psc:org:KEY:CHILDREN"], &["psc:org:OTHER"], &["psc:org:KEY", "psc:org:OTHER"], &["KEY"]] {
+        for bad in [&[][..], &["psc:org:KEY:CHILDREN"], &["psc:org:OTHER"], &["psc:org:KEY", "psc:org:OTHER"], &["KEY"]]
+        {
             assert_eq!(read(bad), None, "{bad:?}");
         }
         assert_eq!(allowed("KEY", Reach::Beneath), ["psc:org:KEY", "psc:org:KEY:CHILDREN"]);

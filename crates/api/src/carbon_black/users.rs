@@ -45,7 +45,8 @@ const KNOWN: [&str; 14] = [
 pub(super) async fn list(State(api): State<Api>, OrgCaller(caller): OrgCaller) -> Result<Response, Refused> {
     let org_key = caller.tenant().org_key.as_str();
     let users = api.app.list_all_users(&caller, caller.tenant().id).await?;
-    let users: Vec<_> = users.iter().filter(|user| user.activated_at.is_some()).map(|one| body(&caller, org_key, one)).collect();
+    let users: Vec<_> =
+        users.iter().filter(|user| user.activated_at.is_some()).map(|one| body(&caller, org_key, one)).collect();
     Ok(answer(StatusCode::OK, &json!({ "success": true, "message": "Success", "users": users })))
 }
 

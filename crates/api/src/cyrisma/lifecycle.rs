@@ -30,9 +30,7 @@ async fn stand(api: &Api, caller: &Caller, id: TenantId, standing: Standing) -> 
 fn in_our_words(error: Error) -> Error {
     match error {
         Error::Forbidden { missing: None, detail } => Error::Malformed { code: "invalid_request", detail },
-        Error::Conflict { code: "not_an_instance", detail, .. } => {
-            Error::Malformed { code: "invalid_request", detail }
-        }
+        Error::Conflict { code: "not_an_instance", detail, .. } => Error::Malformed { code: "invalid_request", detail },
         other => instance_not_found(other),
     }
 }

@@ -5,9 +5,9 @@ use super::error::{Answer, answer};
 use super::fields::{instance_not_found, parse_count, parse_instance};
 use crate::kit::{Api, LooseForm, Path};
 use axum::extract::{Request, State};
+use claviger_domain::Error;
 use claviger_domain::application::Reach;
 use claviger_domain::user::{Email, NewUser, Status, User, parse_person_name};
-use claviger_domain::{Error, Result};
 use http::StatusCode;
 use serde_json::{Value, json};
 

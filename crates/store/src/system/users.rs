@@ -4,6 +4,7 @@
 use crate::access_profiles::read_conditions;
 use crate::engine::Store;
 use crate::sql::{Tx, args, corrupt, id_of, row};
+use crate::users::{UserRow, assemble as read_users};
 use claviger_domain::Result;
 use claviger_domain::access_profile::Conditions;
 use claviger_domain::application::Reach;
@@ -13,7 +14,7 @@ use claviger_domain::guess::WINDOW_MAX_SECONDS;
 use claviger_domain::id::{AccessLevelId, TenantId, UserId, UserSessionId};
 use claviger_domain::secret::SecretHash;
 use claviger_domain::time::Timestamp;
-use claviger_domain::user::Status;
+use claviger_domain::user::{Status, User};
 use claviger_domain::user_session::{ABSOLUTE_SECONDS, DEVICE_SECONDS, Stage, UserSession, parse_methods};
 
 row! {
@@ -174,12 +175,7 @@ pub struct SigningIn {
 impl Store {
     /// Who holds the session of a token, whether it has ended or not: one statement.
     pub async fn find_session_holder(&self, token: &SecretHash) -> Result<Option<SessionHolder>> {
-        let found = self
-            .all(
-                holders!("s.token_hash = $1"),
-                args![token.as_bytes()],
-            )
-            .await?;
+        let found = self.all(holders!("s.token_hash = $1"), args![token.as_bytes()]).await?;
         assemble(found)
     }
 
@@ -222,6 +218,38 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The tenant of the user of that id.
+    pub async fn find_user_home(&self, id: UserId) -> Result<Option<TenantId>> {
+        let found: Option<(String,)> = self.optional("select tenant_id from users where id = $1", args![id]).await?;
+        found.map(|(tenant,)| id_of!(TenantId, &tenant)).transpose()
+    }
+
+    /// The users of a tenant and, if so asked, of all beneath it, with their roles: by tenant, then by id.
+    pub async fn list_users_beneath(
+        &self,
+        root: TenantId,
+        beneath: bool,
+        offset: i64,
+        limit: i64,
+    ) -> Result<Vec<User>> {
+        let found: Vec<UserRow> = self
+            .all(
+                "select u.tenant_id, u.id, u.number, u.email, u.first_name, u.last_name, u.phone, u.status, \
+                 u.password_set_at, u.activated_at, u.reach, u.version, u.created_at, u.updated_at, r.access_level_id \
+                 from ( \
+                     select n.* from tenant_paths p join users n on n.tenant_id = p.beneath_id \
+                     where p.tenant_id = $1 and ($2 or p.beneath_id = $1) \
+                     order by p.beneath_id, n.id limit $3 offset $4 \
+                 ) u left join user_roles r on r.tenant_id = u.tenant_id and r.user_id = u.id \
+                 order by u.tenant_id, u.id, r.access_level_id",
+                args![root, beneath, limit, offset],
+            )
+            .await?;
+        read_users(found)
+    }
+}
+
 impl Tx {
     /// As [`Store::find_session_holder`], by the session's id and as this unit sees it.
     pub async fn find_session_holder(
@@ -231,10 +259,7 @@ impl Tx {
         session: UserSessionId,
     ) -> Result<Option<SessionHolder>> {
         let found = self
-            .all(
-                holders!("s.tenant_id = $1 and s.user_id = $2 and s.id = $3"),
-                args![tenant, user, session],
-            )
+            .all(holders!("s.tenant_id = $1 and s.user_id = $2 and s.id = $3"), args![tenant, user, session])
             .await?;
         assemble(found)
     }

@@ -65,9 +65,7 @@ async fn a_session_is_read_with_the_profiles_of_its_holder(store: Store) {
     let tenant = tenant_id(1);
     let mut tx = store.begin().await.unwrap();
     for number in [1, 2] {
-        tx.insert_user_session(tenant, user_id(number), &session(number), &token(number))
-            .await
-            .unwrap();
+        tx.insert_user_session(tenant, user_id(number), &session(number), &token(number)).await.unwrap();
     }
     tx.commit().await.unwrap();
     let found = store.find_session_holder(&token(1)).await.unwrap().unwrap();
@@ -114,12 +112,8 @@ async fn a_stamp_keeps_who_began(store: Store) {
     let mut tx = store.begin().await.unwrap();
     tx.put_grant_stamp(tenant, id, "first", NOW).await.unwrap();
     tx.put_grant_stamp(tenant, id, "second", at(5)).await.unwrap();
-    let stamp = GrantStamp {
-        created_by: "first".into(),
-        updated_by: "second".into(),
-        created_at: NOW,
-        updated_at: at(5),
-    };
+    let stamp =
+        GrantStamp { created_by: "first".into(), updated_by: "second".into(), created_at: NOW, updated_at: at(5) };
     assert_eq!(tx.find_grant_stamp(tenant, id).await.unwrap(), Some(stamp.clone()));
     tx.commit().await.unwrap();
     assert_eq!(store.find_grant_stamp(tenant, id).await.unwrap(), Some(stamp));

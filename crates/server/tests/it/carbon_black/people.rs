@@ -116,7 +116,8 @@ async fn users_are_registered_listed_and_changed(f: Arc<Fixture>) {
     assert_eq!(org.client.delete(&place).await.status, 204);
     assert_eq!(org.client.delete(&place).await.expect(404)["error_code"], "NOT_FOUND");
     let told = f.audit(&org.id).await;
-    let told: Vec<_> = told.iter().filter_map(|entry| entry["action"].as_str()).filter(|action| action.starts_with("user.")).collect();
+    let told: Vec<_> =
+        told.iter().filter_map(|entry| entry["action"].as_str()).filter(|action| action.starts_with("user.")).collect();
     assert_eq!(told, ["user.deleted", "user.updated", "user.created"]);
 }
 
@@ -152,7 +153,10 @@ async fn grants_come_and_go(f: Arc<Fixture>) {
         "principal": principal, "org_ref": org.urn(), "principal_name": "Ada", "roles": [VIEW_ALL], "profiles": [],
     });
     let made = org.client.post(&org.grants(), &new).await.expect(200);
-    assert_eq!((&made["principal"], &made["roles"], &made["expires"]), (&json!(principal), &json!([VIEW_ALL]), &json!(0)));
+    assert_eq!(
+        (&made["principal"], &made["roles"], &made["expires"]),
+        (&json!(principal), &json!([VIEW_ALL]), &json!(0))
+    );
     assert_eq!((&made["org_ref"], &made["can_manage"]), (&json!(org.urn()), &json!(true)));
     for member in ["created_by", "updated_by", "create_time", "update_time"] {
         assert!(made[member].is_string(), "{member}");
@@ -289,7 +293,9 @@ async fn roles_that_can_be_given_are_listed(f: Arc<Fixture>) {
     let org = Org::new(&f, "Acme").await;
     let level = json!({"name": "Night shift", "description": "Nights", "grants": {"users": ["READ"]}});
     org.client.post(&format!("/v1/tenants/{}/access-levels", org.id), &level).await.expect(201);
-    let path = |client: &Client| format!("/access/v3/orgs/{}/principals/{}/roles/permitted?type=USER", org.key, client.client_id);
+    let path = |client: &Client| {
+        format!("/access/v3/orgs/{}/principals/{}/roles/permitted?type=USER", org.key, client.client_id)
+    };
     let urns = |body: &Value, key: &str| -> Vec<String> {
         body["results"][key].as_array().unwrap().iter().map(|role| role["urn"].as_str().unwrap().to_owned()).collect()
     };

@@ -3,8 +3,6 @@
 mod instances;
 mod login;
 mod many_nodes;
-mod people;
-mod provisioning;
 mod recorded;
 mod refresh;
 mod reset;

@@ -53,7 +53,7 @@ impl App {
         let single = Single {
             kind: "assertion",
             maker: assertion.client_id,
-            part: record.id.as_u128(),
+            tenant: record.tenant.id,
             jti: assertion.jti,
             // The client's clock may have been ahead when it was used.
             could_be: assertion.issued_at.plus_seconds(-LEEWAY),

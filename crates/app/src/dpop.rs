@@ -6,6 +6,7 @@ use crate::live::public_keys;
 use crate::replay::Single;
 use crate::verify::Call;
 use claviger_domain::dpop::{self, Requested, WINDOW};
+use claviger_domain::id::TenantId;
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Refusal, Result};
 
@@ -33,50 +34,69 @@ pub struct BoundToken<'a> {
     pub proof: PresentedProof<'a>,
 }
 
+/// A proof that its key has signed.
+struct Proved {
+    thumbprint: Thumbprint,
+    jti: String,
+    could_be: Timestamp,
+    ends_at: Timestamp,
+}
+
 impl App {
     /// Verifies a session token and the proof that comes with it.
     pub(crate) async fn authenticate_bound(&self, bound: BoundToken<'_>, call: Call<'_>) -> Result<Caller> {
         let call = Call { proves: true, ..call };
         let caller = self.authenticate_token(bound.token, call).await?;
-        let proved = self.verify_proof(bound.proof, Some(bound.token), call.now).await?;
         let binding = caller.session().and_then(|session| session.binding.as_ref());
-        match proved {
-            Ok(thumbprint) if binding == Some(&thumbprint) => Ok(caller),
-            _ => {
-                self.deny_known(caller.record()?, Refusal::ProofInvalid.code().into(), call.origin, call.now);
-                Err(Error::Unauthenticated(Refusal::ProofInvalid))
-            }
+        let proved = self.read_proof(bound.proof, Some(bound.token), call.now)?;
+        // A proof of another key uses up nothing.
+        let proved = match proved.filter(|proved| binding == Some(&proved.thumbprint)) {
+            Some(proved) => self.use_proof(proved, caller.tenant().id, call.now).await?,
+            None => None,
+        };
+        if proved.is_some() {
+            return Ok(caller);
         }
+        self.deny_known(caller.record()?, Refusal::ProofInvalid.code().into(), call.origin, call.now);
+        Err(Error::Unauthenticated(Refusal::ProofInvalid))
     }
 
-    /// Verifies a proof for a request that presents `token`, or asks for one, and accepts it once: whose key has signed it.
+    /// Verifies a proof for a request of a caller of `tenant` that asks for a token, and accepts it once: whose key has signed
+    /// it. None for what is no proof, or not a new one.
     ///
     /// # Errors
-    /// `Unavailable`; what is no proof is answered with a refusal in place of the key.
+    /// `Unavailable`.
     pub async fn verify_proof(
         &self,
         presented: PresentedProof<'_>,
-        token: Option<&str>,
+        tenant: TenantId,
         now: Timestamp,
-    ) -> Result<Result<Thumbprint, Refusal>> {
+    ) -> Result<Option<Thumbprint>> {
+        match self.read_proof(presented, None, now)? {
+            Some(proved) => self.use_proof(proved, tenant, now).await,
+            None => Ok(None),
+        }
+    }
+
+    fn read_proof(&self, presented: PresentedProof<'_>, token: Option<&str>, now: Timestamp) -> Result<Option<Proved>> {
         let PresentedProof { text, method, path } = presented;
         let origin = self.state.tokens.settings()?.issuer.as_str();
         let requested = Requested { method, origin, path, token };
-        let Some(proof) = dpop::read(text, requested, now) else { return Ok(Err(Refusal::ProofInvalid)) };
-        let key = &proof.key;
-        if !public_keys::has_signed(key.algorithm, &key.public, proof.signed, proof.signature) {
-            return Ok(Err(Refusal::ProofInvalid));
-        }
-        let thumbprint = key.thumbprint();
-        let single = Single {
-            kind: "dpop",
-            maker: &thumbprint,
-            part: key.public.iter().skip(1).take(16).fold(0, |part, byte| (part << 8) | u128::from(*byte)),
-            jti: &proof.jti,
+        let proof = dpop::read(text, requested, now).filter(|proof| {
+            let key = &proof.key;
+            public_keys::has_signed(key.algorithm, &key.public, proof.signed, proof.signature)
+        });
+        Ok(proof.map(|proof| Proved {
+            thumbprint: Thumbprint(proof.key.thumbprint()),
             could_be: proof.issued_at.plus_seconds(-WINDOW),
             ends_at: proof.ends_at(),
-        };
-        let first = self.accept_once(&single, now).await?;
-        Ok(if first { Ok(Thumbprint(thumbprint)) } else { Err(Refusal::ProofInvalid) })
+            jti: proof.jti,
+        }))
+    }
+
+    async fn use_proof(&self, proved: Proved, tenant: TenantId, now: Timestamp) -> Result<Option<Thumbprint>> {
+        let Proved { thumbprint, jti, could_be, ends_at } = proved;
+        let single = Single { kind: "dpop", maker: &thumbprint.0, tenant, jti: &jti, could_be, ends_at };
+        Ok(self.accept_once(&single, now).await?.then_some(thumbprint))
     }
 }

@@ -61,14 +61,6 @@ impl App {
         });
     }
 
-    /// Makes memory what the store says about something that another node has changed.
-    pub(crate) async fn refresh_noted(self: &Arc<Self>, effect: Effect, (shard, revision): (i64, i64)) -> Result<()> {
-        let before = self.standing(effect);
-        self.refresh(effect).await?;
-        self.note(vec![(effect, before, shard, revision)]).await;
-        Ok(())
-    }
-
     /// Takes a tenant in that memory has not heard of yet, and those above it.
     pub(crate) async fn know_tenant(&self, id: TenantId) -> Result<()> {
         let (mut missing, mut next) = (Vec::new(), Some(id));
@@ -101,7 +93,7 @@ impl App {
         Ok(())
     }
 
-    async fn refresh(self: &Arc<Self>, effect: Effect) -> Result<()> {
+    pub(crate) async fn refresh(self: &Arc<Self>, effect: Effect) -> Result<()> {
         let state = &self.state;
         match effect {
             Effect::Tenant(id) => {

@@ -6,6 +6,7 @@
 
 use crate::App;
 use crate::live::replay::{Acceptance, ReplayKey};
+use claviger_domain::id::TenantId;
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
 
@@ -16,8 +17,8 @@ pub(crate) struct Single<'a> {
     pub(crate) kind: &'static str,
     /// Who made it.
     pub(crate) maker: &'a str,
-    /// The same as a number, by which memory is shared out.
-    pub(crate) part: u128,
+    /// Whose room in memory it takes.
+    pub(crate) tenant: TenantId,
     /// What makes it different from all others of its maker.
     pub(crate) jti: &'a str,
     /// The earliest time at which it could have been accepted.
@@ -29,7 +30,7 @@ pub(crate) struct Single<'a> {
 impl App {
     /// Accepts something, if that was not done before by any server of the store.
     pub(crate) async fn accept_once(&self, single: &Single<'_>, now: Timestamp) -> Result<bool> {
-        let Single { kind, maker, part, jti, could_be, ends_at } = *single;
+        let Single { kind, maker, tenant, jti, could_be, ends_at } = *single;
         let (state, key) = (&self.state, ReplayKey::of(kind, maker, jti));
         if state.nodes.shared {
             if state.store.accept_once(key.as_bytes(), ends_at, could_be).await? {
@@ -40,13 +41,14 @@ impl App {
                     "the database has forgotten which assertions were accepted; those made before now are refused"
                 );
                 let mut tx = state.store.begin().await?;
-                tx.begin_replay(now).await?;
+                // By the clock of all nodes, and not as it was when the call came.
+                tx.begin_replay(state.shared_now()).await?;
                 tx.commit().await?;
             }
             return Ok(false);
         }
         state.tokens.replay_taken.get_or_try_init(|| self.take_replay()).await?;
-        match state.tokens.replay.accept(part, key, could_be, ends_at, now) {
+        match state.tokens.replay.accept(tenant.as_u128(), key, could_be, ends_at, now) {
             Acceptance::First => Ok(true),
             Acceptance::Again => Ok(false),
             Acceptance::Full => {

@@ -106,6 +106,7 @@ impl App {
             .rules
             .cut_off_of(record)
             .map_or(now, |cut_off| now.max(Timestamp::from_micros(cut_off.micros().saturating_add(1))));
+        tokens.stamp(at);
         let life = lifetime(wish.usual, tokens.rules.lifetimes(&record.tenant).into_iter(), wish.lifetime);
         let exp = (now.seconds() + life).min(key.times().retires_at.seconds());
         let id = TokenId::new(at, self.state.random.bytes()?);
@@ -334,6 +335,9 @@ impl State {
     /// The same wherever it is used from.
     fn check_standing(&self, record: &Record, session: &Session, now: Timestamp) -> Result<(), Refusal> {
         check_standing(record)?;
+        if record.policy.dpop_bound && session.binding.is_none() {
+            return Err(Refusal::ProofMissing);
+        }
         match record.secret_of(session.secret) {
             Some(secret) => check_end(record, secret, now)?,
             None if self.issuers.leads(session.secret.as_u128(), record.id) => check_bound_state(record, now)?,

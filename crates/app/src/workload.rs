@@ -81,15 +81,20 @@ impl App {
             pretend(unverified.parts);
             return Err(self.unbound(Refusal::UnknownClient, call));
         };
+        // Whatever is wrong before a signature is looked at takes as long as that would.
+        let refuse = |mismatch: Mismatch| {
+            if matches!(mismatch, Mismatch::Header | Mismatch::Key) {
+                pretend(unverified.parts);
+            }
+            self.mismatch(&named, mismatch.code(), call)
+        };
+        let header = foreign_token::read_header(unverified.parts.header).map_err(refuse)?;
         let Some(live) = self.state.issuers.find(named.tenant, &unverified.issuer) else {
             pretend(unverified.parts);
             return Err(self.mismatch(&named, "issuer_untrusted", call));
         };
-        let refuse = |mismatch: Mismatch| self.mismatch(&named, mismatch.code(), call);
-        let header = foreign_token::read_header(unverified.parts.header).map_err(refuse)?;
         let trust = &live.issuer.trust;
         if !trust.algorithms.contains(&header.algorithm) {
-            pretend(unverified.parts);
             return Err(refuse(Mismatch::Header));
         }
         let keys = self.issuer_keys(&live, &header).await.inspect_err(|_| {
@@ -190,10 +195,10 @@ impl App {
         let single = Single {
             kind: "issuer_token",
             maker: &format!("{} {}", named.tenant, live.issuer.trust.issuer.as_str()),
-            part: named.tenant.as_u128(),
+            tenant: named.tenant,
             jti,
             could_be: checked.valid_from,
-            ends_at: checked.expires_at,
+            ends_at: checked.useless_from,
         };
         if self.accept_once(&single, call.now).await? {
             return Ok(());

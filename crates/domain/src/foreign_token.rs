@@ -5,6 +5,7 @@ use crate::foreign_key::{Algorithm, KID_MAX};
 use crate::jws::{self, Compact};
 use crate::time::Timestamp;
 use crate::token::LEEWAY;
+use crate::trusted_issuer::AGE_MAX;
 use serde_json::{Map, Value};
 
 /// Most bytes of a token of somebody else.
@@ -118,6 +119,8 @@ pub struct Checked {
     pub valid_from: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// From when on nobody accepts it, since it has ended or is older than any issuer is allowed to make it.
+    pub useless_from: Timestamp,
 }
 
 /// Checks the claims of a token whose signature was right, for one of these audiences and not older than that.
@@ -167,7 +170,8 @@ pub fn check(
         return Err(Mismatch::Old);
     }
     let at = |seconds| Timestamp::from_micros(0).plus_seconds(seconds);
-    Ok(Checked { subject, jti, valid_from: at(begin), expires_at: at(exp) })
+    let useless_from = at(exp.min(iat + AGE_MAX + 1));
+    Ok(Checked { subject, jti, valid_from: at(begin), expires_at: at(exp), useless_from })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::error::{Answer, answer};
 use super::workload;
 use crate::kit::{Api, Client, Form, authenticate_client, exchanged, presented_proof};
 use axum::extract::{Request, State};
+use claviger_app::caller::Caller;
 use claviger_app::dpop::Thumbprint;
 use claviger_app::sessions::{Issued, Wish};
 use claviger_domain::token::{LIFETIME_DEFAULT, LIFETIME_MAX};
@@ -35,7 +36,7 @@ async fn exchange(api: &Api, request: Request) -> Answer {
         return workload::exchange(api, &parts, &form, grant).await;
     }
     let client = authenticate_client(api, &parts, &form).await?;
-    let binding = binding(api, &parts).await?;
+    let binding = binding(api, &parts, &client.caller).await?;
     let issued = match form.require("grant_type")? {
         "client_credentials" => client_credentials(api, &client, &form, binding.as_ref())?,
         _ => {
@@ -58,14 +59,14 @@ async fn exchange(api: &Api, request: Request) -> Answer {
 }
 
 /// The key that a proof of possession shows the client to have, if there is a proof (RFC 9449, 5).
-pub(super) async fn binding(api: &Api, parts: &Parts) -> Result<Option<Thumbprint>> {
+pub(super) async fn binding(api: &Api, parts: &Parts, caller: &Caller) -> Result<Option<Thumbprint>> {
     let refused = || {
         let detail = "the proof in the DPoP header is not acceptable for this request, or not a new one".into();
         Error::Malformed { code: "invalid_dpop_proof", detail }
     };
     let Some(proof) = presented_proof(parts.into()).map_err(|_| refused())? else { return Ok(None) };
-    let proved = api.app.verify_proof(proof, None, api.app.clock().now()).await?;
-    proved.map(Some).map_err(|_| refused())
+    let proved = api.app.verify_proof(proof, caller.tenant().id, api.app.clock().now()).await?;
+    proved.map(Some).ok_or_else(refused)
 }
 
 fn client_credentials(

@@ -81,7 +81,7 @@ pub(super) async fn exchange(api: &Api, parts: &Parts, form: &Form, grant: Grant
     let door = format!("{here}{TOKEN}");
     let assertion = Assertion { text, client_id: form.get("client_id"), tenant, audiences: [here, &door] };
     let workload = api.app.authenticate_workload(&assertion, origin, user_agent).await?;
-    let binding = binding(api, parts).await?;
+    let binding = binding(api, parts, &workload.caller).await?;
     let wish = Wish {
         door: grant.door(),
         scope: form.get("scope"),

@@ -229,6 +229,8 @@ impl Keyring {
         self.records.clear();
         self.foreign.pin().clear();
         self.unknown.pin().clear();
+        // Whoever is being served holds on to a policy, and with it to a level that nobody edits any more.
+        self.policies.lock().clear();
         levels.forget_all();
     }
 

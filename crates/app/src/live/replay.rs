@@ -1,18 +1,20 @@
 //! What was accepted once and must not be again: assertions and proofs, until nobody would accept them anyway.
 //!
-//! Bounded: the entries are spread over parts by who made them, and each part has room for so many. Where one is full,
-//! further ones of the same makers are refused until others have ended, so that nothing is ever forgotten too early and no
-//! client can shut out all the others.
+//! Bounded: each tenant has room for so many, and all have together. Where there is none, further ones are refused until others
+//! have ended, so that nothing is ever forgotten too early and no tenant can shut out all the others.
 
 use aws_lc_rs::digest::{Context, SHA256};
 use claviger_domain::time::Timestamp;
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Parts that the makers are spread over.
+/// Parts that the tenants are spread over, so that they seldom wait for each other.
 const PARTS: usize = 16;
-/// Most entries of a part.
-const PART_MAX: usize = 1 << 18;
+/// Most entries of a tenant.
+const TENANT_MAX: usize = 1 << 18;
+/// Most entries of all tenants.
+const TOTAL_MAX: usize = 16 * TENANT_MAX;
 /// Entries that end within so many seconds of each other are forgotten together.
 const SLICE: i64 = 60;
 
@@ -57,20 +59,63 @@ pub enum Acceptance {
     Full,
 }
 
-/// Entries of a part by the slice of time in which they end. There are few slices, since nothing lives long.
-type Part = HashMap<i64, HashSet<ReplayKey>>;
+/// Entries that are forgotten together, and how many of them each tenant has.
+#[derive(Debug, Default)]
+struct Slice {
+    entries: HashSet<ReplayKey>,
+    of: HashMap<u128, usize>,
+}
+
+/// Entries by the slice of time in which they end.
+#[derive(Debug, Default)]
+struct Part(HashMap<i64, Slice>);
+
+impl Part {
+    fn contains(&self, key: &ReplayKey) -> bool {
+        self.0.values().any(|slice| slice.entries.contains(key))
+    }
+
+    fn count_of(&self, tenant: u128) -> usize {
+        self.0.values().filter_map(|slice| slice.of.get(&tenant)).sum()
+    }
+
+    fn len(&self) -> usize {
+        self.0.values().map(|slice| slice.entries.len()).sum()
+    }
+
+    /// Forgets what has ended; how many entries that were.
+    fn forget(&mut self, now: Timestamp) -> usize {
+        let ended = self.0.extract_if(|ends, _| *ends < slice(now));
+        ended.map(|(_, slice)| slice.entries.len()).sum()
+    }
+
+    fn insert(&mut self, tenant: u128, key: ReplayKey, end: Timestamp) -> bool {
+        let slice = self.0.entry(slice(end)).or_default();
+        let is_new = slice.entries.insert(key);
+        *slice.of.entry(tenant).or_default() += usize::from(is_new);
+        is_new
+    }
+}
 
 /// All of it.
 #[derive(Debug)]
 pub struct Replay {
     parts: [Mutex<Part>; PARTS],
+    /// What an earlier process has saved: whose it was is not known any more.
+    saved: Mutex<Part>,
+    total: AtomicUsize,
     /// From when on everything is remembered.
     birth: Mutex<Timestamp>,
 }
 
 impl Default for Replay {
     fn default() -> Self {
-        Self { parts: std::array::from_fn(|_| Mutex::default()), birth: Mutex::new(Timestamp::from_micros(0)) }
+        Self {
+            parts: std::array::from_fn(|_| Mutex::default()),
+            saved: Mutex::default(),
+            total: AtomicUsize::new(0),
+            birth: Mutex::new(Timestamp::from_micros(0)),
+        }
     }
 }
 
@@ -89,41 +134,62 @@ impl Replay {
         *self.birth.lock()
     }
 
-    /// Accepts something for the first time: what was made by `maker` and would be accepted until `end`. `could_be` is the
-    /// earliest time at which it could have been accepted before: if that lies before the birth, nobody knows.
+    /// Accepts something of a tenant's for the first time, that would be accepted until `end`. `could_be` is the earliest time at
+    /// which it could have been accepted before: if that lies before the birth, nobody knows.
     pub fn accept(
         &self,
-        maker: u128,
+        tenant: u128,
         key: ReplayKey,
         could_be: Timestamp,
         end: Timestamp,
         now: Timestamp,
     ) -> Acceptance {
-        if could_be < self.birth() {
+        if could_be < self.birth() || self.was_saved(&key, now) {
             return Acceptance::Again;
         }
-        let mut part = self.part(maker).lock();
-        if part.values().any(|entries| entries.contains(&key)) {
+        let first = self.accept_of(tenant, key, end, now);
+        // Other parts may hold what has ended: nobody has looked there since.
+        if first == Acceptance::Full && self.total.load(Ordering::Relaxed) >= TOTAL_MAX {
+            self.parts.iter().for_each(|part| self.sweep(&mut part.lock(), now));
+            return self.accept_of(tenant, key, end, now);
+        }
+        first
+    }
+
+    fn accept_of(&self, tenant: u128, key: ReplayKey, end: Timestamp, now: Timestamp) -> Acceptance {
+        let mut part = self.part(tenant).lock();
+        self.sweep(&mut part, now);
+        if part.contains(&key) {
             return Acceptance::Again;
         }
-        part.retain(|ends, _| *ends >= slice(now));
-        if part.values().map(HashSet::len).sum::<usize>() >= PART_MAX {
+        if part.count_of(tenant) >= TENANT_MAX || self.total.load(Ordering::Relaxed) >= TOTAL_MAX {
             return Acceptance::Full;
         }
-        part.entry(slice(end)).or_default().insert(key);
+        part.insert(tenant, key, end);
+        self.total.fetch_add(1, Ordering::Relaxed);
         Acceptance::First
     }
 
-    fn part(&self, maker: u128) -> &Mutex<Part> {
+    fn sweep(&self, part: &mut Part, now: Timestamp) {
+        self.total.fetch_sub(part.forget(now), Ordering::Relaxed);
+    }
+
+    fn was_saved(&self, key: &ReplayKey, now: Timestamp) -> bool {
+        let mut saved = self.saved.lock();
+        self.sweep(&mut saved, now);
+        saved.contains(key)
+    }
+
+    fn part(&self, tenant: u128) -> &Mutex<Part> {
         let [first, rest @ ..] = &self.parts;
         // Ids of one millisecond differ in their last bits.
-        let index = usize::try_from(maker % PARTS as u128).unwrap_or(0);
+        let index = usize::try_from(tenant % PARTS as u128).unwrap_or(0);
         index.checked_sub(1).and_then(|index| rest.get(index)).unwrap_or(first)
     }
 
     /// How many are remembered.
     pub fn len(&self) -> usize {
-        self.parts.iter().map(|part| part.lock().values().map(HashSet::len).sum::<usize>()).sum()
+        self.parts.iter().chain([&self.saved]).map(|part| part.lock().len()).sum()
     }
 
     /// Whether nothing is remembered.
@@ -134,24 +200,21 @@ impl Replay {
     /// Everything that is remembered still, with when it ends at the latest: to be saved.
     pub fn all(&self, now: Timestamp) -> Vec<(ReplayKey, Timestamp)> {
         let mut all = Vec::new();
-        for part in &self.parts {
+        for part in self.parts.iter().chain([&self.saved]) {
             let part = part.lock();
-            for (ends, entries) in part.iter().filter(|(ends, _)| **ends >= slice(now)) {
+            for (ends, slice) in part.0.iter().filter(|(ends, _)| **ends >= slice(now)) {
                 let end = Timestamp::from_micros(0).plus_seconds((ends + 1) * SLICE - 1);
-                all.extend(entries.iter().map(|key| (*key, end)));
+                all.extend(slice.entries.iter().map(|key| (*key, end)));
             }
         }
         all
     }
 
-    /// Takes what was saved. Who made an entry is not known any more: it stands in every part until it ends.
+    /// Takes what was saved.
     pub fn restore(&self, saved: &[(ReplayKey, Timestamp)]) {
-        for part in &self.parts {
-            let mut part = part.lock();
-            for (key, end) in saved {
-                part.entry(slice(*end)).or_default().insert(*key);
-            }
-        }
+        let mut part = self.saved.lock();
+        let new = saved.iter().filter(|(key, end)| part.insert(0, *key, *end)).count();
+        self.total.fetch_add(new, Ordering::Relaxed);
     }
 }
 
@@ -199,14 +262,16 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_full_for_few_only() {
+    fn memory_is_bounded_and_full_for_one_tenant_only() {
         let replay = Replay::default();
-        for number in 0..PART_MAX {
+        for number in 0..TENANT_MAX {
             assert_eq!(accept(&replay, 1, &number.to_string(), 1_800, 0), Acceptance::First);
         }
         assert_eq!(accept(&replay, 1, "more", 1_800, 0), Acceptance::Full);
         assert_eq!(accept(&replay, 1, "0", 1_800, 0), Acceptance::Again);
-        assert_eq!(accept(&replay, 2, "more", 1_800, 0), Acceptance::First);
+        for neighbour in [2, 17] {
+            assert_eq!(accept(&replay, neighbour, "more", 1_800, 0), Acceptance::First, "of the same part, too");
+        }
         assert_eq!(accept(&replay, 1, "more", 5_000, 1_900), Acceptance::First, "when others have ended");
     }
 
@@ -221,5 +286,17 @@ mod tests {
         new.restore(&saved);
         assert_eq!(accept(&new, 1, "a", 100, 90), Acceptance::Again);
         assert_eq!(accept(&new, 2, "b", 30, 90), Acceptance::First);
+    }
+
+    #[test]
+    fn what_all_have_is_bounded_and_what_has_ended_makes_room() {
+        let replay = Replay::default();
+        replay.restore(&[(ReplayKey::of("a", "b", "c"), NOW.plus_seconds(9))]);
+        accept(&replay, 1, "a", 9, 0);
+        replay.total.fetch_add(TOTAL_MAX - 2, Ordering::Relaxed);
+        assert_eq!(accept(&replay, 2, "b", 1_800, 0), Acceptance::Full);
+        assert_eq!(accept(&replay, 2, "b", 1_800, 120), Acceptance::First);
+        assert_eq!(accept(&replay, 3, "c", 1_800, 120), Acceptance::First);
+        assert_eq!(accept(&replay, 3, "d", 1_800, 120), Acceptance::Full);
     }
 }

@@ -10,8 +10,10 @@ use crate::live::sign_ins::SignIns;
 use crate::live::signing::SigningKeys;
 use crate::live::token_rules::TokenRules;
 use claviger_domain::signing::Rhythm;
+use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::OnceCell;
 
 /// How tokens are made.
@@ -45,6 +47,8 @@ pub struct Tokens {
     pub replay: Replay,
     /// Whether what a clean stop had saved of that has been taken over.
     pub replay_taken: OnceCell<()>,
+    /// The highest stamp that a token was given here, in microseconds since 1970.
+    stamped: AtomicI64,
     /// What verifies texts that clients sign with their secrets.
     pub macs: Macs,
 }
@@ -53,6 +57,16 @@ impl Tokens {
     /// Says how tokens are made; once.
     pub fn set(&self, settings: TokenSettings) -> Result<()> {
         self.settings.set(settings).map_err(|_| Error::Internal("the settings of tokens are said twice".into()))
+    }
+
+    /// Remembers the stamp of a token that is signed.
+    pub fn stamp(&self, at: Timestamp) {
+        self.stamped.fetch_max(at.micros(), Ordering::AcqRel);
+    }
+
+    /// The moment after every stamp that was given here, also where the clock was set back since.
+    pub fn after_stamps(&self) -> Timestamp {
+        Timestamp::from_micros(self.stamped.load(Ordering::Acquire).saturating_add(1))
     }
 
     /// How tokens are made, once that was said.

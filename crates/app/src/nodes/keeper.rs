@@ -24,10 +24,14 @@ const RENEW_EACH: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How soon it is tried again to hear hints.
 const LISTEN_AGAIN: Duration = Duration::from_millis(500);
+/// Microseconds that asking the database for its time may take.
+const ROUND_TRIP_MAX: i64 = 500_000;
 /// Beyond so many changes at once everything is forgotten and read when it is asked for.
 const FOLLOW_MAX: usize = 5_000;
 /// Changes that are read back at the same time.
 const FOLLOW_AT_ONCE: usize = 8;
+/// Changes that are followed before it is noted that they are.
+const FOLLOW_STEP: usize = 256;
 /// Looks at a start until it is given up.
 const TRIES: usize = 20;
 
@@ -113,9 +117,12 @@ impl App {
         let clock = &self.state.clock;
         let before = clock.now();
         let database = link.database_time().await?;
-        let half = (clock.now().micros() - before.micros()) / 2;
-        let here = Timestamp::from_micros(before.micros() + half);
-        self.state.nodes.offset.store(clock.offset_from(database, here), Ordering::Relaxed);
+        let took = clock.now().micros() - before.micros();
+        let here = Timestamp::from_micros(before.micros() + took / 2);
+        // An answer that was long under way says little of the moment at which the database read its clock.
+        if took <= ROUND_TRIP_MAX || self.state.nodes.followed.lock().confirmed.is_none() {
+            self.state.nodes.offset.store(clock.offset_from(database, here), Ordering::Relaxed);
+        }
         Ok(database)
     }
 
@@ -154,12 +161,9 @@ impl App {
             let tenants = effects.iter().take_while(|(.., effect)| matches!(effect, Effect::Tenant(_))).count();
             let (tenants, rest) = effects.split_at_checked(tenants).unwrap_or_default();
             for some in [tenants, rest] {
-                let at_once = futures_util::stream::iter(some.iter().copied().map(Ok::<_, Error>));
-                at_once
-                    .try_for_each_concurrent(FOLLOW_AT_ONCE, |(shard, number, effect)| {
-                        self.refresh_noted(effect, (shard, number))
-                    })
-                    .await?;
+                for step in some.chunks(FOLLOW_STEP) {
+                    self.follow_step(step).await?;
+                }
             }
         }
         let mut followed = nodes.followed.lock();
@@ -168,6 +172,18 @@ impl App {
         }
         let reached: HashMap<_, _> = followed.revisions.clone();
         followed.own.retain(|(shard, revision)| reached.get(shard).is_none_or(|reached| revision > reached));
+        Ok(())
+    }
+
+    /// Applies some changes. They need not be followed again, also where time is up before the others are.
+    async fn follow_step(self: &Arc<Self>, step: &[(i64, i64, Effect)]) -> Result<()> {
+        let before: Vec<_> = step.iter().map(|(.., effect)| self.standing(*effect)).collect();
+        futures_util::stream::iter(step.iter().map(Ok::<_, Error>))
+            .try_for_each_concurrent(FOLLOW_AT_ONCE, |(.., effect)| self.refresh(*effect))
+            .await?;
+        let noted = step.iter().zip(before).map(|((shard, number, effect), before)| (*effect, before, *shard, *number));
+        self.note(noted.collect()).await;
+        self.state.nodes.followed.lock().own.extend(step.iter().map(|(shard, number, _)| (*shard, *number)));
         Ok(())
     }
 

@@ -115,6 +115,8 @@ pub(crate) struct Book {
     path: PathBuf,
     file: File,
     written: usize,
+    /// Whether a write has failed, so that nobody knows how far the file is whole.
+    torn: bool,
 }
 
 impl Book {
@@ -141,7 +143,7 @@ impl Book {
         let mut texts = texts.into_iter().enumerate().peekable();
         let Some((_, header)) = texts.next() else { return Ok(None) };
         let header = serde_json::from_str(&header).map_err(|_| damaged(1))?;
-        let mut book = Self { header, lines: BTreeMap::new(), path: path.to_owned(), file, written: 0 };
+        let mut book = Self { header, lines: BTreeMap::new(), path: path.to_owned(), file, written: 0, torn: false };
         let mut cut_off = false;
         while let Some((index, text)) = texts.next() {
             match serde_json::from_str::<Line>(&text) {
@@ -160,14 +162,18 @@ impl Book {
     pub(crate) fn begin(path: &Path, header: Header) -> Result<Self> {
         let fail = |error: io::Error| Error::Unavailable(format!("{}: {error}", path.display()));
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(fail)?;
-        let mut book = Self { header, lines: BTreeMap::new(), path: path.to_owned(), file, written: 0 };
+        let mut book = Self { header, lines: BTreeMap::new(), path: path.to_owned(), file, written: 0, torn: false };
         book.write_anew()?;
         Ok(book)
     }
 
     fn take(&mut self, line: Line) {
         self.written += 1;
-        self.lines.insert(line.fact.subject(), line);
+        let known = self.lines.get(&line.fact.subject());
+        // Two that were noted at once may come in the wrong order.
+        if known.is_none_or(|known| known.shard != line.shard || known.revision <= line.revision) {
+            self.lines.insert(line.fact.subject(), line);
+        }
     }
 
     /// Puts lines on disk.
@@ -180,7 +186,12 @@ impl Book {
             text.push(b'\n');
             self.take(line);
         }
-        self.file.write_all(&text).and_then(|()| self.file.sync_data()).map_err(|error| fail(&self.path, error))?;
+        if self.torn {
+            return self.write_anew();
+        }
+        let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
+        self.torn = written.is_err();
+        written.map_err(|error| fail(&self.path, error))?;
         if self.written > 2 * self.lines.len() + STALE_MAX { self.write_anew() } else { Ok(()) }
     }
 
@@ -204,6 +215,7 @@ impl Book {
             File::open(directory).and_then(|directory| directory.sync_all()).map_err(fail)?;
         }
         self.file = file;
+        self.torn = false;
         self.written = self.lines.len();
         Ok(())
     }
@@ -249,6 +261,23 @@ mod tests {
         assert!(read.is_ahead_of(3, &[(1, 6)]), "the store lacks a change");
         assert!(read.is_ahead_of(4, &[(1, 7)]), "another history");
         assert_eq!(Book::read(&path).unwrap().unwrap().lines.len(), 2, "the cut line is gone");
+        fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn what_follows_a_write_that_failed_half_way_is_kept() {
+        let path = scratch("torn");
+        let mut book = Book::begin(&path, Header { store: "s".into(), history: 0 }).unwrap();
+        book.append(vec![line(1, 5, false)]).unwrap();
+        let whole = std::mem::replace(&mut book.file, File::open(&path).unwrap());
+        assert!(book.append(vec![line(2, 6, false)]).is_err(), "a file that cannot be written");
+        book.file = whole;
+        book.file.write_all(br#"{"shard":1,"revi"#).unwrap();
+        book.append(vec![line(3, 7, false)]).unwrap();
+        book.append(vec![line(4, 8, false), line(3, 6, true)]).unwrap();
+        let read = Book::read(&path).unwrap().unwrap();
+        assert_eq!(read.lines.len(), 4);
+        assert_eq!(read.lines[&("application", 3)], line(3, 7, false), "what is older says nothing");
         fs::remove_dir_all(path.parent().unwrap()).unwrap();
     }
 

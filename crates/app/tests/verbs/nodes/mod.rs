@@ -7,11 +7,14 @@ mod proofs;
 mod tokens;
 mod usage;
 
-use crate::fixture::{Fixture, START, done, grants, verify};
+use crate::fixture::{self, Fixture, START, done, grants, verify};
 use claviger_app::App;
 use claviger_app::caller::Caller;
-use claviger_domain::application::{ApplicationPatch, Rights};
+use claviger_domain::access_level::{AccessLevelPatch, NewAccessLevel};
+use claviger_domain::application::{ApplicationPatch, NewApplication, Rights};
+use claviger_domain::grants::Verb;
 use claviger_domain::id::{ApplicationId, TenantId};
+use claviger_domain::name::Name;
 use claviger_domain::rotation::Rotation;
 use claviger_domain::tenant::{Status, TenantPatch};
 use claviger_domain::{Error, Refusal, Result};
@@ -275,6 +278,44 @@ async fn a_gap_in_the_feed_makes_a_node_read_everything_again() {
         })
         .await;
     }
+}
+
+/// A level that was narrowed meanwhile is narrow for whoever calls next, also while somebody is being served with the old one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gap_in_the_feed_leaves_no_old_level_behind() {
+    let Some(Three { f, nodes }) = three().await else { return };
+    let org = f.organization("Acme").await;
+    let level = NewAccessLevel {
+        name: Name::parse("/name", "Reader").unwrap(),
+        description: String::new(),
+        grants: grants(&[("org.audits", &["READ"]), ("org.alerts", &["READ"])]),
+    };
+    let level = done(f.app.create_access_level(&f.operator, org.id, level, None).await.unwrap());
+    let new = NewApplication { rights: Rights::Level(level.id), ..fixture::new("SIEM", &[]) };
+    let made = done(f.app.create_application(&f.operator, org.id, new, None).await.unwrap());
+    let (id, secret) = (made.application.client_id.to_string(), made.secret.unwrap().text.reveal());
+    let mut served = Vec::new();
+    for node in &nodes {
+        served.push(verify(node, &id, &secret).await.unwrap());
+    }
+    let mut tx = f.app.store().begin().await.unwrap();
+    for sql in [
+        r#"update access_levels set grants = '{"org.audits":["READ"]}'"#,
+        "update revisions set revision = revision + 3",
+    ] {
+        execute(&mut tx, sql).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let holds = async |node: &App, right| verify(node, &id, &secret).await.unwrap().allow(right, Verb::Read).is_ok();
+    for node in &nodes {
+        until("it has read again", || async { !holds(node, "org.alerts").await }).await;
+    }
+    let patch = AccessLevelPatch { grants: Some(grants(&[])), ..AccessLevelPatch::default() };
+    f.app.update_access_level(&f.operator, org.id, level.id, patch, None).await.unwrap();
+    for node in &nodes {
+        assert!(!holds(node, "org.audits").await, "a later edit reaches it");
+    }
+    drop(served);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

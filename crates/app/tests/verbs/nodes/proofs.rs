@@ -40,8 +40,8 @@ async fn c11_a_proof_is_taken_by_one_node() {
         // Where a token is asked for: one of the three gives one.
         let text = prove(&pair, now.seconds(), "POST", "/oauth2/token", None, &format!("ask {round}"));
         let asking = PresentedProof { text: &text, method: "POST", path: "/oauth2/token" };
-        let taken = join_all(nodes.iter().map(|node| node.verify_proof(asking, None, now))).await;
-        let mut bindings: Vec<_> = taken.into_iter().filter_map(|taken| taken.unwrap().ok()).collect();
+        let taken = join_all(nodes.iter().map(|node| node.verify_proof(asking, tenant, now))).await;
+        let mut bindings: Vec<_> = taken.into_iter().filter_map(Result::unwrap).collect();
         assert_eq!(bindings.len(), 1, "round {round}");
         let binding = bindings.pop().unwrap();
         let node = &nodes[round % 3];

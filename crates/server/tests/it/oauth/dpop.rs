@@ -1,6 +1,6 @@
 //! Proofs of possession: tokens that nobody but the holder of a key can use.
 
-use super::{encode, whoami};
+use super::{encode, form, whoami};
 use crate::fixture::{Answer, Client, Fixture, on_both, send};
 use crate::keys::Key;
 use claviger_domain::dpop::token_hash;
@@ -152,6 +152,8 @@ async fn the_tick_binds_every_token_at_once(f: Arc<Fixture>) {
     whoami(&client, &free).await.expect(200);
     f.operator.patch(&path, &json!({"dpop_bound": true})).await.expect(200);
     assert_eq!(whoami(&client, &free).await.code(401), "dpop_proof_missing", "the old one, at once");
+    let inspected = form(&f.operator, "/oauth2/introspect", &[("token", &free)]).await.expect(200);
+    assert_eq!(inspected, json!({"active": false}), "for whoever asks, too");
     let told = f.audit(&org).await;
     assert!(told.iter().any(|entry| entry["details"]["dpop_bound"] == json!({"from": false, "to": true})), "{told:?}");
     let exported = f.operator.get(&format!("/v1/tenants/{org}/export")).await.expect(200);

@@ -5,7 +5,7 @@ use crate::applications::changed;
 use crate::caller::Caller;
 use crate::credential_policy::Stay;
 use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
-use claviger_domain::access_level::{AccessLevel, AccessLevelPatch, Export, NewAccessLevel, refuse_built_in};
+use claviger_domain::access_level::{AccessLevel, AccessLevelPatch, Export, NewAccessLevel, refuse_built_in, role_urn};
 use claviger_domain::application::Reach;
 use claviger_domain::audit::Target;
 use claviger_domain::catalogue::{BuiltInLevel, Catalogue};
@@ -136,9 +136,7 @@ impl App {
         let level = self.find_access_level(caller, tenant, id).await?;
         let urn = match self.state.catalogue.level(id) {
             Some(built_in) => built_in.urn.clone(),
-            None => {
-                format!("psc:role:{}:{}", caller.reach(tenant)?.org_key, level.name.to_uppercase().replace(' ', "_"))
-            }
+            None => role_urn(caller.reach(tenant)?.org_key.as_str(), &level.name),
         };
         Ok(Export::of(urn, &level))
     }

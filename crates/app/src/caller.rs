@@ -77,6 +77,22 @@ pub struct RequestLine {
     pub line: String,
     /// Which nodes have followed what it changed, once that is known.
     pub acknowledged: Arc<AcknowledgedSlot>,
+    /// What stands in for rights at the door by which it came.
+    pub stand_ins: &'static [StandIn],
+}
+
+/// A right that stands in for another one, at a door whose rights have names of their own: whoever holds either may.
+#[derive(Clone, Copy, Debug)]
+pub struct StandIn {
+    asked: (&'static str, Verb),
+    held: (&'static str, Verb),
+}
+
+impl StandIn {
+    /// `held` stands in for `asked`.
+    pub const fn new(asked: (&'static str, Verb), held: (&'static str, Verb)) -> Self {
+        Self { asked, held }
+    }
 }
 
 impl Caller {
@@ -213,8 +229,29 @@ impl Caller {
         self
     }
 
+    /// The same caller at a door whose rights stand in for others.
+    #[must_use]
+    pub fn at_door(mut self, stand_ins: &'static [StandIn]) -> Self {
+        let RequestLine { id, line, acknowledged, .. } = &*self.request;
+        let (id, line, acknowledged) = (id.clone(), line.clone(), Arc::clone(acknowledged));
+        self.request = Arc::new(RequestLine { id, line, acknowledged, stand_ins });
+        self
+    }
+
+    /// The right that is looked for where this one is asked for: what stands in for it here, unless it is held itself.
+    fn asked_here<'a>(&self, permission: &'a str, verb: Verb) -> (&'a str, Verb) {
+        let stands_in = |one: &&StandIn| one.asked.0 == permission && one.asked.1 == verb;
+        match self.request.stand_ins.iter().find(stands_in) {
+            Some(found) if !self.state.catalogue.find(permission).is_some_and(|one| self.has(one.index, verb)) => {
+                found.held
+            }
+            _ => (permission, verb),
+        }
+    }
+
     /// Asks for a right, and counts the answer.
     pub fn allow(&self, permission: &str, verb: Verb) -> Result<()> {
+        let (permission, verb) = self.asked_here(permission, verb);
         let now = self.state.clock.now();
         let found = self.state.catalogue.find(permission);
         let index = found.map(|permission| permission.index);
@@ -232,12 +269,14 @@ impl Caller {
 
     /// Whether it holds a right; counts nothing.
     pub(crate) fn holds(&self, permission: &str, verb: Verb) -> bool {
+        let (permission, verb) = self.asked_here(permission, verb);
         let found = self.state.catalogue.find(permission);
         found.is_some_and(|permission| self.has(permission.index, verb))
     }
 
     /// Refuses whoever lacks a right, as [`Caller::allow`] does; counts nothing.
     pub(crate) fn must_hold(&self, permission: &str, verb: Verb) -> Result<()> {
+        let (permission, verb) = self.asked_here(permission, verb);
         if self.holds(permission, verb) {
             return Ok(());
         }
@@ -288,6 +327,12 @@ impl Caller {
             None => Ok(()),
             Some(right) => refuse(format!("{right} lies above the credential's own rights"), Some(right)),
         }
+    }
+
+    /// Whether it would; notes no denial, for nobody has asked.
+    pub(crate) fn would_cover(&self, wanted: &GrantSet, reach: Reach) -> bool {
+        (reach == Reach::Own || self.reach_kind() == Reach::Beneath)
+            && self.grants().first_missing(wanted, &self.state.catalogue).is_none()
     }
 
     pub(crate) fn deny(&self, reason: String) {

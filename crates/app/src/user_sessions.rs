@@ -6,6 +6,7 @@ use crate::caller::{Caller, Principal, UserCaller};
 use crate::live::denials::{ActorKind, Denial};
 use crate::state::State;
 use crate::unit::{NO_RIGHT, Needs, Unit, to_the_end};
+use claviger_domain::access_profile::narrowest_reach;
 use claviger_domain::address::Origin;
 use claviger_domain::audit::Target;
 use claviger_domain::factor::satisfies;
@@ -15,7 +16,7 @@ use claviger_domain::time::Timestamp;
 use claviger_domain::user::{Status, display_name};
 use claviger_domain::user_session::{Cookie, SEEN_EACH_SECONDS, Stage, UserSession, recognise};
 use claviger_domain::{Error, Refusal, Result};
-use claviger_store::system::SessionHolder;
+use claviger_store::system::{ProfileRole, SessionHolder};
 use serde_json::{Map, json};
 use std::sync::Arc;
 
@@ -45,7 +46,7 @@ impl App {
             self.know_tenant(holder.tenant).await?;
         }
         let (tenant, id, now) = (holder.tenant, holder.user, state.shared_now());
-        let user = state.user_caller(holder, now).map_err(|refusal| {
+        let user = state.user_caller(holder, now, origin).map_err(|refusal| {
             self.deny_user((tenant, id), refusal.code(), origin);
             Error::Unauthenticated(refusal)
         })?;
@@ -182,7 +183,12 @@ impl App {
 
 impl State {
     /// Who holds a session, if it is to be answered at `now`.
-    pub(crate) fn user_caller(&self, holder: SessionHolder, now: Timestamp) -> Result<UserCaller, Refusal> {
+    pub(crate) fn user_caller(
+        &self,
+        holder: SessionHolder,
+        now: Timestamp,
+        origin: Origin,
+    ) -> Result<UserCaller, Refusal> {
         if holder.status != Status::Active || holder.session.is_over(now) {
             return Err(Refusal::SessionEnded);
         }
@@ -195,8 +201,12 @@ impl State {
         if !satisfies(&session.methods, tenant.mfa_required()) {
             session.stage = Stage::SecondFactor;
         }
+        let counts = |role: &ProfileRole| role.conditions.hold(now, origin.address());
+        let by_profile: Vec<_> = holder.profile_roles.into_iter().filter(counts).collect();
+        let reach = narrowest_reach(holder.reach, by_profile.iter().map(|role| &role.reach));
+        let roles = holder.roles.into_iter().chain(by_profile.into_iter().map(|role| role.role)).collect();
         let grants = match session.stage {
-            Stage::Complete => self.union(holder.roles),
+            Stage::Complete => self.union(roles),
             Stage::SecondFactor => GrantSet::default(),
         };
         Ok(UserCaller {
@@ -204,7 +214,7 @@ impl State {
             tenant,
             name: display_name(&holder.first_name, &holder.last_name, &holder.email),
             email: holder.email,
-            reach: holder.reach,
+            reach,
             grants,
             session,
         })
@@ -216,10 +226,10 @@ impl Unit {
     pub(crate) async fn renew_user(&mut self, before: &UserCaller) -> Result<()> {
         let found = self.tx.find_session_holder(before.tenant.id, before.id, before.session.id).await?;
         let state = &self.app.state;
-        let now = state.shared_now();
+        let (now, origin) = (state.shared_now(), self.caller.origin());
         // Whoever goes on to another stage has another token, and this request was made with the one before.
         let renewed = found.filter(|holder| holder.session.stage == before.session.stage);
-        let renewed = renewed.ok_or(Refusal::SessionEnded).and_then(|holder| state.user_caller(holder, now));
+        let renewed = renewed.ok_or(Refusal::SessionEnded).and_then(|holder| state.user_caller(holder, now, origin));
         let user = renewed.map_err(|refusal| {
             self.app.deny_user((before.tenant.id, before.id), refusal.code(), self.caller.origin());
             Error::Unauthenticated(refusal)

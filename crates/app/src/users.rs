@@ -120,7 +120,7 @@ impl App {
         self.edit_user(caller, tenant, id, if_match, "user.enabled", change).await
     }
 
-    async fn edit_user(
+    pub(crate) async fn edit_user(
         self: &Arc<Self>,
         caller: &Caller,
         tenant: TenantId,
@@ -287,6 +287,7 @@ impl Unit {
         let user = self.tx.find_user(tenant, id).await?.ok_or(Error::NotFound("user"))?;
         crate::check_version(if_match, user.version)?;
         let held = self.rights_of_roles(tenant, &user.roles).await?;
+        let held = held.or(&self.rights_of_profiles(tenant, id).await?);
         self.caller.covers(&held, user.reach)?;
         Ok(user)
     }

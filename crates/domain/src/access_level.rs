@@ -86,6 +86,11 @@ impl Export {
     }
 }
 
+/// The URN by which Carbon Black's access service would know an access level of a tenant.
+pub fn role_urn(org_key: &str, name: &str) -> String {
+    format!("psc:role:{org_key}:{}", name.to_uppercase().replace(' ', "_"))
+}
+
 /// Refuses a change of a built-in level.
 pub fn refuse_built_in(name: &str) -> Result<()> {
     let detail = format!("{name} comes with the server and cannot be changed; duplicate it and change the copy");

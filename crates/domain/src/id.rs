@@ -137,6 +137,11 @@ id!(
     ReceiptId
 );
 
+id!(
+    /// A profile by which a user holds access levels under conditions.
+    AccessProfileId
+);
+
 /// Most characters of a client id.
 pub const CLIENT_ID_MAX: usize = 128;
 

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod access_level;
+pub mod access_profile;
 pub mod address;
 pub mod advice;
 pub mod application;

@@ -162,7 +162,11 @@ impl Tx {
                  where tenant_id = $1 and access_level_id = $2 and reach = 'beneath' \
                  union all select u.id from user_roles r \
                  join users u on u.tenant_id = r.tenant_id and u.id = r.user_id \
-                 where r.tenant_id = $1 and r.access_level_id = $2 and u.reach = 'beneath' limit 1",
+                 where r.tenant_id = $1 and r.access_level_id = $2 and u.reach = 'beneath' \
+                 union all select p.id from access_profile_roles r \
+                 join access_profiles p \
+                 on p.tenant_id = r.tenant_id and p.user_id = r.user_id and p.id = r.profile_id \
+                 where r.tenant_id = $1 and r.access_level_id = $2 and p.reach = 'beneath' limit 1",
                 args![tenant, level],
             )
             .await?;

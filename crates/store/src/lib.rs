@@ -8,6 +8,7 @@
 //! what a unit read, and not only from what it wrote, commits the unit before answering.
 
 pub mod access_levels;
+pub mod access_profiles;
 pub mod access_record;
 pub mod applications;
 pub mod audit;

@@ -7,8 +7,8 @@ use crate::engine::{Inner, Pools, Store};
 use crate::group::Unit;
 use claviger_domain::Error;
 use claviger_domain::id::{
-    AccessLevelId, ApplicationId, BindingId, FactorId, IssuerId, JobId, MailId, NoticeId, PrincipalId, ProvisioningId,
-    ReceiptId, SecretId, TenantId, UserId, UserSessionId,
+    AccessLevelId, AccessProfileId, ApplicationId, BindingId, FactorId, IssuerId, JobId, MailId, NoticeId, PrincipalId,
+    ProvisioningId, ReceiptId, SecretId, TenantId, UserId, UserSessionId,
 };
 use claviger_domain::time::Timestamp;
 use sqlx::error::DatabaseError;
@@ -76,6 +76,7 @@ values! {
     ApplicationId => |value| Self::Text(Some(value.to_string())),
     Option<ApplicationId> => |value| Self::Text(value.map(|id| id.to_string())),
     AccessLevelId => |value| Self::Text(Some(value.to_string())),
+    AccessProfileId => |value| Self::Text(Some(value.to_string())),
     SecretId => |value| Self::Text(Some(value.to_string())),
     IssuerId => |value| Self::Text(Some(value.to_string())),
     BindingId => |value| Self::Text(Some(value.to_string())),

@@ -9,7 +9,7 @@ mod tokens;
 mod user_links;
 mod users;
 
-pub use self::users::{SessionHolder, SigningIn};
+pub use self::users::{ProfileRole, SessionHolder, SigningIn};
 use crate::credential_policies::PolicyRow;
 use crate::credentials::{Credential, CredentialRow, assemble};
 use crate::engine::Store;

@@ -56,7 +56,7 @@ impl UserRow {
 }
 
 /// Puts rows together, of which each user has one for each role; they stand beside each other.
-fn assemble(rows: Vec<UserRow>) -> Result<Vec<User>> {
+pub(crate) fn assemble(rows: Vec<UserRow>) -> Result<Vec<User>> {
     let mut users: Vec<User> = Vec::new();
     for mut row in rows {
         let role = row.access_level_id.take().map(|id| id_of!(AccessLevelId, &id)).transpose()?;
@@ -203,6 +203,9 @@ impl Tx {
             "delete from user_devices where tenant_id = $1 and user_id = $2",
             "delete from user_words where tenant_id = $1 and user_id = $2",
             "delete from user_roles where tenant_id = $1 and user_id = $2",
+            "delete from access_profile_roles where tenant_id = $1 and user_id = $2",
+            "delete from access_profiles where tenant_id = $1 and user_id = $2",
+            "delete from user_grants where tenant_id = $1 and user_id = $2",
         ] {
             self.execute(statement, args![tenant, id]).await?;
         }
@@ -221,13 +224,14 @@ impl Tx {
         Ok(count)
     }
 
-    /// The users who hold an access level, by id.
+    /// The users who hold an access level, if only by a profile and whether its conditions hold or not, by id.
     pub async fn list_level_holders(&mut self, tenant: TenantId, level: AccessLevelId) -> Result<Vec<Referrer>> {
         let found: Vec<(String, String, String, String)> = self
             .all(
-                "select u.id, u.first_name, u.last_name, u.email \
-                 from user_roles r join users u on u.tenant_id = r.tenant_id and u.id = r.user_id \
-                 where r.tenant_id = $1 and r.access_level_id = $2 order by u.id",
+                "select u.id, u.first_name, u.last_name, u.email from users u where u.tenant_id = $1 and u.id in ( \
+                     select user_id from user_roles where tenant_id = $1 and access_level_id = $2 \
+                     union select user_id from access_profile_roles where tenant_id = $1 and access_level_id = $2 \
+                 ) order by u.id",
                 args![tenant, level],
             )
             .await?;

@@ -2,12 +2,12 @@
 
 use super::csp::{self, Csp};
 use super::error::{Family, FamilyV3};
-use super::{audit_log, auditlogs_v3, jobs};
+use super::{audit_log, auditlogs_v3, grants, jobs, users};
 use crate::kit::{Api, Face, fallback, framed, method_fallback};
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::{any, get, post, put};
 use http::HeaderValue;
 use http::header::ALLOW;
 
@@ -26,6 +26,19 @@ pub fn router(api: Api) -> Router {
         .route("/jobs/v1/orgs/{org}/jobs/{id}/progress", get(jobs::find_progress))
         .route("/jobs/v1/orgs/{org}/jobs/{id}/download", get(jobs::download))
         .route("/jobs/{*rest}", any(fallback::<Family>))
+        .route("/appservices/v6/orgs/{org}/users", get(users::list).post(users::create))
+        .route("/appservices/v6/orgs/{org}/users/{login_id}", put(users::update).delete(users::delete))
+        .route("/appservices/{*rest}", any(fallback::<Family>))
+        .route("/access/v2/grants/_fetch", post(grants::fetch))
+        .route("/access/v2/orgs/{org}/grants", post(grants::create))
+        .route("/access/v2/orgs/{org}/grants/{principal}", get(grants::read).put(grants::update).delete(grants::delete))
+        .route("/access/v2/orgs/{org}/grants/{principal}/profiles", post(grants::create_profile))
+        .route(
+            "/access/v2/orgs/{org}/grants/{principal}/profiles/{uuid}",
+            put(grants::update_profile).delete(grants::delete_profile),
+        )
+        .route("/access/v3/orgs/{org}/principals/{api_id}/roles/permitted", get(grants::permitted))
+        .route("/access/{*rest}", any(fallback::<Family>))
         .method_not_allowed_fallback(method_fallback::<Family>)
         .with_state(api.clone());
     let v3 = Router::new()

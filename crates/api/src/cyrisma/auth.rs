@@ -1,15 +1,41 @@
 //! Who signs in by name and password, and on which instance a session reports.
 
 use super::error::NOT_OPENED;
-use crate::kit::{Api, Failure, authenticate, circumstances, fallback, with_request};
-use axum::extract::{Request, State};
+use crate::kit::{Api, Authenticated, Failure, authenticate, circumstances, fallback, with_request};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::response::{IntoResponse as _, Response};
-use claviger_app::caller::Caller;
+use claviger_app::caller::{Caller, StandIn};
 use claviger_app::live::tree::TenantNode;
 use claviger_domain::address::Origin;
+use claviger_domain::grants::Verb;
 use claviger_domain::{Error, Refusal, Result};
 use http::request::Parts;
 use std::sync::Arc;
+
+/// The rights of this family that stand in for ours at its doors, so that an application can be given these and nothing else.
+const STAND_INS: [StandIn; 8] = [
+    StandIn::new(("tenants", Verb::Create), ("cyrisma.instances", Verb::Create)),
+    StandIn::new(("tenants", Verb::Read), ("cyrisma.instances", Verb::Read)),
+    StandIn::new(("tenants", Verb::Update), ("cyrisma.instances", Verb::Update)),
+    StandIn::new(("tenants", Verb::Delete), ("cyrisma.instances", Verb::Delete)),
+    StandIn::new(("users", Verb::Create), ("cyrisma.users", Verb::Create)),
+    StandIn::new(("users", Verb::Read), ("cyrisma.users", Verb::Read)),
+    StandIn::new(("users", Verb::Update), ("cyrisma.users", Verb::Update)),
+    StandIn::new(("endpoints", Verb::Read), ("cyrisma.usage", Verb::Read)),
+];
+
+/// Extracts the verified caller of a request, whose rights of this family stand in for ours.
+#[derive(Debug)]
+pub(super) struct PartnerCaller(pub(super) Caller);
+
+impl FromRequestParts<Api> for PartnerCaller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Failure> {
+        let Authenticated(caller) = Authenticated::from_request_parts(parts, api).await?;
+        Ok(Self(caller.at_door(&STAND_INS)))
+    }
+}
 
 /// Says what a door that takes names and passwords says to whoever may not pass: to all strangers the same.
 pub(super) fn refuse(api: &Api, error: Error, name: Option<&str>, origin: Origin) -> Error {

@@ -71,13 +71,17 @@ pub(super) fn partner_status(error: &Error) -> StatusCode {
 }
 
 pub(super) fn code(error: &Error) -> &'static str {
-    const KNOWN: [&str; 7] = [
+    const KNOWN: [&str; 11] = [
         "invalid_grant",
         "invalid_scope",
         "unsupported_grant_type",
         "password_reset_required",
         "instance_not_found",
         "instance_suspended",
+        "not_an_organization",
+        "user_not_found",
+        "invalid_date_range",
+        "invalid_grain",
         NOT_OPENED,
     ];
     match error {

@@ -2,20 +2,34 @@
 
 use super::auth::refuse_unknown_report;
 use super::error::{Partner, Reset};
-use super::{instances, login, regen_pass};
+use super::{instances, lifecycle, login, regen_pass, users};
 use crate::kit::{Api, fallback, framed, method_fallback};
 use axum::Router;
-use axum::routing::{any, post};
+use axum::routing::{any, delete, get, patch, post};
 
 /// All routes of the face.
 pub fn router(api: Api) -> Router {
-    let partner = Router::new()
-        .route("/app/partner/login", post(login::login))
-        .route("/app/partner/login/", post(login::login))
-        .route("/app/partner/instances/login", post(instances::open_all))
-        .route("/app/partner/instances/login/", post(instances::open_all))
-        .route("/app/partner/instances/login/{instance_id}", post(instances::open_one))
-        .route("/app/partner/instances/login/{instance_id}/", post(instances::open_one))
+    let partner = [
+        ("login", post(login::login)),
+        ("instances/login", post(instances::open_all)),
+        ("instances/login/{instance_id}", post(instances::open_one)),
+        ("instances/info", patch(lifecycle::reactivate)),
+        ("instances/suspend", patch(lifecycle::suspend)),
+        ("instances/reactivate", patch(lifecycle::reactivate)),
+        ("instances/convert", patch(lifecycle::convert)),
+        ("instances/mfa", patch(lifecycle::set_mfa)),
+        ("instances/{instance_id}", delete(lifecycle::delete)),
+        ("instances/users/create", post(users::create)),
+        ("users/info", get(users::list)),
+        ("users/info/{user_ref}", get(users::find)),
+        ("users/disable", patch(users::disable)),
+    ];
+    let partner = partner
+        .into_iter()
+        .fold(Router::new(), |router, (path, methods)| {
+            let path = format!("/app/partner/{path}");
+            router.route(&path, methods.clone()).route(&format!("{path}/"), methods)
+        })
         .route("/app/partner/dashboards/{*report}", any(refuse_unknown_report))
         .route("/app/partner/scans/{*report}", any(refuse_unknown_report))
         .route("/app/partner/vulnerability/{*report}", any(refuse_unknown_report))

@@ -63,7 +63,7 @@ pub(crate) fn with_request(caller: Caller, parts: &Parts) -> Caller {
     let id = parts.extensions.get::<RequestId>().copied().unwrap_or_default().to_string();
     let line = format!("{} {}", parts.method, parts.uri.path());
     let acknowledged = parts.extensions.get::<AcknowledgedSlot>().cloned().unwrap_or_default().0;
-    caller.with_request(RequestLine { id, line, acknowledged })
+    caller.with_request(RequestLine { id, line, acknowledged, stand_ins: &[] })
 }
 
 /// Verifies the credential of a request. Memory only, unless the application was never seen by this process.

@@ -1,11 +1,14 @@
 //! Forms of clients that spell names as they like: `grant_type`, `GrantType` and `granttype` are one field. Sent as
 //! `application/x-www-form-urlencoded`, as `multipart/form-data`, or as a JSON object.
 
-use crate::kit::{json, multipart, pairs};
+use crate::kit::{json, multipart, once, pairs};
 use axum::body::Body;
+use bytes::Bytes;
+use claviger_domain::idempotency::Once;
 use claviger_domain::{Error, Result};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Map, Value};
 
@@ -24,16 +27,57 @@ impl LooseForm {
     /// # Errors
     /// `Malformed`.
     pub async fn read(headers: &HeaderMap, body: Body) -> Result<Self> {
-        let body = Limited::new(body, FORM_MAX)
-            .collect()
-            .await
-            .map_err(|_| malformed(&format!("the body has more than {FORM_MAX} bytes, or did not arrive whole")))?;
+        let bytes = Self::collect(body).await?;
+        Self::parse(Self::content_type(headers)?, &bytes)
+    }
+
+    /// Reads the form of a request together with its query, which some clients use in its place. What both give must be the same.
+    ///
+    /// # Errors
+    /// `Malformed`.
+    pub async fn read_all(parts: &Parts, body: Body) -> Result<Self> {
+        let mut form = Self::read(&parts.headers, body).await?;
+        form.add_query(parts.uri.query().unwrap_or_default())?;
+        Ok(form)
+    }
+
+    /// Reads the form of a POST that can be repeated under an idempotency key.
+    ///
+    /// # Errors
+    /// `Malformed`.
+    pub async fn read_once(parts: &Parts, body: Body) -> Result<(Self, Option<Once>)> {
+        let bytes = Self::collect(body).await?;
+        let form = Self::parse(Self::content_type(&parts.headers)?, &bytes)?;
+        Ok((form, once::read(parts, &bytes)?))
+    }
+
+    fn add_query(&mut self, query: &str) -> Result<()> {
+        for pair in pairs(query) {
+            let (name, value) = pair.map_err(|_| malformed("the query is not percent-encoded UTF-8"))?;
+            match self.get(&name) {
+                Some(known) if known == value => {}
+                Some(_) => return Err(malformed("a field is given twice")),
+                None => self.add(&name, value.into_owned())?,
+            }
+        }
+        Ok(())
+    }
+
+    fn content_type(headers: &HeaderMap) -> Result<&str> {
         let mut values = headers.get_all(CONTENT_TYPE).iter();
         let content_type = values.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
         if values.next().is_some() {
             return Err(malformed("the request has more than one content type"));
         }
-        Self::parse(content_type, &body.to_bytes())
+        Ok(content_type)
+    }
+
+    async fn collect(body: Body) -> Result<Bytes> {
+        let body = Limited::new(body, FORM_MAX)
+            .collect()
+            .await
+            .map_err(|_| malformed(&format!("the body has more than {FORM_MAX} bytes, or did not arrive whole")))?;
+        Ok(body.to_bytes())
     }
 
     fn parse(content_type: &str, bytes: &[u8]) -> Result<Self> {
@@ -131,6 +175,19 @@ mod tests {
         let many: Vec<_> = (0..101).map(|number| format!("p{number}=1")).collect();
         assert!(read("", &many.join("&")).is_none());
         assert_eq!(format!("{:?}", LooseForm::parse("", b"password=x").unwrap()), "[\"password\"]");
+    }
+
+    #[test]
+    fn a_query_stands_in_for_a_form() {
+        let query = |body: &str, query: &str| {
+            let mut form = LooseForm::parse("", body.as_bytes()).unwrap();
+            form.add_query(query).map(|()| form.get("instance_id").map(str::to_owned)).ok()
+        };
+        assert_eq!(query("", "InstanceID=a%2D1"), Some(Some("a-1".into())));
+        assert_eq!(query("instance_id=a", "instance_id=a"), Some(Some("a".into())));
+        assert_eq!(query("instance_id=a", "instance_id=b"), None, "which of the two?");
+        assert_eq!(query("", "instance_id=%zz"), None);
+        assert_eq!(query("", ""), Some(None));
     }
 
     #[test]

@@ -120,7 +120,11 @@ class Database:
 
     @staticmethod
     def run(statement):
-        subprocess.run(["psql", POSTGRES, "-qXc", statement], check=True, stdin=subprocess.DEVNULL)
+        Database.run_on(POSTGRES, statement)
+
+    @staticmethod
+    def run_on(url, statement):
+        subprocess.run(["psql", url, "-qXc", statement], check=True, stdin=subprocess.DEVNULL)
 
 
 class Server:

@@ -1,9 +1,12 @@
 //! What crosses tenants about people: finding who signs in or holds a session, counting guesses, what somebody owns, ending
 //! all sessions, sweeping.
 
+use crate::access_profiles::read_conditions;
 use crate::engine::Store;
 use crate::sql::{Tx, args, corrupt, id_of, row};
+use crate::users::{UserRow, assemble as read_users};
 use claviger_domain::Result;
+use claviger_domain::access_profile::Conditions;
 use claviger_domain::application::Reach;
 use claviger_domain::error::Referrer;
 use claviger_domain::grants::{Grants, grants_from_json};
@@ -11,7 +14,7 @@ use claviger_domain::guess::WINDOW_MAX_SECONDS;
 use claviger_domain::id::{AccessLevelId, TenantId, UserId, UserSessionId};
 use claviger_domain::secret::SecretHash;
 use claviger_domain::time::Timestamp;
-use claviger_domain::user::Status;
+use claviger_domain::user::{Status, User};
 use claviger_domain::user_session::{ABSOLUTE_SECONDS, DEVICE_SECONDS, Stage, UserSession, parse_methods};
 
 row! {
@@ -34,6 +37,10 @@ row! {
         ended_at: Option<i64>,
         access_level_id: Option<String>,
         grants: Option<String>,
+        profile_reach: Option<String>,
+        networks: Option<String>,
+        expires_at: Option<i64>,
+        disabled: Option<bool>,
     }
 }
 
@@ -58,15 +65,70 @@ pub struct SessionHolder {
     pub session: UserSession,
     /// The access levels it holds, with their grants; without for those that come with the server.
     pub roles: Vec<(AccessLevelId, Option<Grants>)>,
+    /// The same of its profiles, which count under conditions.
+    pub profile_roles: Vec<ProfileRole>,
+}
+
+/// An access level that somebody holds by a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileRole {
+    /// The level, with its grants; without for one that comes with the server.
+    pub role: (AccessLevelId, Option<Grants>),
+    /// How far the profile reaches.
+    pub reach: Reach,
+    /// When it counts.
+    pub conditions: Conditions,
+}
+
+/// Session, person and access levels where a condition holds: one row for each level, those of profiles among them.
+macro_rules! holders {
+    ($where:literal) => {
+        concat!(
+            holders!(@columns),
+            "r.access_level_id, l.grants, cast(null as text) as profile_reach, cast(null as text) as networks, \
+             cast(null as bigint) as expires_at, cast(null as boolean) as disabled \
+             from user_sessions s \
+             join users u on u.tenant_id = s.tenant_id and u.id = s.user_id \
+             left join user_roles r on r.tenant_id = u.tenant_id and r.user_id = u.id \
+             left join access_levels l on l.tenant_id = r.tenant_id and l.id = r.access_level_id \
+             where ",
+            $where,
+            " union all ",
+            holders!(@columns),
+            "r.access_level_id, l.grants, p.reach, p.networks, p.expires_at, p.disabled \
+             from user_sessions s \
+             join users u on u.tenant_id = s.tenant_id and u.id = s.user_id \
+             join access_profiles p on p.tenant_id = u.tenant_id and p.user_id = u.id \
+             join access_profile_roles r \
+             on r.tenant_id = p.tenant_id and r.user_id = p.user_id and r.profile_id = p.id \
+             left join access_levels l on l.tenant_id = r.tenant_id and l.id = r.access_level_id \
+             where ",
+            $where
+        )
+    };
+    (@columns) => {
+        "select u.tenant_id, u.id as user_id, u.email, u.first_name, u.last_name, u.status, u.reach, s.id, s.stage, \
+         s.methods, s.created_at, s.last_seen_at, s.stepped_up_at, s.address, s.user_agent, s.ended_at, "
+    };
 }
 
 fn assemble(rows: Vec<HolderRow>) -> Result<Option<SessionHolder>> {
     let mut holder: Option<SessionHolder> = None;
     for row in rows {
-        let level = row.access_level_id.map(|id| id_of!(AccessLevelId, &id)).transpose()?;
+        let level = row.access_level_id.as_deref().map(|id| id_of!(AccessLevelId, id)).transpose()?;
         let role = level.map(|id| (id, row.grants.as_deref().map(grants_from_json)));
+        let (role, by_profile) = match (&row.profile_reach, role) {
+            (Some(reach), Some(role)) => {
+                let reach = Reach::parse(reach).ok_or_else(|| corrupt("reach", reach))?;
+                let disabled = row.disabled.unwrap_or(true);
+                let conditions = read_conditions(row.networks.as_deref(), row.expires_at, disabled)?;
+                (None, Some(ProfileRole { role, reach, conditions }))
+            }
+            (_, role) => (role, None),
+        };
         if let Some(holder) = &mut holder {
             holder.roles.extend(role);
+            holder.profile_roles.extend(by_profile);
             continue;
         }
         holder = Some(SessionHolder {
@@ -89,6 +151,7 @@ fn assemble(rows: Vec<HolderRow>) -> Result<Option<SessionHolder>> {
                 ended_at: row.ended_at.map(Timestamp::from_micros),
             },
             roles: role.into_iter().collect(),
+            profile_roles: by_profile.into_iter().collect(),
         });
     }
     Ok(holder)
@@ -112,19 +175,7 @@ pub struct SigningIn {
 impl Store {
     /// Who holds the session of a token, whether it has ended or not: one statement.
     pub async fn find_session_holder(&self, token: &SecretHash) -> Result<Option<SessionHolder>> {
-        let found = self
-            .all(
-                "select u.tenant_id, u.id as user_id, u.email, u.first_name, u.last_name, u.status, u.reach, s.id, s.stage, \
-                 s.methods, s.created_at, s.last_seen_at, s.stepped_up_at, s.address, s.user_agent, s.ended_at, \
-                 r.access_level_id, l.grants \
-                 from user_sessions s \
-                 join users u on u.tenant_id = s.tenant_id and u.id = s.user_id \
-                 left join user_roles r on r.tenant_id = u.tenant_id and r.user_id = u.id \
-                 left join access_levels l on l.tenant_id = r.tenant_id and l.id = r.access_level_id \
-                 where s.token_hash = $1",
-                args![token.as_bytes()],
-            )
-            .await?;
+        let found = self.all(holders!("s.token_hash = $1"), args![token.as_bytes()]).await?;
         assemble(found)
     }
 
@@ -167,6 +218,38 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The tenant of the user of that id.
+    pub async fn find_user_home(&self, id: UserId) -> Result<Option<TenantId>> {
+        let found: Option<(String,)> = self.optional("select tenant_id from users where id = $1", args![id]).await?;
+        found.map(|(tenant,)| id_of!(TenantId, &tenant)).transpose()
+    }
+
+    /// The users of a tenant and, if so asked, of all beneath it, with their roles: by tenant, then by id.
+    pub async fn list_users_beneath(
+        &self,
+        root: TenantId,
+        beneath: bool,
+        offset: i64,
+        limit: i64,
+    ) -> Result<Vec<User>> {
+        let found: Vec<UserRow> = self
+            .all(
+                "select u.tenant_id, u.id, u.number, u.email, u.first_name, u.last_name, u.phone, u.status, \
+                 u.password_set_at, u.activated_at, u.reach, u.version, u.created_at, u.updated_at, r.access_level_id \
+                 from ( \
+                     select n.* from tenant_paths p join users n on n.tenant_id = p.beneath_id \
+                     where p.tenant_id = $1 and ($2 or p.beneath_id = $1) \
+                     order by p.beneath_id, n.id limit $3 offset $4 \
+                 ) u left join user_roles r on r.tenant_id = u.tenant_id and r.user_id = u.id \
+                 order by u.tenant_id, u.id, r.access_level_id",
+                args![root, beneath, limit, offset],
+            )
+            .await?;
+        read_users(found)
+    }
+}
+
 impl Tx {
     /// As [`Store::find_session_holder`], by the session's id and as this unit sees it.
     pub async fn find_session_holder(
@@ -176,17 +259,7 @@ impl Tx {
         session: UserSessionId,
     ) -> Result<Option<SessionHolder>> {
         let found = self
-            .all(
-                "select u.tenant_id, u.id as user_id, u.email, u.first_name, u.last_name, u.status, u.reach, s.id, s.stage, \
-                 s.methods, s.created_at, s.last_seen_at, s.stepped_up_at, s.address, s.user_agent, s.ended_at, \
-                 r.access_level_id, l.grants \
-                 from user_sessions s \
-                 join users u on u.tenant_id = s.tenant_id and u.id = s.user_id \
-                 left join user_roles r on r.tenant_id = u.tenant_id and r.user_id = u.id \
-                 left join access_levels l on l.tenant_id = r.tenant_id and l.id = r.access_level_id \
-                 where s.tenant_id = $1 and s.user_id = $2 and s.id = $3",
-                args![tenant, user, session],
-            )
+            .all(holders!("s.tenant_id = $1 and s.user_id = $2 and s.id = $3"), args![tenant, user, session])
             .await?;
         assemble(found)
     }

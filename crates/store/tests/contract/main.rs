@@ -25,6 +25,7 @@ macro_rules! facts {
 }
 
 mod access_levels;
+mod access_profiles;
 mod applications;
 mod audit;
 mod bulk;

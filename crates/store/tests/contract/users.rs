@@ -26,15 +26,15 @@ facts!(
     the_deleted_leave_nothing_behind,
 );
 
-fn user_id(number: u128) -> UserId {
+pub fn user_id(number: u128) -> UserId {
     UserId::from_u128(0x0190_0000_0000_7000_c000_0000_0000_0000 + number)
 }
 
-fn session_id(number: u128) -> UserSessionId {
+pub fn session_id(number: u128) -> UserSessionId {
     UserSessionId::from_u128(0x0190_0000_0000_7000_d000_0000_0000_0000 + number)
 }
 
-fn user(tenant: TenantId, number: u128) -> User {
+pub fn user(tenant: TenantId, number: u128) -> User {
     User {
         id: user_id(number),
         tenant_id: tenant,
@@ -54,7 +54,7 @@ fn user(tenant: TenantId, number: u128) -> User {
     }
 }
 
-fn session(number: u128) -> UserSession {
+pub fn session(number: u128) -> UserSession {
     UserSession {
         id: session_id(number),
         stage: Stage::Complete,
@@ -68,7 +68,7 @@ fn session(number: u128) -> UserSession {
     }
 }
 
-fn token(number: u128) -> SecretHash {
+pub fn token(number: u128) -> SecretHash {
     SecretHash::of(&format!("token {number}"))
 }
 

@@ -2,3 +2,4 @@
 
 mod audit_log;
 mod csp;
+mod people;

@@ -35,6 +35,9 @@ macro_rules! table {
 /// Tables whose rows go with their tenant, those that refer to others first; each with the rest of its primary key.
 pub const PURGED: &[(&str, &str)] = &[
     table!("secret_texts", "application_id, secret_id"),
+    table!("access_profile_roles", "user_id, profile_id, access_level_id"),
+    table!("access_profiles", "user_id, id"),
+    table!("user_grants", "user_id"),
     table!("user_links", "user_id, kind"),
     table!("user_factors", "user_id, id"),
     table!("recovery_codes", "user_id, code_hash"),

@@ -20,6 +20,9 @@ const SWEEP_EACH: Duration = Duration::from_secs(600);
 /// How soon after a start it is looked whether owners are to be told something, and how often then.
 const LIFETIMES_FIRST: Duration = Duration::from_secs(10);
 const LIFETIMES_EACH: Duration = Duration::from_secs(300);
+/// How often it is looked for provisionings that somebody has left, and for tenants whose grace is over.
+const RESUME_EACH: Duration = Duration::from_secs(2);
+const PURGE_EACH: Duration = Duration::from_secs(60);
 /// Denials that are written in one transaction.
 const TALLIES_AT_ONCE: usize = 256;
 
@@ -30,7 +33,8 @@ impl App {
             self.write_out(stopping.clone()),
             self.fold(stopping.clone()),
             self.send_mails(stopping.clone()),
-            self.look_after_lifetimes(stopping)
+            self.look_after_lifetimes(stopping.clone()),
+            self.look_after_tenants(stopping)
         );
         self.log("folding usage", self.fold_usage().await);
         self.leave().await;
@@ -61,7 +65,9 @@ impl App {
                     if self.is_in_charge() {
                         self.log("sweeping", self.sweep().await);
                         self.log("sweeping mails", self.sweep_mails().await);
+                        self.log("sweeping links", self.sweep_links().await);
                         self.log("sweeping tokens", self.sweep_tokens().await);
+                        self.log("sweeping what deleted tenants left", self.sweep_purged().await);
                         self.log("sweeping what was accepted once", self.sweep_replay().await);
                         self.log("destroying removed texts of secrets", self.finish_removals().await);
                     }
@@ -120,6 +126,23 @@ impl App {
                 _ = stopping.changed() => return,
             }
             pause = LIFETIMES_EACH;
+        }
+    }
+
+    /// Beside the writing, too.
+    async fn look_after_tenants(self: &Arc<Self>, mut stopping: watch::Receiver<bool>) {
+        let mut purged = Instant::now();
+        while !*stopping.borrow() {
+            tokio::select! {
+                () = tokio::time::sleep(RESUME_EACH) => if self.is_in_charge() {
+                    self.log("going on with provisionings", self.resume_provisionings().await);
+                    if purged.elapsed() >= PURGE_EACH {
+                        self.log("removing deleted tenants", self.purge_tenants().await);
+                        purged = Instant::now();
+                    }
+                },
+                _ = stopping.changed() => return,
+            }
         }
     }
 

@@ -142,7 +142,7 @@ impl App {
     }
 
     /// All items of a list, page by page, as long as there is room for them.
-    async fn pages<T, F: Future<Output = Result<Vec<T>>>>(
+    pub(crate) async fn pages<T, F: Future<Output = Result<Vec<T>>>>(
         &self,
         room: &mut usize,
         read: impl Fn(Store, PageRequest) -> F,

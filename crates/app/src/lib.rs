@@ -12,11 +12,17 @@ pub mod background;
 pub mod bulk;
 pub mod caller;
 pub mod clock;
+pub mod configuration;
 pub mod credential_policy;
+pub mod deeds;
 pub mod doors;
 pub mod dpop;
+pub mod email_changes;
+pub mod endpoints;
 pub mod export;
+pub mod factors;
 pub mod findings;
+pub mod first_person;
 mod guesses;
 pub mod heads;
 pub mod import;
@@ -34,9 +40,12 @@ pub mod migration;
 pub mod nodes;
 pub mod notices;
 pub mod outgoing;
+mod passkeys;
 pub mod passwords;
 pub mod people_beneath;
+pub mod provisionings;
 pub mod public_keys;
+pub mod purges;
 pub mod random;
 mod renewal;
 mod replay;
@@ -44,6 +53,7 @@ pub mod restore;
 mod revocations;
 pub mod rotation;
 pub mod seal;
+pub mod second_factors;
 pub mod secrets;
 pub mod sessions;
 pub mod setup;
@@ -60,6 +70,7 @@ pub mod trusted_issuers;
 pub mod unit;
 pub mod usage;
 pub mod user_grants;
+pub mod user_links;
 pub mod user_passwords;
 pub mod user_sessions;
 pub mod user_sign_in;
@@ -86,6 +97,7 @@ use crate::text_keys::TextKeys;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::{Error, Result};
 use claviger_store::Store;
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 /// The server without its sockets.
@@ -161,6 +173,7 @@ impl App {
             issuers: Issuers::default(),
             operator: OnceLock::new(),
             mailing: mail::Mailing::default(),
+            afterwards: user_links::Afterwards::default(),
             unwritten: parking_lot::Mutex::default(),
             logged: metering::Logged::default(),
             fault: parking_lot::Mutex::default(),
@@ -198,6 +211,10 @@ impl App {
             let Some(last) = page.last() else { break };
             after = Some(last.id);
             waiting.extend(page);
+        }
+        let known: HashSet<_> = waiting.iter().map(|tenant| tenant.id).collect();
+        for gone in self.state.tree.others_than(&known) {
+            self.forget_tenant(gone).await;
         }
         // Parents are older than their children, but ids of one millisecond have no order.
         loop {

@@ -98,11 +98,14 @@ impl App {
         match effect {
             Effect::Tenant(id) => {
                 let _lock = self.refreshing.lock().await;
-                if let Some(tenant) = state.store.find_tenant(id).await? {
-                    if let Some(parent) = tenant.parent_id {
-                        self.know_tenant(parent).await?;
+                match state.store.find_tenant(id).await? {
+                    Some(tenant) => {
+                        if let Some(parent) = tenant.parent_id {
+                            self.know_tenant(parent).await?;
+                        }
+                        self.take_tenant(&tenant).await?;
                     }
-                    self.take_tenant(&tenant).await?;
+                    None => self.forget_tenant(id).await,
                 }
             }
             Effect::Application(tenant, id) => {

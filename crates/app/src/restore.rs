@@ -191,6 +191,8 @@ async fn void_sessions(tx: &mut Tx, store: &Store, now: Timestamp) -> Result<u64
     // A refresh token that was used since the backup was taken would work again.
     tx.end_all_sign_ins(now).await?;
     tx.end_all_user_sessions(now).await?;
+    // So would a link that was used since, or a code.
+    tx.sweep_links(Timestamp::from_micros(i64::MAX)).await?;
     tx.revoke_signing_keys(now).await
 }
 

@@ -16,6 +16,7 @@ use crate::random::Random;
 use crate::revocations::Revocations;
 use crate::seal::RootKey;
 use crate::text_keys::TextKeys;
+use crate::user_links::Afterwards;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::id::TenantId;
 use claviger_domain::time::Timestamp;
@@ -47,6 +48,8 @@ pub struct State {
     pub(crate) operator: OnceLock<TenantId>,
     /// Where mails leave.
     pub(crate) mailing: Mailing,
+    /// Work that goes on after an answer was given.
+    pub(crate) afterwards: Afterwards,
     /// What keeps the server from its work, if anything does.
     pub(crate) fault: Mutex<Option<&'static str>>,
     /// This server among those of its store.

@@ -17,7 +17,8 @@ use claviger_domain::name::Name;
 use claviger_domain::page::{Page, PageRequest};
 use claviger_domain::tenant::naming::{name_key, words};
 use claviger_domain::tenant::{
-    APPLICATION_LIMIT, DEPTH_MAX, Details, Kind, NewTenant, Status, Tenant, TenantPatch, check_parent, check_trial,
+    APPLICATION_LIMIT, DEPTH_MAX, Details, Kind, NewTenant, Stage, Status, Tenant, TenantPatch, check_parent,
+    check_trial,
 };
 use claviger_domain::{Error, Result};
 pub use claviger_store::tenant_lists::{TenantFilter, TenantOrder};
@@ -34,6 +35,19 @@ impl App {
         new: NewTenant,
         once: Option<OnceFor<Tenant>>,
     ) -> Result<Posted<Tenant>> {
+        let parent = self.check_place(caller, &new)?;
+        self.unit_once(caller, Needs { tenant: parent, right: (PERMISSION, Verb::Create) }, once, move |unit| {
+            Box::pin(async move {
+                let tenant = unit.new_tenant(new, None).await?;
+                unit.record("tenant.created", target(&tenant), describe(&tenant));
+                Ok(tenant)
+            })
+        })
+        .await
+    }
+
+    /// Refuses a tenant where it cannot stand, or the caller cannot make one; the tenant above it.
+    pub(crate) fn check_place(&self, caller: &Caller, new: &NewTenant) -> Result<TenantId> {
         let Ok(parent) = caller.reach(new.parent_id) else {
             return Err(Error::invalid("/parent_id", "there is no such tenant", "name a tenant within your reach"));
         };
@@ -43,14 +57,7 @@ impl App {
             let message = format!("the tree would have more than {DEPTH_MAX} levels");
             return Err(Error::invalid("/parent_id", message, "put it higher up"));
         }
-        self.unit_once(caller, Needs { tenant: parent.id, right: (PERMISSION, Verb::Create) }, once, move |unit| {
-            Box::pin(async move {
-                let tenant = unit.new_tenant(new).await?;
-                unit.record("tenant.created", target(&tenant), describe(&tenant));
-                Ok(tenant)
-            })
-        })
-        .await
+        Ok(parent.id)
     }
 
     /// A tenant within reach. Needs `tenants:READ`.
@@ -96,6 +103,9 @@ impl App {
     ) -> Result<Tenant> {
         let node = caller.reach(id)?;
         caller.allow(PERMISSION, Verb::Update)?;
+        if patch.details.mfa_required.is_some() {
+            caller.must_step_up()?;
+        }
         let own = node.id == caller.tenant().id;
         if own && patch.status.is_some() {
             return Err(from_above("status"));
@@ -128,7 +138,7 @@ impl App {
 
 impl Unit {
     /// Makes a tenant, where its parent may have one; what the unit goes on to record is told of the new one.
-    pub(crate) async fn new_tenant(&mut self, new: NewTenant) -> Result<Tenant> {
+    pub(crate) async fn new_tenant(&mut self, new: NewTenant, stage: Option<Stage>) -> Result<Tenant> {
         let parent = self.tx.find_tenant(new.parent_id).await?.ok_or(Error::NotFound("tenant"))?;
         if self.tx.is_tenant_leaving(parent.id).await? {
             let detail = format!("{} is being deleted, or a tenant above it is; reactivate it first", parent.name);
@@ -149,7 +159,7 @@ impl Unit {
             parent_id: Some(new.parent_id),
             status: Status::Active,
             purge_at: None,
-            provisioning: None,
+            provisioning: stage,
             application_limit: new.application_limit.unwrap_or(APPLICATION_LIMIT),
             details,
             version: 1,

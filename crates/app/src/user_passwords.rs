@@ -4,10 +4,12 @@ use crate::App;
 use crate::caller::Caller;
 use crate::guesses::{Count, take_back_guesses};
 use crate::unit::{NO_RIGHT, Needs, Unit};
+use crate::user_links::fewest;
 use crate::users::target;
 use claviger_domain::guess::BY_DEVICE;
 use claviger_domain::id::{TenantId, UserId, UserSessionId};
-use claviger_domain::password::{Context, MIN_ALONE, Password, PasswordHash};
+use claviger_domain::letters::{self, Addressee, News};
+use claviger_domain::password::{Context, Password, PasswordHash};
 use claviger_domain::{Error, Result};
 use serde_json::{Map, json};
 use std::sync::Arc;
@@ -50,6 +52,8 @@ impl App {
                 take_back_guesses(&mut unit.tx, &counts, &counted).await?;
                 let ended = unit.replace_password(tenant, id, &hash, Some(kept)).await?;
                 let user = unit.tx.find_user(tenant, id).await?.ok_or(Error::NotFound("user"))?;
+                let to = Addressee { email: &user.email, name: &user.display_name() };
+                unit.mail(letters::news(to, News::PasswordChanged, unit.app.state.shared_now())?);
                 let details = Map::from_iter([("sessions_ended".to_owned(), json!(ended))]);
                 unit.record("user.password_changed", target(&user), details);
                 Ok(())
@@ -66,11 +70,13 @@ impl App {
         email: &str,
         password: &Password,
     ) -> Result<()> {
+        let node = self.state.tree.find(tenant).ok_or(Error::NotFound("tenant"))?;
         let name = self.state.store.find_tenant(tenant).await?.map(|tenant| tenant.name).unwrap_or_default();
-        password.must_be_acceptable(pointer, MIN_ALONE, &Context::of([name.as_str()], email))
+        password.must_be_acceptable(pointer, fewest(&node), &Context::of([name.as_str()], email))
     }
 
-    async fn stored_password(&self, tenant: TenantId, user: UserId) -> Result<Option<String>> {
+    /// The password of a user, as it is stored.
+    pub(crate) async fn stored_password(&self, tenant: TenantId, user: UserId) -> Result<Option<String>> {
         let mut tx = self.state.store.begin().await?;
         let found = tx.find_user_password(tenant, user).await?;
         tx.commit().await?;
@@ -90,6 +96,7 @@ impl Unit {
     ) -> Result<u64> {
         self.tx.put_user_password(tenant, user, Some(&hash.to_string()), Some(self.now)).await?;
         self.tx.delete_user_devices(tenant, user).await?;
+        self.tx.delete_user_links(tenant, user).await?;
         let now = self.app.state.shared_now();
         self.tx.end_user_sessions(tenant, user, kept, now).await
     }

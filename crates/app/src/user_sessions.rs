@@ -9,6 +9,7 @@ use crate::unit::{NO_RIGHT, Needs, Unit, to_the_end};
 use claviger_domain::access_profile::narrowest_reach;
 use claviger_domain::address::Origin;
 use claviger_domain::audit::Target;
+use claviger_domain::factor::satisfies;
 use claviger_domain::grants::{GrantSet, Verb};
 use claviger_domain::id::{TenantId, UserId, UserSessionId};
 use claviger_domain::time::Timestamp;
@@ -195,11 +196,16 @@ impl State {
         if !tenant.is_served() {
             return Err(Refusal::TenantSuspended);
         }
+        let mut session = holder.session;
+        // A policy that has become stricter since the sign-in asks for what is missing.
+        if !satisfies(&session.methods, tenant.mfa_required()) {
+            session.stage = Stage::SecondFactor;
+        }
         let counts = |role: &ProfileRole| role.conditions.hold(now, origin.address());
         let by_profile: Vec<_> = holder.profile_roles.into_iter().filter(counts).collect();
         let reach = narrowest_reach(holder.reach, by_profile.iter().map(|role| &role.reach));
         let roles = holder.roles.into_iter().chain(by_profile.into_iter().map(|role| role.role)).collect();
-        let grants = match holder.session.stage {
+        let grants = match session.stage {
             Stage::Complete => self.union(roles),
             Stage::SecondFactor => GrantSet::default(),
         };
@@ -210,7 +216,7 @@ impl State {
             email: holder.email,
             reach,
             grants,
-            session: holder.session,
+            session,
         })
     }
 }

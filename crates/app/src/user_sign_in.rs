@@ -8,6 +8,7 @@ use crate::unit::to_the_end;
 use claviger_domain::access::clean;
 use claviger_domain::address::Origin;
 use claviger_domain::audit::{Actor, NewEntry, Target};
+use claviger_domain::factor::Wanted;
 use claviger_domain::guess::{BY_ADDRESS, BY_DEVICE, BY_NAME};
 use claviger_domain::id::UserSessionId;
 use claviger_domain::password::{Password, PasswordHash};
@@ -88,7 +89,8 @@ impl App {
             (Err(reason), _) => return Err(self.refuse_sign_in(found.as_ref(), reason, attempt.origin)),
         };
         let rehashed = match hash.filter(|hash| state.passwords.needs_rehash(hash)) {
-            Some(_) => Some(state.passwords.hash(&attempt.password).await?.to_string()),
+            // Where there is no room for it now, it is done the next time.
+            Some(_) => state.passwords.hash(&attempt.password).await.ok().map(|hash| hash.to_string()),
             None => None,
         };
         let app = Arc::clone(self);
@@ -131,6 +133,7 @@ impl App {
         rehashed: Option<String>,
     ) -> Result<Entered> {
         let (state, tenant, id) = (&self.state, found.tenant, found.user);
+        let wanted = self.wanted_of(tenant, id).await?;
         let mut tx = state.store.begin().await?;
         tx.lock_tenant(tenant).await?;
         let now = state.shared_now();
@@ -139,10 +142,11 @@ impl App {
         let Some(user) = user.filter(|_| password == found.password) else {
             return Err(self.refuse_sign_in(Some(&found), "changed_meanwhile", attempt.origin));
         };
+        let stage = if wanted == Wanted::Nothing { Stage::Complete } else { Stage::SecondFactor };
         let token = PlainCookie::mint(Cookie::Session, state.random.bytes()?);
         let session = UserSession {
             id: UserSessionId::new(now, state.random.bytes()?),
-            stage: Stage::Complete,
+            stage,
             methods: vec![Method::Password],
             created_at: now,
             last_seen_at: now,

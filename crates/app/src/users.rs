@@ -34,6 +34,7 @@ impl App {
         self.unit_once(caller, Needs { tenant, right: (PERMISSION, Verb::Create) }, once, move |unit| {
             Box::pin(async move {
                 let user = unit.insert_user(tenant, new).await?;
+                unit.invite(&user).await?;
                 unit.record("user.created", target(&user), unit.app.state.describe_user(&user));
                 Ok(user)
             })
@@ -176,6 +177,7 @@ impl App {
         self.unit(caller, Needs { tenant, right: (PERMISSION, Verb::Delete) }, move |unit| {
             Box::pin(async move {
                 let user = unit.user_within_rights(tenant, id, if_match).await?;
+                unit.caller.must_step_up()?;
                 let mut details = Map::new();
                 let owned = unit.tx.list_owned_applications(id).await?;
                 match successor {
@@ -253,11 +255,26 @@ impl Unit {
     pub(crate) async fn insert_user(&mut self, tenant: TenantId, new: NewUser) -> Result<User> {
         let wanted = self.rights_of_roles(tenant, &new.roles).await?;
         self.caller.covers(&wanted, new.reach)?;
+        self.check_user_limit(tenant).await?;
         let id = UserId::new(self.now, self.app.state.random.bytes()?);
         let number = self.tx.next_user_number().await?;
         let user = new.into_user(tenant, id, number, self.now);
         self.tx.insert_user(tenant, &user).await?;
         Ok(user)
+    }
+
+    /// Refuses one more user where the tenant may not have it.
+    async fn check_user_limit(&mut self, tenant: TenantId) -> Result<()> {
+        let found = self.tx.find_tenant(tenant).await?.ok_or(Error::NotFound("tenant"))?;
+        let Some(limit) = found.details.user_limit else { return Ok(()) };
+        let count = self.tx.count_users(tenant).await?;
+        if count < limit {
+            return Ok(());
+        }
+        let detail = format!(
+            "the tenant has {count} users and may have {limit}; delete one, or ask the tenant above to raise user_limit"
+        );
+        Err(Error::conflict("user_limit_reached", detail))
     }
 
     /// The user, where the caller's own rights cover it and its version is the one expected.

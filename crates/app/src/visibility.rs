@@ -143,6 +143,7 @@ impl App {
     ) -> Result<TenantVisibility> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Update)?;
+        caller.must_step_up()?;
         check_confirmed(confirm)?;
         let before = self.state.store.find_visibility(tenant).await?;
         if check_removal(before.map(|state| state.stage)) {
@@ -215,6 +216,7 @@ impl App {
     ) -> Result<MintedSecret> {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(TEXTS, Verb::Read)?;
+        caller.must_step_up()?;
         let reader = caller.tenant();
         check_reader(reader.kind, reader.id == tenant).inspect_err(|_| caller.deny("secret_of_a_customer".into()))?;
         let stated = self.stated_visibility(tenant).await?;

@@ -64,6 +64,12 @@ pub enum Refusal {
     SessionEnded,
     /// A person's session that waits for its second factor.
     SecondFactorNeeded,
+    /// What a person has shown as second factor is not right.
+    SecondFactorWrong,
+    /// Nothing is looked at any more that somebody shows as second factor: too many wrong ones came in a row.
+    SecondFactorSuspended,
+    /// A person who has not proved anew who it is, for what asks for that.
+    StepUpNeeded,
     /// The session token is good, and the proof of possession is none of its key for this request, or none that is new.
     ProofInvalid,
 }
@@ -86,12 +92,23 @@ impl Refusal {
                 | Self::SignInFailed
                 | Self::SessionEnded
                 | Self::SecondFactorNeeded
+                | Self::SecondFactorWrong
+                | Self::SecondFactorSuspended
+                | Self::StepUpNeeded
         )
     }
 
     /// Whether a person would sign in, in place of presenting a credential.
     pub fn is_persons(self) -> bool {
-        matches!(self, Self::SignInFailed | Self::SessionEnded | Self::SecondFactorNeeded)
+        matches!(
+            self,
+            Self::SignInFailed
+                | Self::SessionEnded
+                | Self::SecondFactorNeeded
+                | Self::SecondFactorWrong
+                | Self::SecondFactorSuspended
+                | Self::StepUpNeeded
+        )
     }
 
     /// Whether a proof of possession would have been accepted.
@@ -124,6 +141,9 @@ impl Refusal {
             Self::SignInFailed => "sign_in_failed",
             Self::SessionEnded => "session_ended",
             Self::SecondFactorNeeded => "second_factor_needed",
+            Self::SecondFactorWrong => "second_factor_wrong",
+            Self::SecondFactorSuspended => "second_factor_suspended",
+            Self::StepUpNeeded => "step_up_needed",
         }
     }
 }

@@ -120,8 +120,21 @@ impl From<UserId> for PrincipalId {
 }
 
 id!(
+    /// A second factor of a person.
+    FactorId
+);
+id!(
     /// A mail that waits to be sent.
     MailId
+);
+
+id!(
+    /// A tenant that is made step by step.
+    ProvisioningId
+);
+id!(
+    /// What is left of a tenant that is gone.
+    ReceiptId
 );
 
 id!(

@@ -1,6 +1,6 @@
 //! Sessions of people: what a browser holds after a sign-in, how long it lasts, and what it was proved by.
 //!
-//! A token reads `clv_s_<43 base62><6 base62>`, and that of a known device `clv_d_…`: 256 random bits and the CRC-32 of
+//! A token reads `clv_s_<43 base62><6 base62>`, that of a known device `clv_d_…`, that of the first person `clv_f_…`: 256 random bits and the CRC-32 of
 //! everything before it. Only its hash is stored.
 
 use crate::id::UserSessionId;
@@ -30,6 +30,8 @@ pub enum Cookie {
     Session,
     /// It says that the device was there before, and proves nobody.
     Device,
+    /// It lets the first person in, once. It is printed and never a cookie.
+    FirstPerson,
 }
 
 impl Cookie {
@@ -38,6 +40,7 @@ impl Cookie {
         match self {
             Self::Session => "clv_s_",
             Self::Device => "clv_d_",
+            Self::FirstPerson => "clv_f_",
         }
     }
 }

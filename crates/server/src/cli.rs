@@ -44,6 +44,8 @@ pub enum Command {
     TrustedIssuers(TrustedIssuersArgs),
     /// Look at and set a tenant's credential policy, of a running server, over HTTP.
     Policies(PoliciesArgs),
+    /// Look at, suspend, reactivate and delete tenants of a running server, over HTTP.
+    Tenants(TenantsArgs),
     /// Look at, rotate and revoke the keys that sign session tokens, of a running server, over HTTP.
     SigningKeys(SigningKeysArgs),
     /// Bring a running server to what a file says, over HTTP: shows the plan, and does it with --yes
@@ -206,6 +208,57 @@ pub enum Output {
     Table,
     /// The server's JSON for programs.
     Json,
+}
+
+/// How to reach the server, and what to do with its tenants.
+#[derive(Args, Debug)]
+pub struct TenantsArgs {
+    /// The connection.
+    #[command(flatten)]
+    pub client: ClientArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: TenantsCommand,
+}
+
+/// Commands on tenants.
+#[derive(Debug, Subcommand)]
+pub enum TenantsCommand {
+    /// List the tenants within reach
+    List {
+        /// Beginnings of words of the name
+        #[arg(long, value_name = "WORDS")]
+        search: Option<String>,
+        /// The id of the tenant right above
+        #[arg(long, value_name = "ID")]
+        parent: Option<String>,
+        /// partner, organization or instance
+        #[arg(long, value_name = "KIND")]
+        kind: Option<String>,
+        /// active, suspended or deleting
+        #[arg(long, value_name = "STATUS")]
+        status: Option<String>,
+    },
+    /// Show one tenant
+    Show {
+        /// The tenant's id
+        id: String,
+    },
+    /// Serve neither the tenant nor anything beneath it any more
+    Suspend {
+        /// The tenant's id
+        id: String,
+    },
+    /// Serve it again; a deletion whose grace is not over is taken back
+    Reactivate {
+        /// The tenant's id
+        id: String,
+    },
+    /// Delete a suspended tenant with everything beneath it, for good in 30 days
+    Delete {
+        /// The tenant's id
+        id: String,
+    },
 }
 
 /// How to reach the server, and what to do with its signing keys.

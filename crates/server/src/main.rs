@@ -4,7 +4,7 @@ use clap::Parser as _;
 use claviger_server::cli::{AuditCommand, Cli, Command, RestoreCommand, SecretsCommand};
 use claviger_server::commands::{
     Failure, applications, apply, check_config, demo, nodes, policies, print, secrets, serve, signing_keys, store,
-    trusted_issuers,
+    tenants, trusted_issuers,
 };
 use claviger_server::config::environment;
 use std::io::Write as _;
@@ -54,6 +54,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
                 return Ok(ExitCode::from(1));
             }
         }
+        Command::Tenants(args) => tenants::run(args, |name| std::env::var(name).ok()).await?,
         Command::Nodes(args) => nodes::run(&args, |name| std::env::var(name).ok()).await?,
         Command::Restore(RestoreCommand::Confirm(args)) => store::confirm_restore(&args).await?,
         Command::Applications(args) => applications::run(args, |name| std::env::var(name).ok()).await?,

@@ -7,8 +7,8 @@ use crate::engine::{Inner, Pools, Store};
 use crate::group::Unit;
 use claviger_domain::Error;
 use claviger_domain::id::{
-    AccessLevelId, AccessProfileId, ApplicationId, BindingId, IssuerId, JobId, MailId, NoticeId, PrincipalId, SecretId,
-    TenantId, UserId, UserSessionId,
+    AccessLevelId, AccessProfileId, ApplicationId, BindingId, FactorId, IssuerId, JobId, MailId, NoticeId, PrincipalId,
+    ProvisioningId, ReceiptId, SecretId, TenantId, UserId, UserSessionId,
 };
 use claviger_domain::time::Timestamp;
 use sqlx::error::DatabaseError;
@@ -82,10 +82,13 @@ values! {
     BindingId => |value| Self::Text(Some(value.to_string())),
     JobId => |value| Self::Text(Some(value.to_string())),
     NoticeId => |value| Self::Text(Some(value.to_string())),
+    ProvisioningId => |value| Self::Text(Some(value.to_string())),
+    ReceiptId => |value| Self::Text(Some(value.to_string())),
     PrincipalId => |value| Self::Text(Some(value.to_string())),
     UserId => |value| Self::Text(Some(value.to_string())),
     Option<UserId> => |value| Self::Text(value.map(|id| id.to_string())),
     UserSessionId => |value| Self::Text(Some(value.to_string())),
+    FactorId => |value| Self::Text(Some(value.to_string())),
     MailId => |value| Self::Text(Some(value.to_string())),
     Option<SecretId> => |value| Self::Text(value.map(|id| id.to_string())),
     &[u8] => |value| Self::Blob(Some(value.to_owned())),

@@ -4,7 +4,9 @@
 mod issuers;
 mod mails;
 mod sign_ins;
+mod tenants;
 mod tokens;
+mod user_links;
 mod users;
 
 pub use self::users::{ProfileRole, SessionHolder, SigningIn};
@@ -370,6 +372,11 @@ impl Tx {
         )
         .await?;
         self.execute("delete from jobs where finished_at < $1", args![now.plus_seconds(-JOB_SECONDS)]).await?;
+        self.execute(
+            "update provisionings set sealed = null where sealed is not null and sealed_until <= $1",
+            args![now],
+        )
+        .await?;
         self.execute("delete from network_uses where at < $1", args![now.plus_seconds(-KEPT_DAYS * DAY)]).await?;
         self.execute("delete from notices where created_at < $1", args![now.plus_seconds(-KEPT_DAYS * DAY)]).await?;
         Ok(())

@@ -213,6 +213,27 @@ impl Tx {
         Err(not_updated("tenant", version))
     }
 
+    /// The tenant of that external id beneath a parent.
+    pub async fn find_tenant_by_external_id(&mut self, parent: TenantId, external_id: &str) -> Result<Option<Tenant>> {
+        let found: Option<TenantRow> = self
+            .optional(
+                concat!("select ", tenant_columns!(), " from tenants t where t.parent_id = $1 and t.external_id = $2"),
+                args![parent, external_id],
+            )
+            .await?;
+        found.map(TenantRow::read).transpose()
+    }
+
+    /// Writes how far the provisioning of a tenant is, as its next version.
+    pub async fn set_provisioning(&mut self, tenant: TenantId, stage: Option<Stage>, now: Timestamp) -> Result<()> {
+        self.execute(
+            "update tenants set provisioning = $2, version = version + 1, updated_at = $3 where id = $1",
+            args![tenant, stage.map(Stage::as_str), now],
+        )
+        .await?;
+        Ok(())
+    }
+
     /// Lets no other unit that locks the tenant go on before this one ends: for rules that count what a tenant has.
     pub async fn lock_tenant(&mut self, tenant: TenantId) -> Result<()> {
         // A write locks on either engine, where `for update` would need a text of its own.

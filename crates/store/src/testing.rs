@@ -110,3 +110,19 @@ pub async fn open_weak_sqlite(directory: &Path, accept_data_loss: bool) -> Resul
 pub async fn execute(tx: &mut Tx, sql: &'static str) -> Result<u64> {
     Ok(tx.execute(sql, args![]).await?)
 }
+
+/// The tables that have a column `tenant_id`, by what the engine itself says.
+pub async fn tables_of_tenants(store: &Store) -> Vec<String> {
+    let sql = match store.engine() {
+        Engine::Sqlite => {
+            "select m.name from sqlite_master m join pragma_table_info(m.name) c \
+             where m.type = 'table' and c.name = 'tenant_id'"
+        }
+        Engine::Postgres => {
+            "select cast(table_name as text) from information_schema.columns \
+             where table_schema = current_schema() and column_name = 'tenant_id'"
+        }
+    };
+    let found: Vec<(String,)> = store.all(sql, args![]).await.unwrap();
+    found.into_iter().map(|(name,)| name).collect()
+}

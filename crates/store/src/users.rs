@@ -79,7 +79,7 @@ fn taken(email: &str) -> String {
 }
 
 /// What a user is found by.
-fn words(user: &User) -> BTreeSet<String> {
+pub(crate) fn words(user: &User) -> BTreeSet<String> {
     let names = format!("{} {}", user.first_name, user.last_name);
     let words = names.split_whitespace().map(key_of).chain([key_of(&user.email)]);
     words.filter(|word| !word.is_empty()).collect()
@@ -91,6 +91,13 @@ impl Tx {
         let (number,): (i64,) =
             self.one("update counters set next = next + 1 where name = 'user' returning next - 1", args![]).await?;
         Ok(number)
+    }
+
+    /// Whether somebody signs in with an address of this key, whosever they are.
+    pub async fn is_email_taken(&mut self, email_key: &str) -> Result<bool> {
+        let found: Option<(String,)> =
+            self.optional("select id from users where email_key = $1", args![email_key]).await?;
+        Ok(found.is_some())
     }
 
     /// Adds a user with its roles. Conflict: `email_taken`.
@@ -187,6 +194,11 @@ impl Tx {
     /// Removes a user with everything that is the user's alone; whether it was there.
     pub async fn delete_user(&mut self, tenant: TenantId, id: UserId) -> Result<bool> {
         for statement in [
+            "delete from user_links where tenant_id = $1 and user_id = $2",
+            "delete from recovery_codes where tenant_id = $1 and user_id = $2",
+            "delete from user_challenges where tenant_id = $1 and user_id = $2",
+            "delete from factor_guards where tenant_id = $1 and user_id = $2",
+            "delete from user_factors where tenant_id = $1 and user_id = $2",
             "delete from user_sessions where tenant_id = $1 and user_id = $2",
             "delete from user_devices where tenant_id = $1 and user_id = $2",
             "delete from user_words where tenant_id = $1 and user_id = $2",

@@ -160,6 +160,8 @@ fn retry_after(headers: &mut HeaderMap, seconds: u64) {
 pub fn status(error: &Error) -> StatusCode {
     match error {
         Error::NotFound(_) => StatusCode::NOT_FOUND,
+        // What was there once and never will be again.
+        Error::Conflict { code: "secret_claimed" | "secret_lapsed", .. } => StatusCode::GONE,
         Error::Conflict { .. } => StatusCode::CONFLICT,
         Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Malformed { code, .. } => match *code {

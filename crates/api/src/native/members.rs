@@ -24,12 +24,6 @@ impl PageQuery {
     }
 }
 
-/// A body without members.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = Nothing)]
-pub(crate) struct NothingBody {}
-
 /// A page of a list.
 #[derive(ToSchema, Serialize)]
 pub(crate) struct PageOf<T> {

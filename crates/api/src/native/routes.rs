@@ -3,10 +3,11 @@
 use crate::kit::cookies::PeopleToo;
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
-    Native, access_levels, access_record, applications, audit, bulk, catalogue, credential_policy, export, findings,
-    import, key_types, leaks, me, migration, nodes, notices, openapi as document, problems, public_keys, rotation,
-    secrets, sessions, sign_in, signing_keys, simulations, temporary, tenants, trusted_issuers, usage, users, verify,
-    visibility, whoami,
+    Native, access_levels, access_record, applications, audit, bulk, catalogue, configuration, credential_policy,
+    endpoints, export, factors, findings, first_person, import, key_types, leaks, me, migration, nodes, notices,
+    openapi as document, problems, provisionings, public_keys, purge_receipts, rotation, second_factor, secrets,
+    sessions, sign_in, signing_keys, simulations, temporary, tenants, trusted_issuers, usage, user_links, users,
+    verify, visibility, whoami,
 };
 use axum::{Extension, Router};
 use utoipa::openapi::OpenApi;
@@ -21,6 +22,12 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(tenants::suspend_tenant))
         .routes(routes!(tenants::reactivate_tenant))
         .routes(routes!(tenants::convert_tenant))
+        .routes(routes!(endpoints::report_endpoints, endpoints::read_endpoints))
+        .routes(routes!(endpoints::list_utilization))
+        .routes(routes!(provisionings::provision_tenant, provisionings::list_provisionings))
+        .routes(routes!(provisionings::read_provisioning))
+        .routes(routes!(provisionings::claim_first_secret))
+        .routes(routes!(purge_receipts::list_purge_receipts))
         .routes(routes!(access_levels::create_access_level, access_levels::list_access_levels))
         .routes(routes!(access_levels::import_access_level))
         .routes(routes!(
@@ -40,6 +47,7 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(bulk::revoke_applications))
         .routes(routes!(bulk::transfer_applications))
         .routes(routes!(export::export_tenant))
+        .routes(routes!(configuration::read_configuration))
         .routes(routes!(secrets::list_secrets))
         .routes(routes!(secrets::regenerate_secret))
         .routes(routes!(rotation::rotate_secret))
@@ -89,8 +97,28 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(me::list_own_sessions))
         .routes(routes!(me::end_own_session))
         .routes(routes!(me::sign_out))
+        .routes(routes!(second_factor::read_second_factor, second_factor::complete_sign_in))
+        .routes(routes!(second_factor::send_mail_code))
+        .routes(routes!(second_factor::ask_passkey))
+        .routes(routes!(second_factor::step_up))
+        .routes(routes!(second_factor::ask_passkey_again))
+        .routes(routes!(factors::list_factors))
+        .routes(routes!(factors::create_totp))
+        .routes(routes!(factors::confirm_factor))
+        .routes(routes!(factors::begin_passkey))
+        .routes(routes!(factors::create_passkey))
+        .routes(routes!(factors::delete_factor))
+        .routes(routes!(factors::create_recovery_codes))
+        .routes(routes!(factors::reset_factors))
+        .routes(routes!(user_links::request_password_reset))
+        .routes(routes!(user_links::complete_password_reset))
+        .routes(routes!(user_links::accept_invitation))
+        .routes(routes!(user_links::request_email_change))
+        .routes(routes!(user_links::confirm_email_change))
+        .routes(routes!(user_links::invite_user, user_links::read_invitation, user_links::cancel_invitation))
         .routes(routes!(me::change_own_password))
         .routes(routes!(sign_in::sign_in))
+        .routes(routes!(first_person::accept_first_person))
         .routes(routes!(nodes::list_nodes))
         .routes(routes!(document::read_openapi))
         .routes(routes!(problems::read_problem))

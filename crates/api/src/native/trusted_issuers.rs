@@ -3,7 +3,8 @@
 pub(crate) mod bodies;
 pub(crate) mod trial;
 
-use self::bodies::{NewTrustedIssuerBody, TrustedIssuerBody, TrustedIssuerPatchBody};
+pub(crate) use self::bodies::TrustedIssuerBody;
+use self::bodies::{NewTrustedIssuerBody, TrustedIssuerPatchBody};
 use crate::kit::{Api, Authenticated, Body, Path, Post, Precondition, Query};
 use crate::native::answer::{Answer, Made, keep, no_content, page, versioned};
 use crate::native::members::{PageOf, PageQuery};

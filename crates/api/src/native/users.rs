@@ -21,7 +21,7 @@ fn kept(user: &User) -> Kept {
 
 /// Make a user
 ///
-/// It is invited. Nobody can give it rights that they do not have themselves. An instance has no users.
+/// It is invited: a link to set its first password goes to its address. Nobody can give it rights that they do not have themselves. An instance has no users.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/users", tag = "users",
     params(("tenant_id" = Uuid, Path), Creating), request_body = NewUserBody,
     responses((status = 201, description = "Made", body = UserBody, headers(("Location" = String), ("ETag" = String))), Writing))]

@@ -154,6 +154,15 @@ impl Issuers {
         gone.into_iter().for_each(|id| self.remove(id));
     }
 
+    /// Trusts none of a tenant that is gone.
+    pub fn forget_tenant(&self, tenant: TenantId) {
+        let taken = self.taken.lock();
+        let gone: Vec<_> =
+            taken.values().filter(|live| live.issuer.tenant_id == tenant).map(|live| live.issuer.id).collect();
+        drop(taken);
+        gone.into_iter().for_each(|id| self.remove(id));
+    }
+
     /// Takes away what was taken of an issuer, but for what stays of it.
     fn forget(&self, old: &LiveIssuer, new: Option<&LiveIssuer>) {
         if new.is_none_or(|new| new.place() != old.place()) {

@@ -280,6 +280,14 @@ impl Keyring {
         self.remove(application);
     }
 
+    /// Forgets every application of a tenant that is gone.
+    pub async fn forget_tenant(&self, tenant: TenantId) {
+        let of_tenant = self.records.gather(|record| (record.tenant.id == tenant).then_some(record.id));
+        for application in of_tenant {
+            self.forget(application).await;
+        }
+    }
+
     /// The same, under the application's lock: whoever puts it into place beside this would leave a record that is not
     /// found under its client id any more, and outlives the application.
     fn remove(&self, application: ApplicationId) {

@@ -124,6 +124,16 @@ impl<R: Keyed> Table<R> {
         }
     }
 
+    /// What `look` makes of each record, shard by shard; nothing of this table must be asked meanwhile.
+    pub(crate) fn gather<T>(&self, look: impl Fn(&R) -> Option<T>) -> Vec<T> {
+        let mut found = Vec::new();
+        for Shard(rows) in &self.shards {
+            let rows = rows.read();
+            found.extend(rows.pages.iter().flat_map(|page| page.iter().flatten()).filter_map(&look));
+        }
+        found
+    }
+
     /// How many records there are.
     pub(crate) fn len(&self) -> usize {
         self.len.load(Ordering::Relaxed)

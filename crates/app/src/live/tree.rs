@@ -5,11 +5,12 @@ use claviger_domain::credential_policy::{EffectivePolicy, StoredPolicy};
 use claviger_domain::id::{OrgKey, TenantId};
 use claviger_domain::key_type::{LegacyRule, LegacyRules, LegacyType};
 use claviger_domain::lifetime::Bounds;
+use claviger_domain::tenant::details::MfaRequirement;
 use claviger_domain::tenant::{DEPTH_MAX, Kind, Status, Tenant};
 use papaya::HashMap;
-use std::collections::HashMap as StdMap;
+use std::collections::{HashMap as StdMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// A tenant as the hot path sees it. What each call asks stands at the front.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct TenantNode {
     policy: ArcSwapOption<StoredPolicy>,
     /// What is said here of legacy key types.
     legacy: ArcSwapOption<LegacyRules>,
+    /// What the tenant says itself that its people must sign in with, as a place in [`MfaRequirement::ALL`].
+    mfa: AtomicUsize,
 }
 
 impl TenantNode {
@@ -100,6 +103,12 @@ impl TenantNode {
         self.chain().find_map(|node| node.legacy.load().as_deref().and_then(|rules| rules.get(kind)))
     }
 
+    /// What people of the tenant must sign in with: the strongest that it or a tenant above asks for.
+    pub fn mfa_required(&self) -> MfaRequirement {
+        let said = self.chain().map(|node| node.mfa.load(Ordering::Acquire)).max();
+        said.and_then(|place| MfaRequirement::ALL.get(place).copied()).unwrap_or_default()
+    }
+
     /// The tenant and those above it, upwards.
     fn chain(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |node| node.parent.as_deref()).take(DEPTH_MAX + 1)
@@ -132,8 +141,10 @@ impl Tree {
     /// Takes a tenant as it is stored. Its parent must have been taken before; `false` if it has not.
     pub fn put(&self, tenant: &Tenant) -> bool {
         let suspended = tenant.status != Status::Active;
+        let mfa = MfaRequirement::ALL.iter().position(|one| *one == tenant.details.mfa_required).unwrap_or_default();
         if let Some(node) = self.find(tenant.id) {
             node.suspended.store(suspended, Ordering::Release);
+            node.mfa.store(mfa, Ordering::Release);
             return true;
         }
         let parent = match tenant.parent_id.map(|id| self.find(id)) {
@@ -151,6 +162,7 @@ impl Tree {
             bounds: ArcSwapOption::empty(),
             policy: ArcSwapOption::empty(),
             legacy: ArcSwapOption::empty(),
+            mfa: AtomicUsize::new(mfa),
         };
         node.rebound();
         self.nodes.pin().insert(tenant.id.as_u128(), Arc::new(node));
@@ -215,6 +227,18 @@ impl Tree {
         if let Some(node) = self.find(id) {
             node.suspended.store(true, Ordering::Release);
         }
+    }
+
+    /// Takes a tenant out that is gone. There must be nothing beneath it.
+    pub fn remove(&self, id: TenantId) {
+        if let Some(node) = self.nodes.pin().remove(&id.as_u128()) {
+            self.org_keys.pin().remove(node.org_key.as_str());
+        }
+    }
+
+    /// The tenants in memory that are none of these.
+    pub fn others_than(&self, kept: &HashSet<TenantId>) -> Vec<TenantId> {
+        self.nodes.pin().values().map(|node| node.id).filter(|id| !kept.contains(id)).collect()
     }
 
     /// How many tenants there are.

@@ -66,6 +66,9 @@ impl App {
     ) -> Result<Posted<Tenant>> {
         let node = caller.reach(id)?;
         caller.allow(PERMISSION, standing.verb())?;
+        if matches!(standing, Standing::Deleted) {
+            caller.must_step_up()?;
+        }
         if node.id == caller.tenant().id {
             return Err(from_above("the standing of a tenant"));
         }

@@ -18,6 +18,8 @@ mod key_types;
 mod keyring;
 mod lifetimes;
 mod nodes;
+mod passkeys;
+mod provisionings;
 mod record;
 mod restore;
 mod rights;

@@ -3,6 +3,7 @@
 use crate::name::{Name, parse_owner, parse_text};
 use crate::time::Timestamp;
 use crate::{Error, Result};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// Most characters of an external id.
@@ -21,7 +22,8 @@ pub const SETTINGS_MAX: usize = 8 * 1_024;
 pub const SETTINGS_DEPTH_MAX: usize = 8;
 
 /// What people of a tenant must sign in with, besides their password.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum MfaRequirement {
     /// Nothing.
     #[default]
@@ -96,7 +98,7 @@ pub struct Details {
 }
 
 /// A change of the details; what is absent stays, and an inner `None` clears.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct DetailsPatch {
     /// External id.
     pub external_id: Option<Option<String>>,

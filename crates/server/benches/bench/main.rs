@@ -10,12 +10,14 @@ mod creates;
 mod in_process;
 mod load;
 mod measure;
+mod people;
 mod proc;
 mod random;
 mod revocations;
 mod rotations;
 mod stores;
 mod table;
+mod tenants;
 mod tokens;
 
 use std::error::Error;

@@ -9,7 +9,7 @@ use crate::random::Random;
 use crate::stores::{self, Credential};
 use crate::table::{Table, median};
 use crate::{Outcome, say};
-use crate::{revocations, rotations, tokens};
+use crate::{people, revocations, rotations, tenants, tokens};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
@@ -62,6 +62,15 @@ pub(crate) fn all(scratch: &Path) -> Outcome<Table> {
     }
     if wanted("revocations") {
         revocations::measure(&mut table, &scratch.join("revocations"))?;
+    }
+    if wanted("tenants") {
+        tenants::lists(&mut table, &scratch.join("tenants"))?;
+    }
+    if wanted("suspend") {
+        tenants::suspension(&mut table, &scratch.join("suspend"))?;
+    }
+    if wanted("people") {
+        people::measure(&mut table, &scratch.join("people"))?;
     }
     Ok(table)
 }
@@ -294,6 +303,6 @@ fn one_core() -> Outcome<Runtime> {
     Ok(Builder::new_current_thread().enable_all().build()?)
 }
 
-fn all_cores() -> Outcome<Runtime> {
+pub(crate) fn all_cores() -> Outcome<Runtime> {
     Ok(Builder::new_multi_thread().enable_all().build()?)
 }

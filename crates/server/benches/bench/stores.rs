@@ -47,7 +47,7 @@ pub(crate) async fn open(directory: &Path) -> Outcome<Arc<App>> {
     open_on(Location::Sqlite { directory: directory.to_owned() }, directory).await
 }
 
-async fn open_on(location: Location, directory: &Path) -> Outcome<Arc<App>> {
+pub(crate) async fn open_on(location: Location, directory: &Path) -> Outcome<Arc<App>> {
     let data_dir = Some(directory.display().to_string());
     let config = Config::load(None, std::iter::empty(), Overrides { data_dir, ..Overrides::default() })?;
     let random = Random::System;
@@ -88,7 +88,7 @@ pub(crate) async fn make_on(location: Location, directory: &Path, applications: 
     Ok(Credential { client_id: first.client_id.to_string(), secret: first.secret.text.reveal() })
 }
 
-fn application(
+pub(crate) fn application(
     index: usize,
     tenant_id: TenantId,
     level: AccessLevelId,
@@ -154,7 +154,7 @@ fn tenant(number: usize, operator: TenantId) -> Tenant {
     }
 }
 
-fn level(number: usize, catalogue: &Catalogue) -> AccessLevel {
+pub(crate) fn level(number: usize, catalogue: &Catalogue) -> AccessLevel {
     AccessLevel {
         id: AccessLevelId::new(made(number), bits(number, 5)),
         tenant_id: None,
@@ -192,11 +192,11 @@ fn secret(index: usize) -> PlainSecret {
     PlainSecret::mint(bits(index, 2))
 }
 
-fn made(index: usize) -> Timestamp {
+pub(crate) fn made(index: usize) -> Timestamp {
     Timestamp::from_millis(MADE + i64::try_from(index).unwrap_or(0))
 }
 
-fn bits<const N: usize>(index: usize, purpose: u8) -> [u8; N] {
+pub(crate) fn bits<const N: usize>(index: usize, purpose: u8) -> [u8; N] {
     let hash = SecretHash::of(&format!("{purpose}/{index}"));
     let mut bits = [0; N];
     bits.iter_mut().zip(hash.as_bytes()).for_each(|(to, from)| *to = *from);

@@ -1,6 +1,6 @@
 //! `claviger demo`: the server with sample tenants, levels, applications and a little traffic.
 
-use super::serve::{configure, open, shutdown};
+use super::serve::{configure, open, shutdown, welcome};
 use super::{Failure, print};
 use crate::cli::ServeArgs;
 use crate::config::Overrides;
@@ -9,6 +9,7 @@ use crate::server::Server;
 use claviger_app::App;
 use claviger_app::applications::CreatedApplication;
 use claviger_app::caller::Caller;
+use claviger_app::first_person::DEMO_SECONDS;
 use claviger_app::unit::Posted;
 use claviger_app::verify::Presented;
 use claviger_domain::access_level::NewAccessLevel;
@@ -39,7 +40,8 @@ pub async fn run(args: &ServeArgs) -> Result<(), Failure> {
         Ok(())
     })
     .await?;
-    print(&calls(&server))?;
+    let welcome = welcome(&server, DEMO_SECONDS).await?;
+    print(&calls(&server, &welcome))?;
     server.serve(shutdown()?).await
 }
 
@@ -150,7 +152,7 @@ fn failed(error: claviger_domain::Error) -> Failure {
 }
 
 /// Calls to paste into another terminal.
-fn calls(server: &Server) -> String {
+fn calls(server: &Server, welcome: &str) -> String {
     let credentials = &server.credentials;
     let base = &credentials.base_url;
     let trust = credentials.ca_file.as_ref().map(|path| format!(" --cacert {}", path.display())).unwrap_or_default();
@@ -183,6 +185,7 @@ fn calls(server: &Server) -> String {
             sample.org_key
         ));
     }
+    text.push_str(welcome);
     text.push_str("\nCtrl-C ends it.\n");
     text
 }

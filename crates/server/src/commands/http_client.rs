@@ -76,9 +76,15 @@ impl HttpClient {
 
     /// All items of a list, page by page.
     pub(crate) async fn list(&self, path: &str) -> Result<Vec<Value>, Failure> {
-        let (mut items, mut cursor) = (Vec::new(), String::new());
+        self.list_where(path, &[]).await
+    }
+
+    /// Those of them that fit the parameters that are given.
+    pub(crate) async fn list_where(&self, path: &str, given: &[(&str, Option<&str>)]) -> Result<Vec<Value>, Failure> {
+        let given = given.iter().filter_map(|(name, value)| value.map(|value| format!("&{name}={}", segment(value))));
+        let (given, mut items, mut cursor) = (given.collect::<String>(), Vec::new(), String::new());
         loop {
-            let mut page = self.call(Method::GET, &format!("{path}?limit=1000{cursor}"), None).await?;
+            let mut page = self.call(Method::GET, &format!("{path}?limit=1000{given}{cursor}"), None).await?;
             if let Some(Value::Array(more)) = page.get_mut("items").map(Value::take) {
                 items.extend(more);
             }

@@ -11,6 +11,7 @@ pub mod secrets;
 pub mod serve;
 pub mod signing_keys;
 pub mod store;
+pub mod tenants;
 pub mod trusted_issuers;
 
 use std::fmt;

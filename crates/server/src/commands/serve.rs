@@ -9,6 +9,7 @@ use crate::server::Server;
 use crate::telemetry;
 use claviger_app::App;
 use claviger_app::clock::Clock;
+use claviger_app::first_person::FIRST_START_SECONDS;
 use claviger_app::random::Random;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -19,7 +20,11 @@ use std::sync::Arc;
 /// In words for the operator.
 pub async fn run(args: &ServeArgs) -> Result<(), Failure> {
     let server = open(configure(args, args.overrides())?, async |_, _| Ok(())).await?;
-    print(&greeting(&server))?;
+    let mut text = greeting(&server);
+    if server.first_start {
+        text.push_str(&welcome(&server, FIRST_START_SECONDS).await?);
+    }
+    print(&text)?;
     server.serve(shutdown()?).await
 }
 
@@ -44,6 +49,22 @@ pub(crate) async fn open(
 /// Resolves when the server is to end.
 pub(crate) fn shutdown() -> Result<impl Future<Output = ()>, Failure> {
     signal::termination().map_err(|error| Failure(format!("signals: {error}")))
+}
+
+/// How the first person comes in; nothing where the operator has people.
+pub(crate) async fn welcome(server: &Server, seconds: i64) -> Result<String, Failure> {
+    let made = server.app.create_first_person_link(seconds).await;
+    let Some(link) = made.map_err(|error| Failure(error.to_string()))? else { return Ok(String::new()) };
+    let trust = server.credentials.ca_file.as_ref();
+    let trust = trust.map(|path| format!(" --cacert {}", path.display())).unwrap_or_default();
+    Ok(format!(
+        "\n# The first person of the operator comes in by this, once, until {}: with an address and a password of 15 characters or \
+         more\ncurl -sSi{trust} -H 'Content-Type: application/json' -d '{{\"token\":\"{}\",\"email\":\"you@example.com\",\
+         \"password\":\"...\"}}' {}/v1/first-person\n",
+        link.expires_at,
+        link.token.reveal(),
+        server.credentials.base_url
+    ))
 }
 
 fn greeting(server: &Server) -> String {

@@ -13,6 +13,7 @@ mod cylance;
 mod cyrisma;
 mod fixture;
 mod keys;
+mod mails;
 mod metrics;
 mod native;
 mod oauth;

@@ -74,6 +74,31 @@ pub(crate) async fn person(f: &Fixture, tenant: &str, email: &str, roles: &[&str
 
 /// Gives a user a session, as a sign-in would: its id and its token.
 pub(crate) async fn session(f: &Fixture, tenant: &str, user: &str) -> (String, String) {
+    session_as(f, tenant, user, |session| session).await
+}
+
+/// The person with another session, in which it has just proved anew who it is.
+pub(crate) async fn stepped_up(f: &Fixture, person: &Person) -> Person {
+    let now = Some(f.app.clock().now());
+    let change = |session| UserSession { stepped_up_at: now, ..session };
+    let (session, cookie) = session_as(f, &person.tenant, &person.id, change).await;
+    Person { session, cookie, ..person.clone() }
+}
+
+/// The person with another session, which waits for its second factor.
+pub(crate) async fn half_way(f: &Fixture, person: &Person) -> Person {
+    let change = |session| UserSession { stage: Stage::SecondFactor, ..session };
+    let (session, cookie) = session_as(f, &person.tenant, &person.id, change).await;
+    Person { session, cookie, ..person.clone() }
+}
+
+/// As [`session`], of another kind.
+pub(crate) async fn session_as(
+    f: &Fixture,
+    tenant: &str,
+    user: &str,
+    change: impl FnOnce(UserSession) -> UserSession,
+) -> (String, String) {
     static NUMBER: AtomicU8 = AtomicU8::new(1);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let (tenant, id) = (TenantId::parse(tenant).unwrap(), UserId::parse(user).unwrap());
@@ -97,6 +122,7 @@ pub(crate) async fn session(f: &Fixture, tenant: &str, user: &str) -> (String, S
         user_agent: "test".into(),
         ended_at: None,
     };
+    let session = change(session);
     tx.insert_user_session(tenant, id, &session, &token.hash()).await.unwrap();
     tx.commit().await.unwrap();
     (session.id.to_string(), token.reveal())

@@ -130,14 +130,14 @@ class Database:
 class Server:
     """`claviger serve` with an empty store on the given engine."""
 
-    def __init__(self, engine):
+    def __init__(self, engine, settings=""):
         self.folder = temporary_folder("server")
         self.database = Database() if engine == "Postgres" else None
         self.port = free_port()
         credentials = self.folder / "credentials.json"
         config = self.folder / "claviger.toml"
         # The proxies under test connect from this address; clients come from others of the loopback range.
-        config.write_text('trusted_proxies = ["127.0.0.1/32"]\n')
+        config.write_text('trusted_proxies = ["127.0.0.1/32"]\n' + settings)
         command = [BINARY, "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.folder / "data"]
         command += ["--credentials-file", credentials, "--config", config]
         if self.database:

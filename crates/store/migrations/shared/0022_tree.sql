@@ -65,7 +65,7 @@ where l.word <> '' and l.letter in (' ', '-', '_', '.', ',', '/', '&', '+', '(',
 
 -- How many endpoints a tenant had, day by day (days since 1970, UTC; month is year times 12 plus month).
 create table endpoint_counts (
-    tenant_id text not null,
+    tenant_id text not null references tenants (id),
     day bigint not null,
     month bigint not null,
     count bigint not null,
@@ -76,10 +76,9 @@ create table endpoint_counts (
 -- Tenants that are made step by step. tenant_id is the one above; wanted and steps are JSON; sealed is the text of the first
 -- secret until it is claimed.
 create table provisionings (
-    tenant_id text not null,
+    tenant_id text not null references tenants (id),
     id text not null,
     made_id text not null,
-    external_id text,
     fingerprint blob not null,
     status text not null,
     wanted text not null,
@@ -100,7 +99,7 @@ create index provisionings_open on provisionings (created_at) where finished_at 
 
 -- What is left of tenants that are gone: at the tenant above the one that was deleted. purged_at is null while they go.
 create table purge_receipts (
-    tenant_id text not null,
+    tenant_id text not null references tenants (id),
     id text not null,
     purged_id text not null,
     root_id text not null,

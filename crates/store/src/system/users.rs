@@ -333,6 +333,34 @@ impl Tx {
         found.map(|(tenant, email)| Ok((id_of!(TenantId, &tenant)?, email))).transpose()
     }
 
+    /// Keeps the one link by which the first person comes in, in place of the one before.
+    pub async fn put_first_person_link(&mut self, token: &SecretHash, expires_at: Timestamp) -> Result<()> {
+        let mut value = token.as_bytes().to_vec();
+        value.extend(expires_at.micros().to_be_bytes());
+        self.execute(
+            "insert into settings (name, value) values ('first_person', $1) \
+             on conflict (name) do update set value = excluded.value",
+            args![value.as_slice()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Uses that link up; until when it could be used, if it is there.
+    pub async fn use_first_person_link(&mut self, token: &SecretHash) -> Result<Option<Timestamp>> {
+        let Some(value) = self.find_setting("first_person").await? else { return Ok(None) };
+        let (hash, expires_at) = value.split_at_checked(32).unwrap_or_default();
+        if !SecretHash::stored(hash).is_some_and(|hash| hash.matches(token)) {
+            return Ok(None);
+        }
+        // Of two at a time one finds it gone.
+        let used = self
+            .execute("delete from settings where name = 'first_person' and value = $1", args![value.as_slice()])
+            .await?;
+        let expires_at = expires_at.try_into().map_or(0, i64::from_be_bytes);
+        Ok((used == 1).then_some(Timestamp::from_micros(expires_at)))
+    }
+
     /// Ends every session of a person that there is; how many that were.
     pub async fn end_all_user_sessions(&mut self, now: Timestamp) -> Result<u64> {
         Ok(self.execute("update user_sessions set ended_at = $1 where ended_at is null", args![now]).await?)

@@ -20,6 +20,7 @@ facts!(
     sessions_end_and_move_on,
     a_password_is_kept_apart,
     guesses_are_kept_under_their_key,
+    the_first_persons_link_is_used_once,
     what_is_over_is_swept,
     a_user_answers_for_applications,
     the_deleted_leave_nothing_behind,
@@ -318,6 +319,16 @@ async fn guesses_are_kept_under_their_key(store: Store) {
     let mut tx = store.begin().await.unwrap();
     assert_eq!(tx.lock_guesses(&[1; 32]).await.unwrap(), [5, 7]);
     assert_eq!(tx.lock_guesses(&[2; 32]).await.unwrap(), [0; 0]);
+}
+
+async fn the_first_persons_link_is_used_once(store: Store) {
+    let mut tx = store.begin().await.unwrap();
+    assert_eq!(tx.use_first_person_link(&token(1)).await.unwrap(), None);
+    tx.put_first_person_link(&token(1), at(1)).await.unwrap();
+    tx.put_first_person_link(&token(2), at(2)).await.unwrap();
+    assert_eq!(tx.use_first_person_link(&token(1)).await.unwrap(), None, "a newer one took its place");
+    assert_eq!(tx.use_first_person_link(&token(2)).await.unwrap(), Some(at(2)));
+    assert_eq!(tx.use_first_person_link(&token(2)).await.unwrap(), None);
 }
 
 async fn what_is_over_is_swept(store: Store) {

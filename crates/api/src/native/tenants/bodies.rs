@@ -262,6 +262,22 @@ with_details! {
 }
 
 with_details! {
+    /// A tenant to be provisioned beneath the one that the path names.
+    #[schema(as = ProvisionedTenant)]
+    struct ProvisionedTenantBody {
+        /// Name, unique beneath its parent.
+        #[schema(min_length = 1, max_length = 128)]
+        name: String,
+        /// Kind.
+        kind: KindWord,
+        /// Whether it is on trial: an instance only.
+        #[serde(default, deserialize_with = "crate::kit::not_null")]
+        #[schema(nullable = false, default = false)]
+        trial: Option<bool>,
+    }
+}
+
+with_details! {
     /// A change of a tenant. Status, limits, external id and the end of a trial are set from above. A tenant stays under the
     /// parent it was made under, and what it is; a trial ends by `POST …/convert`.
     #[schema(as = TenantPatch)]
@@ -331,6 +347,16 @@ impl NewTenantBody {
         let (application_limit, details) = self.details(&mut fields, now);
         let (kind, parent_id) = (self.kind.into(), self.parent_id);
         let details = DetailsPatch { trial: self.trial, ..details };
+        fields.finish(name.map(|name| NewTenant { name, kind, parent_id, application_limit, details }))
+    }
+}
+
+impl ProvisionedTenantBody {
+    pub(crate) fn parse(mut self, parent_id: TenantId, now: Timestamp) -> Result<NewTenant> {
+        let mut fields = Fields::new();
+        let name = fields.take(parse_name("/name", &self.name));
+        let (application_limit, details) = self.details(&mut fields, now);
+        let (kind, details) = (self.kind.into(), DetailsPatch { trial: self.trial, ..details });
         fields.finish(name.map(|name| NewTenant { name, kind, parent_id, application_limit, details }))
     }
 }

@@ -4,6 +4,7 @@ mod cut;
 mod limits;
 mod lives;
 mod proofs;
+mod tenants;
 mod tokens;
 mod usage;
 

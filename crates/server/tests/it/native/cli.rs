@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-on_both![keys_issuers_and_policies_have_commands, a_session_token_will_do];
+on_both![keys_issuers_and_policies_have_commands, a_session_token_will_do, tenants_have_commands];
 
 /// Runs the program; what it printed, where it ended well.
 fn run(f: &Fixture, arguments: &[&str]) -> Result<String, String> {
@@ -76,4 +76,22 @@ async fn a_session_token_will_do(f: Arc<Fixture>) {
     };
     assert!(run(&session).unwrap().contains("static_secrets"));
     assert!(run("a.b.c").unwrap_err().contains("401"));
+}
+
+async fn tenants_have_commands(f: Arc<Fixture>) {
+    let (org, _) = f.organization("Bank of Bern").await;
+    f.organization("Acme").await;
+    let on = |arguments: &[&str]| run(&f, &[&["tenants"], arguments].concat());
+    let listed = on(&["list", "--search", "ban ber"]).unwrap();
+    assert!(listed.contains("EXTERNAL_ID") && listed.contains(&org) && !listed.contains("Acme"), "{listed}");
+    let listed = read(&on(&["list", "--kind", "organization", "-o", "json"]).unwrap());
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+    assert!(on(&["show", &org]).unwrap().contains("agent_key"));
+    assert!(on(&["delete", &org]).unwrap_err().contains("suspend it first"));
+    assert!(on(&["suspend", &org]).unwrap().contains("suspended"));
+    assert!(on(&["delete", &org]).unwrap().contains("purge_at"));
+    let listed = on(&["list", "--status", "deleting"]).unwrap();
+    assert!(listed.contains(&org), "{listed}");
+    assert!(on(&["reactivate", &org]).unwrap().contains("active"));
+    assert!(on(&["show", "00000000-0000-7000-8000-000000000000"]).unwrap_err().contains("404"));
 }

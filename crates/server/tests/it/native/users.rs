@@ -10,6 +10,7 @@ on_both![
     users_are_made_read_and_changed,
     users_are_found_and_paged,
     instances_have_no_users,
+    a_tenant_has_no_more_users_than_it_may,
     g5_nobody_hands_out_more_than_they_have,
     g6_the_lower_do_not_touch_the_higher,
     g7_the_last_owner_stays,
@@ -116,6 +117,18 @@ async fn instances_have_no_users(f: Arc<Fixture>) {
     let users = format!("/v1/tenants/{}/users", instance["id"].as_str().unwrap());
     let refused = f.operator.post(&users, &json!({"email": "ada@acme.example"})).await;
     assert_eq!(refused.code(409), "instance_without_users");
+}
+
+async fn a_tenant_has_no_more_users_than_it_may(f: Arc<Fixture>) {
+    let (org, _) = f.organization("Acme").await;
+    f.operator.patch(&format!("/v1/tenants/{org}"), &json!({"user_limit": 2})).await.expect(200);
+    let users = format!("/v1/tenants/{org}/users");
+    let bodies: Vec<_> = (0..5).map(|number| json!({"email": format!("u{number}@acme.example")})).collect();
+    let answers = futures_util::future::join_all(bodies.iter().map(|body| f.operator.post(&users, body))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 2);
+    for refused in answers.into_iter().filter(|answer| answer.status != 201) {
+        assert_eq!(refused.code(409), "user_limit_reached");
+    }
 }
 
 async fn g5_nobody_hands_out_more_than_they_have(f: Arc<Fixture>) {

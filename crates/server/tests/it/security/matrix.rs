@@ -65,6 +65,8 @@ fn saying(word: &str) -> Vec<String> {
 fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
     match operation.id.as_str() {
         "create_tenant" => Some(json!({"name": "New", "kind": "instance", "parent_id": org})),
+        "report_endpoints" => Some(json!({"count": 3})),
+        "provision_tenant" => Some(json!({"tenant": {"name": "Provisioned", "kind": "instance"}})),
         "create_access_level" => Some(json!({"name": "New", "description": "", "grants": {}})),
         "import_access_level" => Some(json!({"name": "New", "capabilities": []})),
         "create_application" => Some(json!({"name": "New", "grants": {}})),
@@ -88,6 +90,9 @@ fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
         }
         "put_user_roles" => Some(json!({"access_level_ids": []})),
         "disable_user" | "enable_user" | "sign_out" => Some(json!({})),
+        "invite_user" | "create_recovery_codes" | "ask_passkey_again" => Some(json!({})),
+        "step_up" => Some(json!({"kind": "totp", "code": "123456"})),
+        "request_email_change" => Some(json!({"email": format!("other@{org}.example")})),
         "update_trusted_issuer" => Some(json!({"name": "Changed"})),
         "update_token_settings" => Some(json!({"lifetime_seconds": 600})),
         "register_public_key" => {
@@ -122,6 +127,7 @@ struct Objects {
     notice: String,
     user: String,
     session: String,
+    provisioning: String,
 }
 
 impl Objects {
@@ -149,6 +155,7 @@ impl Objects {
             key: text(&key["id"]),
             issuer: text(&issuer["id"]),
             notice: notice(f, org, &application).await,
+            provisioning: provisioning(f, org).await,
             org: org.to_owned(),
             level: text(&level["id"]),
             application,
@@ -172,9 +179,21 @@ impl Objects {
             .replace("{kid}", &self.kid)
             .replace("{key_id}", &self.key)
             .replace("{notice_id}", &self.notice)
+            .replace("{provisioning_id}", &self.provisioning)
             .replace("{session_id}", &self.session)
             .replace("{code}", "not_found")
     }
+}
+
+/// An instance that is provisioned, with a first secret that waits.
+async fn provisioning(f: &Fixture, org: &str) -> String {
+    let body = json!({
+        "tenant": {"name": "Object", "kind": "instance"}, "application": {"name": "First", "grants": {}},
+    });
+    let job = f.operator.post(&format!("/v1/tenants/{org}/provisionings"), &body).await.expect(202);
+    let id = job["id"].as_str().unwrap().to_owned();
+    crate::native::provisionings::complete(f, &format!("/v1/tenants/{org}/provisionings/{id}")).await;
+    id
 }
 
 /// A notice about an application, as the server leaves one by itself.
@@ -268,8 +287,12 @@ async fn g1_every_operation_needs_its_right(f: Arc<Fixture>) {
             assert_eq!(status, 400, "asked without parameters");
         } else if operation.id == "read_secret_text" {
             assert_eq!(status, 409, "the tenant shows secrets once");
+        } else if operation.id == "invite_user" {
+            assert_eq!(status, 409, "the user can sign in already");
         } else if operation.id == "update_legacy_key_types" {
             assert_eq!(status, 403, "for the operator alone");
+        } else if operation.id == "claim_first_secret" {
+            assert_eq!(status, 404, "it reaches its own tenant alone");
         } else if operation.id == "delete_tenant" || operation.id == "convert_tenant" {
             assert_eq!(status, 409, "it is active, and no instance");
         } else {
@@ -359,6 +382,7 @@ async fn foreign_objects_look_missing(f: Arc<Fixture>) {
             kid: theirs.kid.clone(),
             issuer: theirs.issuer.clone(),
             notice: theirs.notice.clone(),
+            provisioning: theirs.provisioning.clone(),
             user: theirs.user.clone(),
             session: theirs.session.clone(),
         };

@@ -1,0 +1,51 @@
+//! From where somebody comes who is no caller, or not yet.
+
+use crate::kit::{Api, Failure, RequestId, SigningIn, authenticate, circumstances, cookies};
+use axum::extract::FromRequestParts;
+use claviger_app::caller::{RequestLine, UserCaller};
+use claviger_app::deeds::Visit;
+use http::request::Parts;
+use std::sync::Arc;
+
+/// Extracts the circumstances of a request that needs no credential. Requests that pages of other sites send are refused.
+#[derive(Debug)]
+pub(crate) struct Visiting(pub(crate) Visit);
+
+/// Extracts a person with a session that may wait for its second factor, and the circumstances.
+#[derive(Debug)]
+pub(crate) struct HalfWay {
+    /// The person.
+    pub(crate) user: UserCaller,
+    /// From where.
+    pub(crate) visit: Visit,
+}
+
+impl FromRequestParts<Api> for Visiting {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Failure> {
+        cookies::check_no_foreign_page(api, (&*parts).into())?;
+        Ok(Self(visit(api, parts)))
+    }
+}
+
+impl FromRequestParts<Api> for HalfWay {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Failure> {
+        if cookies::session(&parts.headers)?.is_none() {
+            let caller = authenticate(api, parts).await?;
+            return Err(api.app.refuse_application(&caller).into());
+        }
+        let SigningIn(user) = SigningIn::from_request_parts(parts, api).await?;
+        Ok(Self { user, visit: visit(api, parts) })
+    }
+}
+
+fn visit(api: &Api, parts: &Parts) -> Visit {
+    let (origin, user_agent) = circumstances(api, parts.into());
+    let id = parts.extensions.get::<RequestId>().copied().unwrap_or_default().to_string();
+    let line = format!("{} {}", parts.method, parts.uri.path());
+    let request = Arc::new(RequestLine { id, line, ..RequestLine::default() });
+    Visit { origin, user_agent: user_agent.to_owned(), request }
+}

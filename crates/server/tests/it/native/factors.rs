@@ -1,0 +1,399 @@
+//! Second factors: authenticators, codes by mail, recovery codes, the proof made anew, policies.
+
+use crate::fixture::{Answer, Fixture, on_both};
+use crate::mails::{mails_to, newest};
+use crate::people::{Person, half_way, person, stepped_up};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+on_both!(
+    i11_an_authenticator_counts_once_it_is_confirmed,
+    i1_the_present_and_the_last_code_are_accepted,
+    i2_a_code_is_accepted_once,
+    i4_checks_are_counted_for_the_account,
+    i4_after_twenty_wrong_codes_none_is_looked_at,
+    i5_a_wrong_code_counts_whatever_follows,
+    i6_a_mailed_code_is_of_one_session_and_dies,
+    i7_mailed_codes_are_capped,
+    i8_a_session_alone_is_not_enough_for_what_is_dangerous,
+    i9_recovery_codes_are_used_once,
+    i12_factors_are_reset_by_whoever_may_and_told,
+    k1_the_token_is_another_after_each_step,
+    a_stricter_policy_asks_for_what_is_missing,
+    factors_and_sessions_hang_together,
+);
+
+/// The code of an authenticator, so many steps from now.
+fn code(f: &Fixture, secret: &str, steps: i64) -> String {
+    let seed = decode(secret);
+    let step = f.app.clock().now().seconds().div_euclid(30) + steps;
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &seed);
+    let tag = aws_lc_rs::hmac::sign(&key, &step.to_be_bytes());
+    let tag = tag.as_ref();
+    let offset = usize::from(tag[19] & 0xf);
+    let four = u32::from_be_bytes(tag[offset..offset + 4].try_into().unwrap()) & 0x7fff_ffff;
+    format!("{:06}", four % 1_000_000)
+}
+
+fn decode(secret: &str) -> Vec<u8> {
+    let bits: String = secret
+        .bytes()
+        .map(|c| "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".find(char::from(c)).unwrap())
+        .map(|n| format!("{n:05b}"))
+        .collect();
+    bits.as_bytes()
+        .chunks_exact(8)
+        .map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap())
+        .collect()
+}
+
+/// The session's cookie that an answer sets.
+fn cookie(answer: &Answer) -> String {
+    let text = answer.header("set-cookie").unwrap_or_else(|| panic!("no cookie: {}", answer.text));
+    let value = text.strip_prefix("__Host-claviger_session=").unwrap();
+    value.split(';').next().unwrap().to_owned()
+}
+
+async fn second_factor(person: &Person, body: Value) -> Answer {
+    person.post("/v1/sign-in/second-factor", &body).await
+}
+
+fn totp(code: &str) -> Value {
+    json!({ "kind": "totp", "code": code })
+}
+
+async fn policy(f: &Fixture, tenant: &str, word: &str) {
+    f.operator.patch(&format!("/v1/tenants/{tenant}"), &json!({ "mfa_required": word })).await.expect(200);
+}
+
+async fn ada(f: &Fixture) -> Person {
+    let (org, _) = f.organization("Acme").await;
+    let ada = person(f, &org, "ada@example.com", &[]).await;
+    // Mails lie in the order of their times.
+    f.app.clock().advance(1);
+    ada
+}
+
+/// Somebody with a confirmed authenticator: the person, the seed, the recovery codes.
+async fn with_totp(f: &Fixture) -> (Person, String, Vec<String>) {
+    let ada = stepped_up(f, &ada(f).await).await;
+    let made = ada.post("/v1/me/factors/totp", &json!({ "name": "Phone" })).await.expect(201);
+    let secret = made["secret"].as_str().unwrap().to_owned();
+    let path = format!("/v1/me/factors/{}/confirm", made["factor"]["id"].as_str().unwrap());
+    let answer = ada.post(&path, &json!({ "code": code(f, &secret, 0) })).await;
+    let ada = Person { cookie: cookie(&answer), ..ada };
+    let codes = answer.expect(200)["recovery_codes"].as_array().unwrap().clone();
+    f.app.clock().advance(60);
+    (ada, secret, codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect())
+}
+
+async fn i11_an_authenticator_counts_once_it_is_confirmed(f: Arc<Fixture>) {
+    let ada = ada(&f).await;
+    let new = json!({ "name": "Phone" });
+    assert_eq!(ada.post("/v1/me/factors/totp", &new).await.code(401), "step_up_needed");
+    let ada = stepped_up(&f, &ada).await;
+    let answer = ada.post("/v1/me/factors/totp", &new).await;
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let made = answer.expect(201);
+    let secret = made["secret"].as_str().unwrap().to_owned();
+    let url = made["otpauth_url"].as_str().unwrap();
+    assert!(url.starts_with("otpauth://totp/Claviger:ada@example.com?secret=") && url.contains(&secret), "{url}");
+    assert_eq!(made["factor"]["confirmed"], false);
+    let asked = ada.get("/v1/sign-in/second-factor").await.expect(200);
+    assert_eq!((asked["wanted"].as_str(), asked["kinds"].as_array().unwrap().len()), (Some("nothing"), 0));
+    let path = format!("/v1/me/factors/{}/confirm", made["factor"]["id"].as_str().unwrap());
+    assert_eq!(ada.post(&path, &json!({ "code": "000000" })).await.code(401), "second_factor_wrong");
+    let answer = ada.post(&path, &json!({ "code": code(&f, &secret, 0) })).await;
+    let ada = Person { cookie: cookie(&answer), ..ada };
+    let confirmed = answer.expect(200);
+    assert_eq!(confirmed["recovery_codes"].as_array().unwrap().len(), 10);
+    assert_eq!(ada.post(&path, &json!({ "code": code(&f, &secret, 1) })).await.code(404), "not_found");
+    let list = ada.get("/v1/me/factors").await;
+    assert!(!list.text.contains(&secret), "the seed is not shown again");
+    let list = list.expect(200);
+    assert_eq!((list["items"].as_array().unwrap().len(), &list["recovery_codes_left"]), (1, &json!(10)));
+    assert_eq!(newest(&f, "ada@example.com").await.subject, "A second factor was added");
+    let audit = serde_json::to_string(&f.audit(&ada.tenant).await).unwrap();
+    assert!(!audit.contains(&secret) && audit.contains("user.factor_confirmed"));
+    // Another one needs the one before.
+    f.app.clock().advance(600);
+    assert_eq!(ada.post("/v1/me/factors/totp", &new).await.code(401), "step_up_needed");
+}
+
+async fn i1_the_present_and_the_last_code_are_accepted(f: Arc<Fixture>) {
+    let (ada, secret, _) = with_totp(&f).await;
+    for (steps, accepted) in [(-2, false), (1, false), (2, false), (-1, true), (0, true)] {
+        let half = half_way(&f, &ada).await;
+        let answer = second_factor(&half, totp(&code(&f, &secret, steps))).await;
+        assert_eq!(answer.status.as_u16(), if accepted { 200 } else { 401 }, "{steps}: {}", answer.text);
+    }
+}
+
+async fn i2_a_code_is_accepted_once(f: Arc<Fixture>) {
+    let (ada, secret, _) = with_totp(&f).await;
+    let right = code(&f, &secret, 0);
+    let mut uses = Vec::new();
+    for _ in 0..4 {
+        let (half, right) = (half_way(&f, &ada).await, right.clone());
+        uses.push(tokio::spawn(async move { second_factor(&half, totp(&right)).await.status.as_u16() }));
+    }
+    let mut statuses = Vec::new();
+    for one in uses {
+        statuses.push(one.await.unwrap());
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 401, 401, 401]);
+    let half = half_way(&f, &ada).await;
+    assert_eq!(second_factor(&half, totp(&code(&f, &secret, -1))).await.status, 401, "nor that of an earlier step");
+}
+
+async fn i4_checks_are_counted_for_the_account(f: Arc<Fixture>) {
+    let (ada, secret, _) = with_totp(&f).await;
+    let mut uses = Vec::new();
+    for number in 0..20 {
+        let half = half_way(&f, &ada).await;
+        uses.push(tokio::spawn(
+            async move { second_factor(&half, totp(&format!("{number:06}"))).await.status.as_u16() },
+        ));
+    }
+    let mut looked_at = 0;
+    for one in uses {
+        match one.await.unwrap() {
+            401 => looked_at += 1,
+            429 => {}
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(looked_at, 5);
+    let half = half_way(&f, &ada).await;
+    let answer = second_factor(&half, totp(&code(&f, &secret, 0))).await;
+    assert!(answer.header("retry-after").is_some());
+    assert_eq!(answer.code(429), "rate_limited");
+    f.app.clock().advance(901);
+    let half = half_way(&f, &ada).await;
+    second_factor(&half, totp(&code(&f, &secret, 0))).await.expect(200);
+}
+
+async fn i4_after_twenty_wrong_codes_none_is_looked_at(f: Arc<Fixture>) {
+    let (ada, secret, _) = with_totp(&f).await;
+    for _ in 0..4 {
+        for _ in 0..5 {
+            let half = half_way(&f, &ada).await;
+            assert_eq!(second_factor(&half, totp("000000")).await.code(401), "second_factor_wrong");
+        }
+        f.app.clock().advance(901);
+    }
+    let half = half_way(&f, &ada).await;
+    let right = totp(&code(&f, &secret, 0));
+    assert_eq!(second_factor(&half, right).await.code(401), "second_factor_suspended");
+    let told = mails_to(&f, "ada@example.com").await;
+    assert_eq!(told.iter().filter(|mail| mail.subject == "Somebody is guessing your codes").count(), 1);
+    // Whoever sets a new password by a link has shut out who knew the old one.
+    let ask = json!({ "email": "ada@example.com" });
+    crate::fixture::send(f.operator.bare(Method::POST, "/v1/password-resets").json(&ask)).await.expect(202);
+    let token = newest(&f, "ada@example.com").await.token();
+    let body = json!({ "token": token, "password": "correct horse battery staple" });
+    crate::fixture::send(f.operator.bare(Method::POST, "/v1/password-resets/complete").json(&body)).await.expect(204);
+    let half = half_way(&f, &ada).await;
+    let asked = half.get("/v1/sign-in/second-factor").await.expect(200);
+    assert_eq!(asked["wanted"], "authenticator", "J7: the second factor is still asked for");
+    second_factor(&half, totp(&code(&f, &secret, 0))).await.expect(200);
+}
+
+async fn i5_a_wrong_code_counts_whatever_follows(f: Arc<Fixture>) {
+    let (ada, _, _) = with_totp(&f).await;
+    for _ in 0..5 {
+        let half = half_way(&f, &ada).await;
+        let request = half.request(Method::POST, "/v1/sign-in/second-factor").json(&totp("000000"));
+        let sent = tokio::spawn(request.send());
+        tokio::task::yield_now().await;
+        sent.abort();
+        let _ = sent.await;
+    }
+    // However many of those have arrived: there are five in all, and no more.
+    let mut looked_at = 0;
+    for _ in 0..10 {
+        let half = half_way(&f, &ada).await;
+        if second_factor(&half, totp("000000")).await.status == 401 {
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at <= 5, "{looked_at}");
+}
+
+async fn i6_a_mailed_code_is_of_one_session_and_dies(f: Arc<Fixture>) {
+    let ada = ada(&f).await;
+    policy(&f, &ada.tenant, "email").await;
+    let (half, other) = (half_way(&f, &ada).await, half_way(&f, &ada).await);
+    assert_eq!(half.get("/v1/sign-in/second-factor").await.expect(200)["wanted"], "mail_code");
+    let mail = |code: &str| json!({ "kind": "mail_code", "code": code });
+    half.post("/v1/sign-in/second-factor/mail", &json!({})).await.expect(202);
+    let first = newest(&f, "ada@example.com").await.code();
+    assert_eq!(second_factor(&other, mail(&first)).await.code(401), "second_factor_wrong");
+    f.app.clock().advance(1);
+    half.post("/v1/sign-in/second-factor/mail", &json!({})).await.expect(202);
+    let second = newest(&f, "ada@example.com").await.code();
+    assert_eq!(second_factor(&half, mail(&first)).await.code(401), "second_factor_wrong", "a newer one took its place");
+    let answer = second_factor(&half, mail(&second)).await;
+    let complete = Person { cookie: cookie(&answer), ..ada.clone() };
+    assert_eq!(answer.expect(200)["stage"], "complete");
+    complete.get("/v1/me").await.expect(200);
+    f.app.clock().advance(901);
+    let half = half_way(&f, &ada).await;
+    half.post("/v1/sign-in/second-factor/mail", &json!({})).await.expect(202);
+    let third = newest(&f, "ada@example.com").await.code();
+    for _ in 0..5 {
+        assert_eq!(second_factor(&half, mail("000000")).await.code(401), "second_factor_wrong");
+    }
+    // Were there no limit of the account, the code would be dead all the same.
+    let (tenant, user) = (
+        claviger_domain::id::TenantId::parse(&ada.tenant).unwrap(),
+        claviger_domain::id::UserId::parse(&ada.id).unwrap(),
+    );
+    let mut tx = f.app.store().begin().await.unwrap();
+    let mut guard = tx.lock_guard(tenant, user).await.unwrap();
+    guard.times.clear();
+    tx.put_guard(tenant, user, &guard).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(second_factor(&half, mail(&third)).await.code(401), "second_factor_wrong");
+    f.app.clock().advance(901);
+    let half = half_way(&f, &ada).await;
+    half.post("/v1/sign-in/second-factor/mail", &json!({})).await.expect(202);
+    let fourth = newest(&f, "ada@example.com").await.code();
+    f.app.clock().advance(600);
+    let late = second_factor(&half, mail(&fourth)).await;
+    assert_eq!(late.status, 401, "{}", late.text);
+}
+
+async fn i7_mailed_codes_are_capped(f: Arc<Fixture>) {
+    let ada = ada(&f).await;
+    policy(&f, &ada.tenant, "email").await;
+    let mut statuses = Vec::new();
+    for _ in 0..10 {
+        let half = half_way(&f, &ada).await;
+        statuses.push(half.post("/v1/sign-in/second-factor/mail", &json!({})).await.status.as_u16());
+    }
+    assert_eq!((statuses[..3].to_vec(), statuses[3..].to_vec()), (vec![202; 3], vec![429; 7]));
+}
+
+async fn i8_a_session_alone_is_not_enough_for_what_is_dangerous(f: Arc<Fixture>) {
+    let (ada, secret, _) = with_totp(&f).await;
+    f.app.clock().advance(600);
+    let list = ada.get("/v1/me/factors").await.expect(200);
+    let path = format!("/v1/me/factors/{}", list["items"][0]["id"].as_str().unwrap());
+    assert_eq!(ada.delete(&path).await.code(401), "step_up_needed");
+    assert_eq!(ada.post("/v1/me/recovery-codes", &json!({})).await.code(401), "step_up_needed");
+    assert_eq!(ada.post("/v1/me/email", &json!({ "email": "x@example.com" })).await.code(401), "step_up_needed");
+    // Neither a code by mail nor the password is enough for somebody who has better.
+    for body in
+        [json!({ "kind": "mail_code", "code": "123456" }), json!({ "kind": "password", "password": "anything" })]
+    {
+        assert_eq!(ada.post("/v1/me/step-up", &body).await.code(409), "second_factor_other");
+    }
+    let answer = ada.post("/v1/me/step-up", &totp(&code(&f, &secret, 0))).await;
+    let again = Person { cookie: cookie(&answer), ..ada.clone() };
+    assert!(answer.expect(200)["stepped_up_until"].is_string());
+    assert_eq!(ada.get("/v1/me").await.code(401), "session_ended", "K1: the token before is dead");
+    again.delete(&path).await.expect(204);
+    assert_eq!(newest(&f, "ada@example.com").await.subject, "A second factor was removed");
+    let list = again.get("/v1/me/factors").await.expect(200);
+    assert_eq!((list["items"].as_array().unwrap().len(), &list["recovery_codes_left"]), (0, &json!(0)));
+}
+
+async fn i9_recovery_codes_are_used_once(f: Arc<Fixture>) {
+    let (ada, _, codes) = with_totp(&f).await;
+    let recovery = |code: &str| json!({ "kind": "recovery_code", "code": code });
+    let half = half_way(&f, &ada).await;
+    second_factor(&half, recovery(&codes[0].to_uppercase().replace('-', " "))).await.expect(200);
+    let half = half_way(&f, &ada).await;
+    assert_eq!(second_factor(&half, recovery(&codes[0])).await.code(401), "second_factor_wrong");
+    assert_eq!(newest(&f, "ada@example.com").await.subject, "A recovery code was used");
+    let answer = second_factor(&half, recovery(&codes[1])).await;
+    let ada = Person { cookie: cookie(&answer), ..ada };
+    let asked = ada.get("/v1/me/factors").await.expect(200);
+    assert_eq!(asked["recovery_codes_left"], 8);
+    let fresh = ada.post("/v1/me/recovery-codes", &json!({})).await.expect(200);
+    assert_eq!(fresh["recovery_codes"].as_array().unwrap().len(), 10);
+    let half = half_way(&f, &ada).await;
+    assert_eq!(second_factor(&half, recovery(&codes[2])).await.code(401), "second_factor_wrong");
+}
+
+async fn i12_factors_are_reset_by_whoever_may_and_told(f: Arc<Fixture>) {
+    let (ada, _, _) = with_totp(&f).await;
+    let path = format!("{}/factors", ada.path());
+    let (_, reader) = f.application(&ada.tenant, "Reader", json!({ "users": ["READ"] })).await;
+    assert_eq!(reader.delete(&path).await.code(403), "permission_missing");
+    assert_eq!(ada.delete(&path).await.code(403), "permission_missing");
+    for body in [json!({ "mfa_enrolled": false }), json!({ "factors": [] })] {
+        assert_eq!(f.operator.patch(&ada.path(), &body).await.status, 422, "{body}");
+    }
+    f.operator.delete(&path).await.expect(204);
+    assert_eq!(newest(&f, "ada@example.com").await.subject, "Your second factors were removed");
+    assert_eq!(ada.get("/v1/me").await.code(401), "session_ended");
+    assert_eq!(f.audit(&ada.tenant).await.iter().filter(|entry| entry["action"] == "user.factors_reset").count(), 1);
+    let half = half_way(&f, &ada).await;
+    assert_eq!(half.get("/v1/sign-in/second-factor").await.expect(200)["wanted"], "nothing");
+}
+
+async fn k1_the_token_is_another_after_each_step(f: Arc<Fixture>) {
+    let (ada, secret, _) = with_totp(&f).await;
+    let half = half_way(&f, &ada).await;
+    assert_eq!(half.get("/v1/me").await.code(401), "second_factor_needed");
+    let answer = second_factor(&half, totp(&code(&f, &secret, 0))).await;
+    let complete = Person { cookie: cookie(&answer), ..half.clone() };
+    complete.get("/v1/me").await.expect(200);
+    assert_eq!(half.get("/v1/sign-in/second-factor").await.code(401), "session_ended");
+}
+
+async fn a_stricter_policy_asks_for_what_is_missing(f: Arc<Fixture>) {
+    let ada = ada(&f).await;
+    ada.get("/v1/me").await.expect(200);
+    policy(&f, &f.root, "totp").await;
+    assert_eq!(
+        ada.get("/v1/me").await.code(401),
+        "second_factor_needed",
+        "of a tenant above, and of a session that is there"
+    );
+    policy(&f, &ada.tenant, "email").await;
+    assert_eq!(
+        ada.get("/v1/sign-in/second-factor").await.expect(200)["wanted"],
+        "enrolment",
+        "never weaker than above"
+    );
+    let half = half_way(&f, &ada).await;
+    let made = half.post("/v1/me/factors/totp", &json!({})).await.expect(201);
+    let secret = made["secret"].as_str().unwrap();
+    let path = format!("/v1/me/factors/{}/confirm", made["factor"]["id"].as_str().unwrap());
+    let answer = half.post(&path, &json!({ "code": code(&f, secret, 0) })).await;
+    let complete = Person { cookie: cookie(&answer), ..half.clone() };
+    answer.expect(200);
+    complete.get("/v1/me").await.expect(200);
+    let delete = format!("/v1/me/factors/{}", made["factor"]["id"].as_str().unwrap());
+    assert_eq!(complete.delete(&delete).await.code(409), "last_factor");
+    // Whoever has one cannot set up another before showing it.
+    let half = half_way(&f, &ada).await;
+    assert_eq!(half.post("/v1/me/factors/totp", &json!({})).await.code(401), "second_factor_needed");
+}
+
+async fn factors_and_sessions_hang_together(f: Arc<Fixture>) {
+    let first = ada(&f).await;
+    let (session, other) = crate::people::session(&f, &first.tenant, &first.id).await;
+    let other = Person { session, cookie: other, ..first.clone() };
+    let up = stepped_up(&f, &first).await;
+    let made = up.post("/v1/me/factors/totp", &json!({})).await.expect(201);
+    let secret = made["secret"].as_str().unwrap();
+    let path = format!("/v1/me/factors/{}/confirm", made["factor"]["id"].as_str().unwrap());
+    up.post(&path, &json!({ "code": code(&f, secret, 0) })).await.expect(200);
+    assert_eq!(other.get("/v1/me").await.code(401), "session_ended", "K4");
+    // Nobody else's factor is found.
+    let (org, _) = f.organization("Other").await;
+    let eve = stepped_up(&f, &person(&f, &org, "eve@example.com", &[]).await).await;
+    let delete = format!("/v1/me/factors/{}", made["factor"]["id"].as_str().unwrap());
+    assert_eq!(eve.delete(&delete).await.code(404), "not_found");
+    assert_eq!(eve.post(&path, &json!({ "code": "000000" })).await.code(404), "not_found");
+    // Pages of other sites are refused.
+    let foreign = first.client.bare(Method::POST, "/v1/password-resets").header("origin", "https://evil.example");
+    let answer = crate::fixture::send(foreign.json(&json!({ "email": "ada@example.com" }))).await;
+    assert_eq!(answer.code(403), "forbidden");
+}

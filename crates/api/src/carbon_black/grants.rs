@@ -40,6 +40,9 @@ const GRANT: [&str; 11] = [
 ];
 pub(super) const PROFILE: [&str; 6] = ["profile_uuid", "orgs", "org_groups", "roles", "conditions", "can_manage"];
 
+/// Of a grant that was sent the principal, if it is named, the roles and the profiles.
+type Sent = (Option<String>, Vec<AccessLevelId>, Vec<WantedProfile>);
+
 /// The organisation of a caller with the names of its roles.
 struct Org<'a> {
     caller: &'a Caller,
@@ -102,7 +105,7 @@ impl<'a> Org<'a> {
     }
 
     /// The roles and profiles of a grant that was sent.
-    fn wanted(&self, body: &Value) -> Result<(Option<String>, Vec<AccessLevelId>, Vec<WantedProfile>), Refused> {
+    fn wanted(&self, body: &Value) -> Result<Sent, Refused> {
         let members = Members::read(body, "", &GRANT)?;
         if let Some(org) = members.text("org_ref")?
             && org != urn::org(self.key)

@@ -24,6 +24,7 @@ facts!(
     what_is_over_is_swept,
     a_user_answers_for_applications,
     the_deleted_leave_nothing_behind,
+    people_beneath_a_tenant_are_listed_from_an_offset,
 );
 
 pub fn user_id(number: u128) -> UserId {
@@ -392,4 +393,21 @@ async fn the_deleted_leave_nothing_behind(store: Store) {
     // The address is free again.
     insert(&store, &[user(tenant, 1)]).await;
     assert!(!store.find_signing_in("user1@example.com", Some(&token(2))).await.unwrap().unwrap().known_device);
+}
+
+async fn people_beneath_a_tenant_are_listed_from_an_offset(store: Store) {
+    insert_tenants(&store, 2).await;
+    let one = User { roles: vec![level_id(1), level_id(2)], ..user(tenant_id(1), 1) };
+    insert(&store, &[one.clone(), user(tenant_id(1), 2), user(tenant_id(2), 3)]).await;
+    let ids = async |root: u128, beneath: bool, offset: i64, limit: i64| -> Vec<UserId> {
+        let found = store.list_users_beneath(tenant_id(root), beneath, offset, limit).await.unwrap();
+        found.into_iter().map(|user| user.id).collect()
+    };
+    assert_eq!(ids(0, true, 0, 10).await, [user_id(1), user_id(2), user_id(3)]);
+    assert_eq!(ids(0, true, 1, 1).await, [user_id(2)]);
+    assert_eq!(ids(0, false, 0, 10).await, []);
+    assert_eq!(ids(1, false, 0, 10).await, [user_id(1), user_id(2)]);
+    assert_eq!(store.list_users_beneath(tenant_id(1), true, 0, 1).await.unwrap(), [one], "with its roles");
+    assert_eq!(store.find_user_home(user_id(3)).await.unwrap(), Some(tenant_id(2)));
+    assert_eq!(store.find_user_home(user_id(9)).await.unwrap(), None);
 }

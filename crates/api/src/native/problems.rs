@@ -33,6 +33,7 @@ const ENTRIES: &[Entry] = &[
     Entry("factor_limit", "The person has as many second factors as it may", "A person has ten. Remove one first."),
     Entry("first_person_link_invalid", "The link cannot be used", "It was used, or it is too old, or the operator has people already. Somebody who may make users, or the operator's first application, makes one: POST /v1/tenants/{tenant_id}/users."),
     Entry("forbidden", "Not allowed", "The credential is good but may not do this; detail says why. No single permission would change it."),
+    Entry("grant_exists", "The person has a grant already", "A person has one grant. Change it: PUT /access/v2/orgs/{org_key}/grants/{principal}."),
     Entry("has_dependants", "Something depends on the user", "Applications belong to the user; referrers lists them. Name who takes them over, by successor_id."),
     Entry("headers_too_large", "The headers are too large", "Send fewer or shorter headers."),
     Entry("idempotency_key_busy", "The request is being done", "Another request with this Idempotency-Key is under way. Repeat it when that has been answered."),

@@ -162,7 +162,7 @@ async fn grants_come_and_go(f: Arc<Fixture>) {
         assert!(made[member].is_string(), "{member}");
     }
     assert_eq!(org.client.get(&place).await.expect(200), made);
-    assert_eq!(fetched(org.client.post("/access/v2/grants/_fetch", &asked).await), [made.clone()]);
+    assert_eq!(fetched(org.client.post("/access/v2/grants/_fetch", &asked).await), std::slice::from_ref(&made));
     assert_eq!(org.client.post(&org.grants(), &new).await.expect(409)["error_code"], "CONFLICT");
     // What the native API shows is the same.
     let native = org.client.get(&format!("/v1/tenants/{}/users/{id}", org.id)).await.expect(200);

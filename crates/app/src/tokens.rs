@@ -195,7 +195,7 @@ impl Unit {
     pub(crate) async fn after_every_token(&mut self) -> Result<Timestamp> {
         let nodes = &self.app.state.nodes;
         let now = nodes.shared_time(self.now).plus_seconds(nodes.time_slack());
-        let now = now.max(self.app.state.tokens.after_stamps());
+        let now = now.max(self.app.state.tokens.last_stamp());
         // Tokens that were signed since stand just after it.
         let last = self.tx.find_last_cut_off().await?.map(|last| last.micros().saturating_add(1));
         Ok(last.map_or(now, |last| now.max(Timestamp::from_micros(last))))

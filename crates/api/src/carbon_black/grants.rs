@@ -113,9 +113,7 @@ impl<'a> Org<'a> {
             let message = format!("a grant here is one of {}", urn::org(self.key));
             return Err(BadRequest::new("INVALID_URN", "org_ref", message).into());
         }
-        if !matches!(members.get("expires"), None | Some(Value::Number(_)))
-            || members.get("expires").is_some_and(|expires| expires.as_i64() != Some(0))
-        {
+        if members.get("expires").is_some_and(|expires| expires.as_i64() != Some(0)) {
             let message = "a grant does not expire here; give its profiles an expiration";
             return Err(BadRequest::new("INVALID_VALUE", "expires", message).into());
         }

@@ -64,9 +64,9 @@ impl Tokens {
         self.stamped.fetch_max(at.micros(), Ordering::AcqRel);
     }
 
-    /// The moment after every stamp that was given here, also where the clock was set back since.
-    pub fn after_stamps(&self) -> Timestamp {
-        Timestamp::from_micros(self.stamped.load(Ordering::Acquire).saturating_add(1))
+    /// The last stamp that was given here, also where the clock was set back since.
+    pub fn last_stamp(&self) -> Timestamp {
+        Timestamp::from_micros(self.stamped.load(Ordering::Acquire))
     }
 
     /// How tokens are made, once that was said.

@@ -95,13 +95,19 @@ async fn leases_are_held_by_one_and_late_ones_are_shut_out(store: Store) {
 }
 
 async fn rates_are_told_to_the_others(store: Store) {
+    for run in [1, 2] {
+        store.register_node(&node(&format!("node {run}"), run)).await.unwrap();
+    }
     store.tell_rates(1, b"one").await.unwrap();
     store.tell_rates(2, b"two").await.unwrap();
     store.tell_rates(1, b"one more").await.unwrap();
     assert_eq!(store.hear_rates(2).await.unwrap(), [(1, b"one more".to_vec())]);
     assert_eq!(store.hear_rates(3).await.unwrap().len(), 2);
-    store.remove_node("none", 2).await.unwrap();
+    store.remove_node("node 2", 2).await.unwrap();
     assert_eq!(store.hear_rates(3).await.unwrap().len(), 1);
+    // Started again at once: what the process before has said is not listened to.
+    store.register_node(&node("node 1", 4)).await.unwrap();
+    assert!(store.hear_rates(3).await.unwrap().is_empty());
 }
 
 async fn a_history_begins_beyond_the_one_before(store: Store) {

@@ -201,8 +201,11 @@ impl App {
                 let profiles = unit.named(profiles, &[])?;
                 unit.check_grant(&user, &profiles).await?;
                 unit.tx.put_access_profiles(tenant, user.id, &profiles).await?;
-                let by = unit.caller.name();
-                unit.tx.put_grant_stamp(tenant, user.id, &by, unit.now).await?;
+                // Who may nothing has no grant yet: somebody may make one.
+                if !user.roles.is_empty() || !profiles.is_empty() {
+                    let by = unit.caller.name();
+                    unit.tx.put_grant_stamp(tenant, user.id, &by, unit.now).await?;
+                }
                 let mut details = unit.app.state.describe_user(&user);
                 details.insert("profiles".into(), describe(&profiles));
                 unit.record("user.created", crate::users::target(&user), details);

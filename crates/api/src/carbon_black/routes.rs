@@ -7,7 +7,7 @@ use crate::kit::{Api, Face, fallback, framed, method_fallback};
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
-use axum::routing::{any, get, post, put};
+use axum::routing::{any, delete, get, post, put};
 use http::HeaderValue;
 use http::header::ALLOW;
 
@@ -28,6 +28,7 @@ pub fn router(api: Api) -> Router {
         .route("/jobs/{*rest}", any(fallback::<Family>))
         .route("/appservices/v6/orgs/{org}/users", get(users::list).post(users::create))
         .route("/appservices/v6/orgs/{org}/users/{login_id}", put(users::update).delete(users::delete))
+        .route("/appservices/v6/orgs/{org}/users/{login_id}/google-auth", delete(users::reset_factor))
         .route("/appservices/{*rest}", any(fallback::<Family>))
         .route("/access/v2/grants/_fetch", post(grants::fetch))
         .route("/access/v2/orgs/{org}/grants", post(grants::create))

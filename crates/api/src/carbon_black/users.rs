@@ -137,6 +137,17 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// `DELETE …/users/{login_id}/google-auth`: the second factors of somebody who has lost them.
+pub(super) async fn reset_factor(
+    State(api): State<Api>,
+    OrgCaller(caller): OrgCaller,
+    Path((_, login_id)): Path<(String, String)>,
+) -> Result<Response, Refused> {
+    let id = find(&api, &caller, &login_id, Verb::Update).await?;
+    api.app.reset_factors(&caller, caller.tenant().id, id).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
 async fn find(api: &Api, caller: &Caller, login_id: &str, verb: Verb) -> Result<UserId> {
     let digits = !login_id.is_empty() && login_id.bytes().all(|byte| byte.is_ascii_digit());
     let number = login_id.parse().ok().filter(|_| digits).ok_or(Error::NotFound("user"))?;

@@ -274,6 +274,11 @@ impl Caller {
         found.is_some_and(|permission| self.has(permission.index, verb))
     }
 
+    /// Whether [`Caller::allow`] would let it; counts nothing, for nothing is done. For what shows people what they can do.
+    pub fn would_be_allowed(&self, permission: &str, verb: Verb) -> bool {
+        self.holds(permission, verb)
+    }
+
     /// Refuses whoever lacks a right, as [`Caller::allow`] does; counts nothing.
     pub(crate) fn must_hold(&self, permission: &str, verb: Verb) -> Result<()> {
         let (permission, verb) = self.asked_here(permission, verb);

@@ -1,6 +1,7 @@
 //! Tenants: create, change, list and search what is within reach.
 
 mod standing;
+mod whereabouts;
 
 pub use standing::Standing;
 

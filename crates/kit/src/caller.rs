@@ -7,11 +7,13 @@ use crate::face::{AcknowledgedSlot, QuotaSlot};
 use crate::{Api, Failure, Head, RequestId, origin};
 use axum::extract::FromRequestParts;
 use claviger_app::caller::{Caller, RequestLine, UserCaller};
+use claviger_app::deeds::Visit;
 use claviger_app::verify::Proof;
 use claviger_domain::address::Origin;
 use claviger_domain::{Error, Refusal, Result};
 use http::header::USER_AGENT;
 use http::request::Parts;
+use std::sync::Arc;
 
 /// Extracts the verified caller of a request, whose audit entries will name the request. To be taken before anything else
 /// that a request says, so that a stranger learns nothing.
@@ -53,6 +55,15 @@ pub fn circumstances<'a>(api: &Api, head: Head<'a>) -> (Origin, &'a str) {
     let origin = origin::find(headers, peer.as_ref(), &api.trusted_proxies);
     let user_agent = headers.get(USER_AGENT).and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
     (origin, user_agent.unwrap_or_default())
+}
+
+/// From where somebody comes who is no caller, or not yet.
+pub fn visit(api: &Api, parts: &Parts) -> Visit {
+    let (origin, user_agent) = circumstances(api, parts.into());
+    let id = parts.extensions.get::<RequestId>().copied().unwrap_or_default().to_string();
+    let line = format!("{} {}", parts.method, parts.uri.path());
+    let request = Arc::new(RequestLine { id, line, ..RequestLine::default() });
+    Visit { origin, user_agent: user_agent.to_owned(), request }
 }
 
 /// Names the request for the caller's audit entries, and leaves its quota for the answer's headers.

@@ -82,6 +82,19 @@ pub fn check_own_page(api: &Api, head: Head<'_>) -> Result<()> {
     if bodiless || is_json(head.headers) { Ok(()) } else { Err(cross_site()) }
 }
 
+/// Refuses a form that another site's page has sent: it names this server as its origin, and is a form of the plain kind.
+///
+/// # Errors
+/// `Forbidden`.
+pub fn check_own_form(api: &Api, head: Head<'_>) -> Result<()> {
+    let origin = head.headers.get(ORIGIN).is_some_and(|origin| is_own(api, head, origin));
+    if origin && is_own_fetch(head.headers) && has_type(head.headers, &["application/x-www-form-urlencoded"]) {
+        return Ok(());
+    }
+    let detail = "this form was not sent by a page of this server; open the page here and send it again";
+    Err(Error::Forbidden { missing: None, detail: detail.into() })
+}
+
 /// Refuses a request that a page of another site has sent, though it needs no cookie: it might set one.
 pub fn check_no_foreign_page(api: &Api, head: Head<'_>) -> Result<()> {
     let foreign = head.headers.get(ORIGIN).is_some_and(|origin| !is_own(api, head, origin));
@@ -93,13 +106,14 @@ fn is_own_fetch(headers: &HeaderMap) -> bool {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
+    has_type(headers, &["application/json", "application/merge-patch+json"])
+}
+
+fn has_type(headers: &HeaderMap, known: &[&str]) -> bool {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let essence = values.next().and_then(|value| value.to_str().ok()?.split(';').next());
-    let json = essence.is_some_and(|essence| {
-        let essence = essence.trim().to_ascii_lowercase();
-        essence == "application/json" || essence == "application/merge-patch+json"
-    });
-    json && values.next().is_none()
+    let fits = essence.is_some_and(|essence| known.iter().any(|one| one.eq_ignore_ascii_case(essence.trim())));
+    fits && values.next().is_none()
 }
 
 /// Whether an origin is this server's: by its public URL, or by the host that was called. Another site's pages never bring our

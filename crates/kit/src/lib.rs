@@ -29,7 +29,7 @@ pub use advice::advise;
 pub use body::read_json;
 pub use body::{BODY_MAX, Body, Post};
 pub use caller::{Authenticated, SigningIn, authenticate};
-pub use caller::{Presentation, circumstances, with_request};
+pub use caller::{Presentation, circumstances, visit, with_request};
 pub use client::{Client, authenticate_client, without_credential};
 pub use client::{authenticate_assertion, exchanged, stranger};
 pub use credential::{Unreadable, auth_token, proof as presented_proof};

@@ -160,8 +160,10 @@ impl Server {
         let api =
             Api::new(Arc::clone(&self.app), trusted_proxies.into()).with_instance_hosts(InstanceHosts::new(suffix));
         let app = Arc::clone(&self.app);
-        let router =
-            Router::new().merge(probe::router(Arc::new(move || app.ready()))).merge(claviger_api::router(api.clone()));
+        let router = Router::new()
+            .merge(probe::router(Arc::new(move || app.ready())))
+            .merge(claviger_api::router(api.clone()))
+            .merge(claviger_console::router(api.clone()));
         let edge = Edge {
             express: Some(Arc::new(move |head| claviger_api::answer_at_once(&api, head))),
             listener: self.listener,

@@ -1,11 +1,10 @@
 //! From where somebody comes who is no caller, or not yet.
 
-use crate::kit::{Api, Failure, RequestId, SigningIn, authenticate, circumstances, cookies};
+use crate::kit::{Api, Failure, SigningIn, authenticate, cookies, visit};
 use axum::extract::FromRequestParts;
-use claviger_app::caller::{RequestLine, UserCaller};
+use claviger_app::caller::UserCaller;
 use claviger_app::deeds::Visit;
 use http::request::Parts;
-use std::sync::Arc;
 
 /// Extracts the circumstances of a request that needs no credential. Requests that pages of other sites send are refused.
 #[derive(Debug)]
@@ -40,12 +39,4 @@ impl FromRequestParts<Api> for HalfWay {
         let SigningIn(user) = SigningIn::from_request_parts(parts, api).await?;
         Ok(Self { user, visit: visit(api, parts) })
     }
-}
-
-fn visit(api: &Api, parts: &Parts) -> Visit {
-    let (origin, user_agent) = circumstances(api, parts.into());
-    let id = parts.extensions.get::<RequestId>().copied().unwrap_or_default().to_string();
-    let line = format!("{} {}", parts.method, parts.uri.path());
-    let request = Arc::new(RequestLine { id, line, ..RequestLine::default() });
-    Visit { origin, user_agent: user_agent.to_owned(), request }
 }

@@ -9,6 +9,7 @@
 )]
 
 mod carbon_black;
+mod console;
 mod cylance;
 mod cyrisma;
 mod fixture;

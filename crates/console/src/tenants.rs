@@ -1,0 +1,110 @@
+//! Tenants: the overview of one, and the search that switches to another.
+
+use crate::api_call::ApiCall;
+use crate::nav::Section;
+use crate::page::{Answer, Page};
+use crate::place::Place;
+use crate::session::Person;
+use crate::show;
+use askama::Template;
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use claviger_app::findings::FindingsQuery;
+use claviger_app::tenants::{TenantFilter, TenantOrder, TenantQuery};
+use claviger_domain::findings::Finding;
+use claviger_domain::grants::Verb;
+use claviger_domain::id::TenantId;
+use claviger_domain::notice::{Notice, NoticeFilter};
+use claviger_domain::page::PageRequest;
+use claviger_domain::tenant::Tenant;
+use claviger_domain::tenant::naming::parse_search;
+use claviger_domain::{Error, Result};
+use claviger_kit::{Api, Path, Query};
+use serde::Deserialize;
+
+/// Things of a kind that the overview shows; the rest is on a page of its own.
+const SHOWN: i64 = 8;
+/// Tenants that a search finds at once.
+const FOUND: i64 = 20;
+
+#[derive(Template)]
+#[template(path = "tenants/overview.html")]
+struct Overview<'a> {
+    place: &'a Place,
+    notices: Option<Vec<Notice>>,
+    findings: Option<Vec<Finding>>,
+    applications: bool,
+}
+
+#[derive(Template)]
+#[template(path = "tenants/switch.html")]
+struct Switch<'a> {
+    words: &'a str,
+    found: Vec<Tenant>,
+    more: bool,
+}
+
+/// What is searched for.
+#[derive(Deserialize)]
+struct SwitchQuery {
+    #[serde(default)]
+    q: Option<String>,
+}
+
+/// Its routes.
+pub(crate) fn routes() -> Router<Api> {
+    Router::new().route("/console/tenants/{tenant_id}", get(overview)).route("/console/switch", get(switch))
+}
+
+/// What a verb gives, where the person may have it.
+pub(crate) fn if_allowed<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::Forbidden { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn overview(State(api): State<Api>, person: Person, Path(tenant): Path<TenantId>) -> Answer {
+    let place = person.at(&api, tenant).await?;
+    let request = PageRequest::parse(Some(SHOWN), None)?;
+    let notices = if person.may("notices", Verb::Read) {
+        let filter = NoticeFilter { kind: None, application_id: None, dismissed: false };
+        if_allowed(api.app.list_notices(&person.caller, tenant, &filter, &request).await)?
+    } else {
+        None
+    };
+    let findings = if person.may("findings", Verb::Read) {
+        if_allowed(api.app.list_findings(&person.caller, tenant, FindingsQuery::default(), &request).await)?
+    } else {
+        None
+    };
+    let content = Overview {
+        place: &place,
+        notices: notices.map(|page| page.items),
+        findings: findings.map(|page| page.items),
+        applications: person.may("applications", Verb::Read),
+    };
+    Page::new(&place.tenant.name, Section::Overview)
+        .at(&place)
+        .call(ApiCall::new("Read the tenant", "GET", &format!("/v1/tenants/{tenant}")))
+        .call(ApiCall::new("Its notices", "GET", &format!("/v1/tenants/{tenant}/notices")))
+        .call(ApiCall::new("Its findings", "GET", &format!("/v1/tenants/{tenant}/findings")))
+        .render(&person, &content)
+}
+
+async fn switch(State(api): State<Api>, person: Person, Query(query): Query<SwitchQuery>) -> Answer {
+    let words = query.q.as_deref().unwrap_or_default().trim();
+    let wanted = TenantQuery {
+        filter: TenantFilter::default(),
+        order: TenantOrder::Name,
+        words: if words.is_empty() { None } else { Some(parse_search("q", words)?) },
+    };
+    let request = PageRequest::parse(Some(FOUND), None)?;
+    let page = api.app.list_tenants(&person.caller, &wanted, &request).await?;
+    let content = Switch { words, more: page.next.is_some(), found: page.items };
+    Page::new("Switch tenant", Section::Account)
+        .call(ApiCall::new("Search tenants", "GET", &format!("/v1/tenants?q={}", show::encoded(words))))
+        .render(&person, &content)
+}

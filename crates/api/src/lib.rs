@@ -1,16 +1,16 @@
 //! The JSON faces of Claviger. No rule lives here.
 //!
 //! A face translates a request into one verb of `claviger_app` and its outcome into the words of one dialect. Faces share
-//! the kit and nothing else, and none knows that another exists.
+//! `claviger_kit` and nothing else, and none knows that another exists.
 
 pub mod carbon_black;
 pub mod cylance;
 pub mod cyrisma;
-pub mod kit;
 pub mod native;
 pub mod oauth;
 pub mod pages;
 
+pub use claviger_kit as kit;
 pub use native::openapi_json;
 
 use axum::Router;

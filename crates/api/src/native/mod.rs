@@ -54,4 +54,4 @@ mod whoami;
 pub use error::Native;
 pub use openapi::openapi_json;
 pub use routes::{router, with_fallback};
-pub(crate) use verify::{PATH as VERIFY, Questions, answer as verify_at_once};
+pub(crate) use verify::{PATH as VERIFY, answer as verify_at_once};

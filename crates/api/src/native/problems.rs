@@ -169,7 +169,7 @@ mod tests {
         for name in ["domain", "store", "app"] {
             sources(&crates.join(name).join("src"), &mut files);
         }
-        sources(&crates.join("api/src/kit"), &mut files);
+        sources(&crates.join("kit/src"), &mut files);
         sources(&crates.join("api/src/native"), &mut files);
         let mut codes = BTreeSet::new();
         for file in files {

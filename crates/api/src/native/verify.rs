@@ -4,17 +4,15 @@
 //! the answer share one buffer. The body of a question is never read. The edge asks [`answer`] before any router does.
 
 use crate::kit::{
-    Api, Asked, Face, Head, Memo, Presentation, RateHeaders, RateText, advise, answer_failure, authenticate, pairs,
+    Api, Asked, Face, Head, Presentation, Question, Questions, RateHeaders, RateText, advise, answer_failure,
+    authenticate,
 };
 use crate::native::error::respond;
 use crate::native::openapi::Verifying;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use claviger_app::verify::{Admission, Audience, NotAdmitted, Wanted};
-use claviger_domain::catalogue::Catalogue;
-use claviger_domain::grants::Verb;
-use claviger_domain::id::TenantId;
+use claviger_app::verify::{Admission, NotAdmitted};
 use claviger_domain::rate::RateLimit;
 use claviger_domain::{Error, Refusal, Result};
 use http::header::{CACHE_CONTROL, HeaderName};
@@ -69,67 +67,6 @@ pub(crate) async fn verify_by_post(state: State<Api>, request: Request) -> Respo
     verify(state, request).await
 }
 
-/// What is asked, and how it is answered, for questions and rate limits seen before: proxies ask the same over and over.
-#[derive(Debug, Default)]
-pub(crate) struct Questions {
-    asked: Memo<Box<str>, Known>,
-    admissions: Memo<Option<RateLimit>, HeaderMap>,
-}
-
-/// A question whose permission is given by its place in the catalogue.
-#[derive(Clone, Copy, Debug)]
-struct Known {
-    permission: usize,
-    verb: Verb,
-    audience: Audience,
-    plain: bool,
-}
-
-struct Question<'a> {
-    wanted: Wanted<'a>,
-    plain: bool,
-    /// Whether it is among those seen before.
-    known: bool,
-}
-
-impl Questions {
-    /// Reads a query.
-    fn read<'a>(&self, query: &str, catalogue: &'a Catalogue) -> Result<Question<'a>> {
-        if let Some(Known { permission, verb, audience, plain }) = self.asked.get(|known| **known == *query)
-            && let Some(permission) = catalogue.get(permission)
-        {
-            return Ok(Question { wanted: Wanted { permission, verb, audience }, plain, known: true });
-        }
-        question(query, catalogue)
-    }
-
-    /// Remembers a question that let somebody in: what strangers ask would take the place of what proxies do.
-    fn remember(&self, query: &str, &Question { wanted, plain, known }: &Question<'_>) {
-        if !known {
-            let Wanted { permission, verb, audience } = wanted;
-            self.asked.put(query.into(), Known { permission: permission.index, verb, audience, plain });
-        }
-    }
-
-    /// The headers of an admission, with the values that differ from call to call still to be put in, in this order: tenant,
-    /// application, and the state of the rate limit if there is one.
-    fn admission(&self, limit: Option<RateLimit>) -> HeaderMap {
-        if let Some(headers) = self.admissions.get(|known| *known == limit) {
-            return headers;
-        }
-        let mut headers = HeaderMap::new();
-        for name in [&X_CLAVIGER_TENANT, &X_CLAVIGER_APPLICATION] {
-            headers.insert(name, HeaderValue::from_static(""));
-        }
-        if let Some(limit) = limit {
-            RateHeaders::of(limit, 0, 0).add_to(&mut headers);
-        }
-        headers.insert(CACHE_CONTROL, NO_STORE);
-        self.admissions.put(limit, headers.clone());
-        headers
-    }
-}
-
 /// The answer, if it can be given from memory.
 pub(crate) fn answer(api: &Api, head: Head<'_>) -> Option<Response> {
     let query = head.uri.query().unwrap_or_default();
@@ -156,7 +93,7 @@ fn ask(api: &Api, head: Head<'_>, question: &Question<'_>) -> Option<Result<Admi
 /// The answer to a question that is none, or about an application that is not in memory. The credential comes first: a
 /// stranger learns nothing of how the question is put.
 async fn look_up_and_answer(api: Api, parts: Parts) -> Response {
-    let question = question(parts.uri.query().unwrap_or_default(), api.app.catalogue());
+    let question = Question::read(parts.uri.query().unwrap_or_default(), api.app.catalogue());
     let plain = question.as_ref().is_ok_and(|question| question.plain);
     let caller = authenticate(&api, &parts).await;
     let refused = match (caller, question) {
@@ -187,51 +124,26 @@ fn refuse(head: Head<'_>, plain: bool, NotAdmitted { error, quota, advice }: &No
     response
 }
 
-fn question<'a>(query: &str, catalogue: &'a Catalogue) -> Result<Question<'a>> {
-    let (mut right, mut tenant, mut status) = (None, None, None);
-    for pair in pairs(query) {
-        let (name, value) = pair?;
-        let slot = match name.as_ref() {
-            "permission" => &mut right,
-            "tenant" => &mut tenant,
-            "status" => &mut status,
-            _ => return Err(malformed("it takes permission, tenant and status, and no other parameter")),
-        };
-        if slot.replace(value).is_some() {
-            return Err(malformed("a parameter is given twice"));
-        }
+/// The headers of an admission, with the values that differ from call to call still to be put in, in this order: tenant,
+/// application, and the state of the rate limit if there is one.
+fn admission(questions: &Questions, limit: Option<RateLimit>) -> HeaderMap {
+    if let Some(headers) = questions.admissions.get(|known| *known == limit) {
+        return headers;
     }
-    let plain = match status.as_deref() {
-        None => false,
-        Some("plain") => true,
-        Some(_) => return Err(malformed("status can only be plain")),
-    };
-    let audience = match tenant.as_deref() {
-        Some("any") => Audience::Any,
-        Some(id) => match TenantId::parse(id) {
-            Some(id) => Audience::Within(id),
-            None => return Err(malformed("tenant is neither an id nor any")),
-        },
-        None => return Err(malformed("tenant is missing: give a tenant's id, or any")),
-    };
-    let Some(right) = right else { return Err(malformed("permission is missing: give one such as org.audits:READ")) };
-    let (permission, verb) = right
-        .rsplit_once(':')
-        .and_then(|(permission, verb)| Some((permission, Verb::parse(verb)?)))
-        .ok_or_else(|| malformed("permission is not of the form NAME:VERB"))?;
-    match catalogue.find(permission) {
-        None => Err(malformed("there is no such permission; GET /v1/catalogue lists all")),
-        Some(found) if !found.verbs.has(verb) => Err(malformed("the permission does not offer that verb")),
-        Some(permission) => Ok(Question { wanted: Wanted { permission, verb, audience }, plain, known: false }),
+    let mut headers = HeaderMap::new();
+    for name in [&X_CLAVIGER_TENANT, &X_CLAVIGER_APPLICATION] {
+        headers.insert(name, HeaderValue::from_static(""));
     }
-}
-
-fn malformed(detail: &str) -> Error {
-    Error::Malformed { code: "verify_malformed", detail: format!("the question cannot be answered: {detail}") }
+    if let Some(limit) = limit {
+        RateHeaders::of(limit, 0, 0).add_to(&mut headers);
+    }
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    questions.admissions.put(limit, headers.clone());
+    headers
 }
 
 fn admit(api: &Api, Admission { tenant, application, foreign, quota, advice }: &Admission) -> Response {
-    let mut headers = api.questions.admission(quota.map(|(limit, _)| limit));
+    let mut headers = admission(&api.questions, quota.map(|(limit, _)| limit));
     let (mut tenant_text, mut application_text) = (Uuid::encode_buffer(), Uuid::encode_buffer());
     let state = quota.map(|(_, quota)| RateText::state(quota.remaining, quota.reset_seconds));
     let texts = [
@@ -290,60 +202,6 @@ impl Face for ForProxies {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn asked(query: &str) -> Result<(String, Verb, Audience, bool)> {
-        let catalogue = Catalogue::built_in();
-        question(query, &catalogue)
-            .map(|q| (q.wanted.permission.name.clone(), q.wanted.verb, q.wanted.audience, q.plain))
-    }
-
-    #[test]
-    fn a_question_has_a_right_and_an_audience() {
-        let expected = ("org.audits".to_owned(), Verb::Read, Audience::Any, false);
-        assert_eq!(asked("permission=org.audits:READ&tenant=any").unwrap(), expected);
-        assert_eq!(asked("tenant=any&permission=org%2Eaudits%3AREAD").unwrap(), expected);
-        assert!(asked("permission=org.audits:READ&tenant=any&status=plain").unwrap().3);
-        let id = TenantId::from_u128(7);
-        let (_, _, audience, _) = asked(&format!("permission=org.audits:READ&tenant={id}")).unwrap();
-        assert_eq!(audience, Audience::Within(id));
-    }
-
-    #[test]
-    fn only_what_let_somebody_in_is_remembered() {
-        let (catalogue, questions) = (Catalogue::built_in(), Questions::default());
-        for number in 0..1_000 {
-            let strange = format!("permission=org.audits:READ&tenant={}", TenantId::from_u128(number));
-            assert!(!questions.read(&strange, &catalogue).unwrap().known);
-        }
-        let query = "permission=org.audits:READ&tenant=any&status=plain";
-        let question = questions.read(query, &catalogue).unwrap();
-        questions.remember(query, &question);
-        let again = questions.read(query, &catalogue).unwrap();
-        assert!(again.known && again.plain && again.wanted.audience == Audience::Any);
-    }
-
-    #[test]
-    fn what_is_no_question_is_refused() {
-        for bad in [
-            "",
-            "permission=org.audits:READ",
-            "tenant=any",
-            "permission=org.audits:READ&tenant=",
-            "permission=org.audits:READ&tenant=ANY",
-            "permission=org.audits:READ&tenant=any&tenant=any",
-            "permission=org.audits:READ&permission=org.audits:READ&tenant=any",
-            "permission=org.audits:READ&tenant=any&status=full",
-            "permission=org.audits:READ&tenant=any&x=1",
-            "permission=org.audits&tenant=any",
-            "permission=org.audits:read&tenant=any",
-            "permission=org.audits:DELETE&tenant=any",
-            "permission=no.such:READ&tenant=any",
-            "permission=org.audits:READ%00&tenant=any",
-            "permission=%ff&tenant=any",
-        ] {
-            assert!(matches!(asked(bad), Err(Error::Malformed { .. })), "{bad}");
-        }
-    }
 
     #[test]
     fn a_proxy_is_told_no_other_status_than_it_knows() {

@@ -94,7 +94,7 @@ fn repository_path(word: &str) -> Option<String> {
 
 /// Documents call a crate by its folder, `store/src/sql.rs`, without the `crates/` before it.
 fn is_crate(folder: &str) -> bool {
-    ["domain", "store", "index", "app", "api", "console", "server"].contains(&folder)
+    ["domain", "store", "index", "app", "kit", "api", "console", "server"].contains(&folder)
 }
 
 fn located(path: &str) -> PathBuf {

@@ -10,12 +10,17 @@ use crate::{
 };
 
 /// The staircase: each crate, and those of ours that it may use.
-const MAY_USE: [(&str, &[&str]); 5] = [
+const MAY_USE: [(&str, &[&str]); 7] = [
     ("claviger-domain", &[]),
     ("claviger-store", &["claviger-domain"]),
     ("claviger-app", &["claviger-domain", "claviger-store"]),
-    ("claviger-api", &["claviger-domain", "claviger-app"]),
-    ("claviger-server", &["claviger-domain", "claviger-store", "claviger-app", "claviger-api"]),
+    ("claviger-kit", &["claviger-domain", "claviger-app"]),
+    ("claviger-api", &["claviger-domain", "claviger-app", "claviger-kit"]),
+    ("claviger-console", &["claviger-domain", "claviger-app", "claviger-kit"]),
+    (
+        "claviger-server",
+        &["claviger-domain", "claviger-store", "claviger-app", "claviger-kit", "claviger-api", "claviger-console"],
+    ),
 ];
 
 #[test]

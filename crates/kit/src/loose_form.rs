@@ -1,7 +1,7 @@
 //! Forms of clients that spell names as they like: `grant_type`, `GrantType` and `granttype` are one field. Sent as
 //! `application/x-www-form-urlencoded`, as `multipart/form-data`, or as a JSON object.
 
-use crate::kit::{json, multipart, once, pairs};
+use crate::{json, multipart, once, pairs};
 use axum::body::Body;
 use bytes::Bytes;
 use claviger_domain::idempotency::Once;

@@ -1,6 +1,6 @@
-//! Request bodies: JSON by content type, bounded, strict ([`crate::kit::json`]).
+//! Request bodies: JSON by content type, bounded, strict ([`crate::json`]).
 
-use crate::kit::{Failure, json, once};
+use crate::{Failure, json, once};
 use axum::RequestExt as _;
 use axum::body::Body as Bytestream;
 use axum::extract::{FromRequest, Request};
@@ -51,7 +51,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Post<T> {
 ///
 /// # Errors
 /// `Malformed`, `Invalid`.
-pub(crate) async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Bytestream) -> Result<T> {
+pub async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Bytestream) -> Result<T> {
     json::parse(&read_bytes(headers, body).await?)
 }
 

@@ -1,9 +1,9 @@
 //! How a refusal reaches the wire: a handler fails with a domain error, and the frame around a face's routes lets the face
 //! say it in its own words, with the headers that all faces share.
 
-use crate::kit::advice::{AdviceSlot, advise};
-use crate::kit::rate_headers::RateHeaders;
-use crate::kit::{RequestId, path};
+use crate::advice::{AdviceSlot, advise};
+use crate::rate_headers::RateHeaders;
+use crate::{RequestId, path};
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};

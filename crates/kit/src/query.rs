@@ -1,7 +1,7 @@
 //! Query strings: decoded strictly, and refused by name where a parameter is unknown, repeated or of the wrong type.
 
-use crate::kit::Failure;
-use crate::kit::json::{Place, invalid};
+use crate::Failure;
+use crate::json::{Place, invalid};
 use axum::extract::FromRequestParts;
 use claviger_domain::{Error, Result};
 use http::request::Parts;

@@ -7,7 +7,7 @@ const MAX: usize = 64;
 
 /// The first few arguments and what became of them.
 #[derive(Debug)]
-pub(crate) struct Memo<K, V>(ArcSwap<Vec<(K, V)>>);
+pub struct Memo<K, V>(ArcSwap<Vec<(K, V)>>);
 
 impl<K, V> Default for Memo<K, V> {
     fn default() -> Self {
@@ -17,12 +17,12 @@ impl<K, V> Default for Memo<K, V> {
 
 impl<K: Clone, V: Clone> Memo<K, V> {
     /// What is remembered for the argument that `is_same` recognises.
-    pub(crate) fn get(&self, is_same: impl Fn(&K) -> bool) -> Option<V> {
+    pub fn get(&self, is_same: impl Fn(&K) -> bool) -> Option<V> {
         self.0.load().iter().find(|(key, _)| is_same(key)).map(|(_, value)| value.clone())
     }
 
     /// Remembers, while there is room.
-    pub(crate) fn put(&self, key: K, value: V) {
+    pub fn put(&self, key: K, value: V) {
         if self.0.load().len() < MAX {
             self.0.rcu(|known| {
                 let mut known = Vec::clone(known);

@@ -1,13 +1,13 @@
 //! What every face shares: who calls from where, what a body or a query says, and how a refusal reaches the wire.
 //!
 //! Nothing here knows a dialect. A face says how a refusal looks ([`Face`]), wraps its routes with [`framed`], and its
-//! handlers take the extractors of this module and answer `Result<Response, Failure>`.
+//! handlers take the extractors of this crate and answer `Result<Response, Failure>`.
 
 mod advice;
 mod body;
 mod caller;
 mod client;
-pub(crate) mod cookies;
+pub mod cookies;
 mod credential;
 mod face;
 mod fields;
@@ -22,29 +22,30 @@ mod origin;
 mod path;
 mod precondition;
 mod query;
+mod questions;
 mod rate_headers;
 
 pub use advice::advise;
-pub(crate) use body::read_json;
+pub use body::read_json;
 pub use body::{BODY_MAX, Body, Post};
 pub use caller::{Authenticated, SigningIn, authenticate};
-pub(crate) use caller::{Presentation, circumstances, with_request};
+pub use caller::{Presentation, circumstances, with_request};
 pub use client::{Client, authenticate_client, without_credential};
-pub(crate) use client::{authenticate_assertion, exchanged, stranger};
-pub(crate) use credential::{auth_token, proof as presented_proof};
+pub use client::{authenticate_assertion, exchanged, stranger};
+pub use credential::{Unreadable, auth_token, proof as presented_proof};
 pub use face::{Asked, Face, Failure, answer_failure, fallback, framed, method_fallback, status};
 pub use fields::{Fields, given, not_null};
 pub use form::Form;
 pub use instance_hosts::InstanceHosts;
 pub use json::fit;
 pub use loose_form::LooseForm;
-pub(crate) use memo::Memo;
+pub use memo::Memo;
 pub use path::Path;
 pub use precondition::{Precondition, etag};
 pub use query::{Query, pairs};
+pub use questions::{Question, Questions};
 pub use rate_headers::{RateHeaders, RateText};
 
-use crate::native::Questions;
 use claviger_app::App;
 use claviger_domain::network::Network;
 use http::request::Parts;
@@ -62,7 +63,8 @@ pub struct Api {
     pub trusted_proxies: Arc<[Network]>,
     /// Where instances have hosts of their own.
     pub instance_hosts: InstanceHosts,
-    pub(crate) questions: Arc<Questions>,
+    /// What proxies ask over and over.
+    pub questions: Arc<Questions>,
 }
 
 impl Api {

@@ -1,10 +1,10 @@
 //! Who calls: the credential of a request's headers, verified.
 
-use crate::kit::advice::AdviceSlot;
-use crate::kit::cookies::{self, PeopleToo};
-use crate::kit::credential::{self, Unreadable};
-use crate::kit::face::{AcknowledgedSlot, QuotaSlot};
-use crate::kit::{Api, Failure, Head, RequestId, origin};
+use crate::advice::AdviceSlot;
+use crate::cookies::{self, PeopleToo};
+use crate::credential::{self, Unreadable};
+use crate::face::{AcknowledgedSlot, QuotaSlot};
+use crate::{Api, Failure, Head, RequestId, origin};
 use axum::extract::FromRequestParts;
 use claviger_app::caller::{Caller, RequestLine, UserCaller};
 use claviger_app::verify::Proof;
@@ -19,10 +19,13 @@ use http::request::Parts;
 pub struct Authenticated(pub Caller);
 
 /// A credential as a request presents it, and what the meter notes of the request.
-pub(crate) struct Presentation<'a> {
-    pub(crate) presented: Proof<'a>,
-    pub(crate) origin: Origin,
-    pub(crate) user_agent: &'a str,
+pub struct Presentation<'a> {
+    /// The credential.
+    pub presented: Proof<'a>,
+    /// Where the request comes from.
+    pub origin: Origin,
+    /// What the client calls itself.
+    pub user_agent: &'a str,
 }
 
 impl<'a> Presentation<'a> {
@@ -30,7 +33,7 @@ impl<'a> Presentation<'a> {
     ///
     /// # Errors
     /// `Unauthenticated`; `Malformed` for more than one credential.
-    pub(crate) fn read(api: &Api, head: Head<'a>, buffer: &'a mut Vec<u8>) -> Result<Self> {
+    pub fn read(api: &Api, head: Head<'a>, buffer: &'a mut Vec<u8>) -> Result<Self> {
         let (origin, user_agent) = circumstances(api, head);
         match credential::read(head, buffer) {
             Ok(presented) => Ok(Self { presented, origin, user_agent }),
@@ -45,7 +48,7 @@ impl<'a> Presentation<'a> {
 }
 
 /// From where a request comes, and what the client calls itself.
-pub(crate) fn circumstances<'a>(api: &Api, head: Head<'a>) -> (Origin, &'a str) {
+pub fn circumstances<'a>(api: &Api, head: Head<'a>) -> (Origin, &'a str) {
     let Head { headers, peer, .. } = head;
     let origin = origin::find(headers, peer.as_ref(), &api.trusted_proxies);
     let user_agent = headers.get(USER_AGENT).and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
@@ -53,7 +56,7 @@ pub(crate) fn circumstances<'a>(api: &Api, head: Head<'a>) -> (Origin, &'a str) 
 }
 
 /// Names the request for the caller's audit entries, and leaves its quota for the answer's headers.
-pub(crate) fn with_request(caller: Caller, parts: &Parts) -> Caller {
+pub fn with_request(caller: Caller, parts: &Parts) -> Caller {
     if let (Some(quota), Some(slot)) = (caller.quota(), parts.extensions.get::<QuotaSlot>()) {
         slot.put(quota);
     }

@@ -2,7 +2,7 @@
 //! `Authorization: Bearer` or `access_token`, or as `DPoP` with a proof in a header of its own. Queries, cookies and bodies are never looked at, so a secret that stands there
 //! is as good as none; people's sessions, which are cookies, are read elsewhere.
 
-use crate::kit::Head;
+use crate::Head;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use claviger_app::dpop::{BoundToken, PresentedProof};
@@ -19,7 +19,7 @@ static DPOP: HeaderName = HeaderName::from_static("dpop");
 
 /// Why no credential could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unreadable {
+pub enum Unreadable {
     /// None was presented, or it has no form that is known here.
     Refused(Refusal),
     /// More than one was presented.
@@ -59,7 +59,7 @@ pub(crate) fn is_presented(headers: &HeaderMap) -> bool {
 ///
 /// # Errors
 /// `Ambiguous` for more than one.
-pub(crate) fn proof(head: Head<'_>) -> Result<Option<PresentedProof<'_>>, Unreadable> {
+pub fn proof(head: Head<'_>) -> Result<Option<PresentedProof<'_>>, Unreadable> {
     let found = only(head.headers, &DPOP)?;
     let (method, path) = (head.method.as_str(), head.uri.path());
     Ok(found.map(|value| PresentedProof { text: text(value).unwrap_or_default(), method, path }))
@@ -88,7 +88,7 @@ pub(crate) fn text(value: &HeaderValue) -> Option<&str> {
 }
 
 /// `SECRET/CLIENT_ID`. A secret never holds a slash, a foreign client id may.
-pub(crate) fn auth_token(text: &str) -> Option<Presented<'_>> {
+pub fn auth_token(text: &str) -> Option<Presented<'_>> {
     text.split_once('/').map(|(secret, client_id)| Presented { client_id, secret })
 }
 
@@ -111,7 +111,7 @@ fn basic<'a>(encoded: &str, buffer: &'a mut Vec<u8>) -> Option<Presented<'a>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kit::RequestId;
+    use crate::RequestId;
     use http::{Method, Uri};
     use proptest::prelude::*;
 

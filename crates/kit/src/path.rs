@@ -1,6 +1,6 @@
 //! Ids in paths. One that cannot be read is answered as one that does not exist.
 
-use crate::kit::Failure;
+use crate::Failure;
 use axum::extract::FromRequestParts;
 use claviger_domain::Error;
 use http::request::Parts;

@@ -1,6 +1,6 @@
 //! Forms: `application/x-www-form-urlencoded`, bounded, each parameter once.
 
-use crate::kit::pairs;
+use crate::pairs;
 use axum::body::Body;
 use claviger_domain::{Error, Result};
 use http::HeaderMap;

@@ -1,10 +1,10 @@
 //! Clients of OAuth: who calls by Basic, by `client_id` and `client_secret` in the form, by an assertion in it that a key of the
 //! client has signed, or by a header that other faces take.
 
-use crate::kit::caller::{circumstances, with_request};
-use crate::kit::credential::{self, Unreadable};
-use crate::kit::query::decode;
-use crate::kit::{Api, Form};
+use crate::caller::{circumstances, with_request};
+use crate::credential::{self, Unreadable};
+use crate::query::decode;
+use crate::{Api, Form};
 use claviger_app::caller::Caller;
 use claviger_app::verify::{Presented, Proof};
 use claviger_domain::address::Origin;
@@ -98,7 +98,7 @@ pub fn without_credential<'a>(api: &Api, parts: &'a Parts, form: &Form) -> Resul
 ///
 /// # Errors
 /// `Unauthenticated`, `Limited`, `Unavailable`.
-pub(crate) async fn authenticate_assertion(
+pub async fn authenticate_assertion(
     api: &Api,
     parts: &Parts,
     assertion: &claviger_domain::assertion::Assertion<'_>,
@@ -110,13 +110,13 @@ pub(crate) async fn authenticate_assertion(
 }
 
 /// Refuses a request that brings nothing that proves anybody, and counts it as a guess.
-pub(crate) fn stranger(api: &Api, parts: &Parts, refusal: Refusal) -> Error {
+pub fn stranger(api: &Api, parts: &Parts, refusal: Refusal) -> Error {
     let (origin, _) = circumstances(api, parts.into());
     api.app.refuse_guess(api.app.stranger(refusal, origin), None, origin)
 }
 
 /// What a door of that family answers, counted for the operator.
-pub(crate) async fn exchanged<T, E>(
+pub async fn exchanged<T, E>(
     api: &Api,
     family: &'static str,
     answering: impl Future<Output = Result<T, E>>,

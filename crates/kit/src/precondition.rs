@@ -1,6 +1,6 @@
 //! `If-Match` and entity tags (RFC 9110, 13.1.1 and 8.8.3): the tag of a noun is its version.
 
-use crate::kit::Failure;
+use crate::Failure;
 use axum::extract::FromRequestParts;
 use claviger_domain::Error;
 use http::HeaderValue;

@@ -1,6 +1,6 @@
 //! The address a request comes from, out of the peer that the edge saw and the forwarding headers.
 
-use crate::kit::Peer;
+use crate::Peer;
 use claviger_domain::address::{Origin, origin};
 use claviger_domain::network::Network;
 use http::header::{FORWARDED, HeaderName};

@@ -3,7 +3,7 @@
 //!
 //! A session is nothing but a cookie, and a cookie nothing but a session: neither is looked for where the other stands.
 
-use crate::kit::{Api, Head};
+use crate::{Api, Head};
 use claviger_domain::user_session::{ABSOLUTE_SECONDS, DEVICE_SECONDS, PlainCookie};
 use claviger_domain::{Error, Result};
 use http::header::{CONTENT_TYPE, COOKIE, HOST, HeaderName, ORIGIN, SET_COOKIE};
@@ -17,13 +17,13 @@ static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What a router's requests carry where people may call with their sessions.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PeopleToo;
+pub struct PeopleToo;
 
 /// The session that a request brings.
 ///
 /// # Errors
 /// `Malformed` for more than one.
-pub(crate) fn session(headers: &HeaderMap) -> Result<Option<&str>> {
+pub fn session(headers: &HeaderMap) -> Result<Option<&str>> {
     let mut found = named(headers, SESSION);
     let first = found.next();
     if found.next().is_some() {
@@ -36,7 +36,7 @@ pub(crate) fn session(headers: &HeaderMap) -> Result<Option<&str>> {
 }
 
 /// The device that a request brings, if it is one.
-pub(crate) fn device(headers: &HeaderMap) -> Option<&str> {
+pub fn device(headers: &HeaderMap) -> Option<&str> {
     named(headers, DEVICE).next()
 }
 
@@ -46,17 +46,17 @@ fn named<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item =
 }
 
 /// Sets the session's cookie in place of the one before.
-pub(crate) fn set_session(headers: &mut HeaderMap, token: PlainCookie) {
+pub fn set_session(headers: &mut HeaderMap, token: PlainCookie) {
     set(headers, SESSION, &token.reveal(), ABSOLUTE_SECONDS);
 }
 
 /// Takes the session's cookie away.
-pub(crate) fn clear_session(headers: &mut HeaderMap) {
+pub fn clear_session(headers: &mut HeaderMap) {
     set(headers, SESSION, "", 0);
 }
 
 /// Sets the device's cookie.
-pub(crate) fn set_device(headers: &mut HeaderMap, token: PlainCookie) {
+pub fn set_device(headers: &mut HeaderMap, token: PlainCookie) {
     set(headers, DEVICE, &token.reveal(), DEVICE_SECONDS);
 }
 
@@ -70,7 +70,7 @@ fn set(headers: &mut HeaderMap, name: &str, value: &str, seconds: i64) {
 
 /// Refuses a request that a session's cookie came along with, unless one of our own pages has sent it: what changes something
 /// names its origin, and is JSON, which no form of another site can send.
-pub(crate) fn check_own_page(api: &Api, head: Head<'_>) -> Result<()> {
+pub fn check_own_page(api: &Api, head: Head<'_>) -> Result<()> {
     if matches!(*head.method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
     }
@@ -83,7 +83,7 @@ pub(crate) fn check_own_page(api: &Api, head: Head<'_>) -> Result<()> {
 }
 
 /// Refuses a request that a page of another site has sent, though it needs no cookie: it might set one.
-pub(crate) fn check_no_foreign_page(api: &Api, head: Head<'_>) -> Result<()> {
+pub fn check_no_foreign_page(api: &Api, head: Head<'_>) -> Result<()> {
     let foreign = head.headers.get(ORIGIN).is_some_and(|origin| !is_own(api, head, origin));
     if foreign || !is_own_fetch(head.headers) { Err(cross_site()) } else { Ok(()) }
 }

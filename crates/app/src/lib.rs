@@ -62,6 +62,7 @@ pub mod sign_ins;
 pub mod signing_keys;
 pub mod simulations;
 mod state;
+pub mod structure;
 pub mod temporary;
 pub mod tenants;
 pub mod text_keys;

@@ -206,6 +206,7 @@ impl App {
                     let by = unit.caller.name();
                     unit.tx.put_grant_stamp(tenant, user.id, &by, unit.now).await?;
                 }
+                unit.invite(&user).await?;
                 let mut details = unit.app.state.describe_user(&user);
                 details.insert("profiles".into(), describe(&profiles));
                 unit.record("user.created", crate::users::target(&user), details);

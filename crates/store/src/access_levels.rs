@@ -139,6 +139,8 @@ impl Tx {
                      select 1 from applications a where a.tenant_id = $1 and a.access_level_id = $2 \
                  ) and not exists ( \
                      select 1 from user_roles r where r.tenant_id = $1 and r.access_level_id = $2 \
+                 ) and not exists ( \
+                     select 1 from access_profile_roles r where r.tenant_id = $1 and r.access_level_id = $2 \
                  )",
                 args![tenant, id],
             )

@@ -8,6 +8,7 @@ use claviger_domain::id::TenantId;
 use claviger_domain::page::PageRequest;
 use claviger_domain::tenant::Kind;
 use claviger_domain::time::Timestamp;
+use std::collections::HashMap;
 
 row! {
     struct CountRow {
@@ -75,6 +76,21 @@ impl Store {
             )
             .await?;
         Ok(found.map(|(count, at)| Count { count, at: Timestamp::from_micros(at) }))
+    }
+
+    /// The last counts of a tenant and of all beneath it, where there are any.
+    pub async fn list_last_endpoint_counts(&self, root: TenantId) -> Result<HashMap<TenantId, i64>> {
+        let found: Vec<(String, i64)> = self
+            .all(
+                "select e.tenant_id, e.count from tenant_paths p \
+                 join endpoint_counts e on e.tenant_id = p.beneath_id \
+                 where p.tenant_id = $1 and e.day = ( \
+                     select max(n.day) from endpoint_counts n where n.tenant_id = p.beneath_id \
+                 )",
+                args![root],
+            )
+            .await?;
+        found.into_iter().map(|(id, count)| Ok((id_of!(TenantId, &id)?, count))).collect()
     }
 
     /// The sum of the last counts of a tenant and of what is beneath it.

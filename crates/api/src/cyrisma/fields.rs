@@ -1,7 +1,8 @@
 //! Fields as this family spells them.
 
 use claviger_domain::id::TenantId;
-use claviger_domain::tenant::details::MfaRequirement;
+use claviger_domain::tenant::Kind;
+use claviger_domain::tenant::details::{MfaRequirement, SHORT_NAME_MAX};
 use claviger_domain::{Error, Result};
 
 /// The refusal of an instance that is not there, or not within reach.
@@ -22,6 +23,24 @@ fn missing() -> Error {
 /// Accepts the id of an organisation or instance.
 pub(super) fn parse_instance(text: &str) -> Result<TenantId> {
     TenantId::parse(text).ok_or_else(missing)
+}
+
+/// Accepts the type of what is to be made.
+pub(super) fn parse_kind(field: &str, text: &str) -> Result<Kind> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "organization" | "organisation" | "org" | "sub-organization" | "sub-organisation" => Ok(Kind::Organization),
+        "standard" | "instance" => Ok(Kind::Instance),
+        _ => Err(Error::invalid(field, "there is no such type", "send organization or standard")),
+    }
+}
+
+/// Accepts a text that means yes or no.
+pub(super) fn parse_consulting(field: &str, text: &str) -> Result<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" => Ok(true),
+        "false" | "0" | "no" => Ok(false),
+        _ => Err(Error::invalid(field, "neither true nor false", "send true or false")),
+    }
 }
 
 /// Accepts the digit of a second factor.
@@ -45,6 +64,11 @@ pub(super) const fn mfa_digit(requirement: MfaRequirement) -> &'static str {
     }
 }
 
+/// The short name of a tenant that was given none.
+pub(super) fn shortened(name: &str) -> String {
+    name.chars().take(SHORT_NAME_MAX).collect()
+}
+
 /// Accepts a whole number of a list's window.
 pub(super) fn parse_count(field: &str, text: Option<&str>, default: i64, most: i64) -> Result<i64> {
     let Some(text) = text else { return Ok(default) };
@@ -58,6 +82,14 @@ mod tests {
 
     #[test]
     fn words_have_many_spellings() {
+        for (text, kind) in
+            [("Organization", Kind::Organization), ("ORG", Kind::Organization), ("standard", Kind::Instance)]
+        {
+            assert_eq!(parse_kind("", text).unwrap(), kind);
+        }
+        assert!(parse_kind("", "partner").is_err());
+        assert!(parse_consulting("", "Yes").unwrap() && !parse_consulting("", "0").unwrap());
+        assert!(parse_consulting("", "maybe").is_err());
         for one in MfaRequirement::ALL {
             assert_eq!(parse_mfa("", mfa_digit(one)).unwrap(), one);
         }

@@ -9,6 +9,8 @@ mod fields;
 mod instances;
 mod lifecycle;
 mod login;
+mod provisioning;
 mod regen_pass;
 pub mod routes;
+mod usage;
 mod users;

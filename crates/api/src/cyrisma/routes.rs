@@ -2,7 +2,7 @@
 
 use super::auth::refuse_unknown_report;
 use super::error::{Partner, Reset};
-use super::{instances, lifecycle, login, regen_pass, users};
+use super::{instances, lifecycle, login, provisioning, regen_pass, usage, users};
 use crate::kit::{Api, fallback, framed, method_fallback};
 use axum::Router;
 use axum::routing::{any, delete, get, patch, post};
@@ -13,7 +13,10 @@ pub fn router(api: Api) -> Router {
         ("login", post(login::login)),
         ("instances/login", post(instances::open_all)),
         ("instances/login/{instance_id}", post(instances::open_one)),
-        ("instances/info", patch(lifecycle::reactivate)),
+        ("instances/info", get(provisioning::list).patch(lifecycle::reactivate)),
+        ("instances/info/{instance_id}", get(provisioning::find)),
+        ("instances/create", post(provisioning::create)),
+        ("instances/provision-status/{instance_id}", get(provisioning::find_status)),
         ("instances/suspend", patch(lifecycle::suspend)),
         ("instances/reactivate", patch(lifecycle::reactivate)),
         ("instances/convert", patch(lifecycle::convert)),
@@ -23,6 +26,7 @@ pub fn router(api: Api) -> Router {
         ("users/info", get(users::list)),
         ("users/info/{user_ref}", get(users::find)),
         ("users/disable", patch(users::disable)),
+        ("usage", get(usage::list)),
     ];
     let partner = partner
         .into_iter()

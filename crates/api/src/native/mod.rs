@@ -2,6 +2,7 @@
 //! verbs and holds no rule.
 
 mod access_levels;
+mod access_profiles;
 mod access_record;
 mod answer;
 mod applications;

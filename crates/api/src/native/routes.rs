@@ -3,11 +3,11 @@
 use crate::kit::cookies::PeopleToo;
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
-    Native, access_levels, access_record, applications, audit, bulk, catalogue, configuration, credential_policy,
-    endpoints, export, factors, findings, first_person, import, key_types, leaks, me, migration, nodes, notices,
-    openapi as document, problems, provisionings, public_keys, purge_receipts, rotation, second_factor, secrets,
-    sessions, sign_in, signing_keys, simulations, temporary, tenants, trusted_issuers, usage, user_links, users,
-    verify, visibility, whoami,
+    Native, access_levels, access_profiles, access_record, applications, audit, bulk, catalogue, configuration,
+    credential_policy, endpoints, export, factors, findings, first_person, import, key_types, leaks, me, migration,
+    nodes, notices, openapi as document, problems, provisionings, public_keys, purge_receipts, rotation, second_factor,
+    secrets, sessions, sign_in, signing_keys, simulations, temporary, tenants, trusted_issuers, usage, user_links,
+    users, verify, visibility, whoami,
 };
 use axum::{Extension, Router};
 use utoipa::openapi::OpenApi;
@@ -89,6 +89,7 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(users::create_user, users::list_users))
         .routes(routes!(users::read_user, users::update_user, users::delete_user))
         .routes(routes!(users::put_user_roles))
+        .routes(routes!(access_profiles::list_access_profiles))
         .routes(routes!(users::disable_user))
         .routes(routes!(users::enable_user))
         .routes(routes!(users::list_user_sessions, users::end_user_sessions))

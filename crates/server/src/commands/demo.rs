@@ -63,18 +63,42 @@ async fn make_samples(app: &Arc<App>, credentials: &Credentials) -> Result<Vec<S
         )?,
     };
     let level = done(app.create_access_level(&caller, acme.id, level, None).await.map_err(failed)?)?;
-    let siem = application(app, &caller, acme.id, "SIEM", Rights::Level(level.id)).await?;
+    let siem = application(app, &caller, acme.id, "SIEM", Rights::Level(level.id), Reach::Own).await?;
     let inline = grants(app, &[("applications", &["READ"]), ("usage", &["READ"])])?;
-    application(app, &caller, acme.id, "Inventory script", Rights::Inline(inline)).await?;
-    let sample = Sample {
-        family: "carbon_black".into(),
-        tenant_id: acme.id.to_string(),
-        org_key: acme.org_key.to_string(),
-        client_id: siem.application.client_id.to_string(),
-        secret: siem.secret.map(|minted| minted.text.reveal()).unwrap_or_default(),
-    };
-    traffic(app, &sample).await;
-    Ok(vec![sample])
+    application(app, &caller, acme.id, "Inventory script", Rights::Inline(inline.clone()), Reach::Own).await?;
+    let console = Rights::Inline(family(app, "cylance", inline.clone()));
+    let console = application(app, &caller, acme.id, "Cylance console script", console, Reach::Own).await?;
+    let warehouse = application(app, &caller, acme.id, "Data warehouse", Rights::Level(level.id), Reach::Own).await?;
+    // Whoever gives people what reads everything must hold that.
+    let reader = app.catalogue().levels().first().map(|level| level.grants.clone()).unwrap_or_default();
+    let portal = Rights::Inline(family(app, "cyrisma", reader));
+    let portal = application(app, &caller, partner.id, "Partner portal", portal, Reach::Beneath).await?;
+    let carbon_black = sample("carbon_black", &acme, siem);
+    traffic(app, &carbon_black).await;
+    Ok(vec![
+        carbon_black,
+        sample("cylance", &acme, console),
+        sample("cyrisma", &partner, portal),
+        sample("oauth", &acme, warehouse),
+    ])
+}
+
+fn sample(family: &str, tenant: &Tenant, made: CreatedApplication) -> Sample {
+    Sample {
+        family: family.into(),
+        tenant_id: tenant.id.to_string(),
+        org_key: tenant.org_key.to_string(),
+        client_id: made.application.client_id.to_string(),
+        secret: made.secret.map(|minted| minted.text.reveal()).unwrap_or_default(),
+    }
+}
+
+/// Grants with everything that a family's permissions offer.
+fn family(app: &Arc<App>, family: &str, mut grants: Grants) -> Grants {
+    for permission in app.catalogue().permissions().iter().filter(|permission| permission.family == family) {
+        grants.insert(permission.name.clone(), permission.verbs);
+    }
+    grants
 }
 
 /// A few calls, so that usage, last use and the audit record have something to show.
@@ -111,6 +135,7 @@ async fn application(
     tenant: TenantId,
     text: &str,
     rights: Rights,
+    reach: Reach,
 ) -> Result<CreatedApplication, Failure> {
     let new = NewApplication {
         name: name(text)?,
@@ -118,7 +143,7 @@ async fn application(
         owner: Some("ops@acme.example".into()),
         owner_id: None,
         rights,
-        reach: Reach::Own,
+        reach,
         allowed_networks: None,
         expires_at: None,
         secret_expires_at: None,
@@ -176,16 +201,38 @@ fn calls(server: &Server, welcome: &str) -> String {
         }
     }
     for sample in &credentials.samples {
-        let auth = format!("-H 'X-Auth-Token: {}/{}'", sample.secret, sample.client_id);
-        text.push_str(&format!(
-            "\n# May the sample integration read the audit record? (204: yes)\ncurl -sSi{trust} {auth} \
-             '{base}/v1/verify?permission=org.audits:READ&tenant=any'\n\
-             \n# The audit record as a Carbon Black client reads it\ncurl -sS{trust} {auth} \
-             -H 'Content-Type: application/json' -d '{{\"rows\":5}}' {base}/audit_log/v1/orgs/{}/logs/_search\n",
-            sample.org_key
-        ));
+        text.push_str(&calls_of(sample, base, &trust));
     }
     text.push_str(welcome);
     text.push_str("\nCtrl-C ends it.\n");
     text
+}
+
+/// Calls of a sample's family.
+fn calls_of(sample: &Sample, base: &str, trust: &str) -> String {
+    let Sample { client_id, secret, org_key, tenant_id, .. } = sample;
+    let auth = format!("-H 'X-Auth-Token: {secret}/{client_id}'");
+    match sample.family.as_str() {
+        "carbon_black" => format!(
+            "\n# May the sample integration read the audit record? (204: yes)\ncurl -sSi{trust} {auth} \
+             '{base}/v1/verify?permission=org.audits:READ&tenant=any'\n\
+             \n# The audit record as a Carbon Black client reads it\ncurl -sS{trust} {auth} \
+             -H 'Content-Type: application/json' -d '{{\"rows\":5}}' {base}/audit_log/v1/orgs/{org_key}/logs/_search\n"
+        ),
+        "cyrisma" => format!(
+            "\n# A token as a Cyrisma client gets it, and the structure of the sample partner {tenant_id}\n\
+             TOKEN=$(curl -sS{trust} -d grant_type=password -d username={client_id} -d password={secret} \
+             {base}/app/partner/login | sed 's/.*\"access_token\":\"\\([^\"]*\\).*/\\1/')\n\
+             curl -sS{trust} -H \"Authorization: access_token $TOKEN\" {base}/app/partner/instances/info\n"
+        ),
+        "cylance" => format!(
+            "\n# The sample custom application of a Cylance client: its application id, secret and tenant id are\n\
+             # {client_id} {secret} {tenant_id}\n\
+             # The client signs an assertion with the secret and sends it to {base}/auth/v2/token\n"
+        ),
+        _ => format!(
+            "\n# A session token by OAuth 2.0\ncurl -sS{trust} -u {client_id}:{secret} \
+             -d grant_type=client_credentials {base}/oauth2/token\n"
+        ),
+    }
 }

@@ -120,11 +120,7 @@ class Database:
 
     @staticmethod
     def run(statement):
-        Database.run_on(POSTGRES, statement)
-
-    @staticmethod
-    def run_on(url, statement):
-        subprocess.run(["psql", url, "-qXc", statement], check=True, stdin=subprocess.DEVNULL)
+        subprocess.run(["psql", POSTGRES, "-qXc", statement], check=True, stdin=subprocess.DEVNULL)
 
 
 class Server:

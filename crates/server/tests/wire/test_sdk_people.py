@@ -1,14 +1,16 @@
 """The Carbon Black SDK from PyPI, unchanged, managing people of a Claviger tenant: users, grants and access profiles."""
 
-import contextlib
-import sqlite3
+import email
+import email.policy
+import re
 import uuid
 
+import requests
 from cbc_sdk import CBCloudAPI
 from cbc_sdk.errors import ClientError, ObjectNotFoundError, ServerError
 from cbc_sdk.platform import Grant, User
 
-from harness import Database, Server, on_every_engine
+from harness import Server, eventually, on_every_engine
 
 VIEW_ALL = "psc:role::BETA_VIEW_ALL"
 MANAGER = {"users": ["CREATE", "READ", "UPDATE", "DELETE"], "access-levels": ["READ"]}
@@ -47,17 +49,20 @@ class People:
         builder.build()
 
     def activate(self):
-        """As whoever accepts the invitation does."""
-        statement = (
-            "update users set status = 'active', activated_at = 1 where status = 'invited' and email = "
-            f"'{self.email}'"
-        )
-        if self.server.database:
-            Database.run_on(self.server.database.url, statement)
-        else:
-            file = next((self.server.folder / "data").rglob("*.db"))
-            with contextlib.closing(sqlite3.connect(file, timeout=30)) as store, store:
-                assert store.execute(statement).rowcount == 1
+        """Accepts the invitation that came by mail."""
+        token = eventually(self.invitation)
+        self.assertTrue(token, "no mail has come")
+        body = {"token": token, "password": f"a long passphrase {uuid.uuid4().hex}"}
+        path = f"{self.server.url}/v1/invitations/accept"
+        answer = requests.post(path, json=body, verify=self.server.ca_file, timeout=30)
+        self.assertLess(answer.status_code, 300, answer.text)
+
+    def invitation(self):
+        for file in (self.server.folder / "data/mail/new").glob("*"):
+            mail = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+            if self.email in mail["To"]:
+                return re.search(r"#(\S+)", mail.get_body(("plain",)).get_content()).group(1)
+        return None
 
     def user(self):
         return self.api.select(User).email_addresses([self.email]).one()

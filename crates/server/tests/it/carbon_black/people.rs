@@ -176,6 +176,9 @@ async fn grants_come_and_go(f: Arc<Fixture>) {
         json!({"cidr": ["192.0.2.0/24"], "expiration": "2099-10-31T12:34:56.000Z", "disabled": true})
     );
     assert_eq!(profile["orgs"], json!({"allow": [org.urn()], "deny": []}));
+    let seen = org.client.get(&format!("/v1/tenants/{}/users/{id}/access-profiles", org.id)).await.expect(200);
+    assert_eq!(seen["items"][0]["networks"], json!(["192.0.2.0/24"]));
+    assert_eq!((&seen["items"][0]["id"], &seen["items"][0]["disabled"]), (&profile["profile_uuid"], &json!(true)));
     let mut sent = made.clone();
     (sent["roles"], sent["profiles"]) = (json!([]), json!([profile]));
     sent["profiles"][0]["conditions"] = json!({"cidr": [], "expiration": 0, "disabled": false});

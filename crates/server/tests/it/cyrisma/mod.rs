@@ -3,6 +3,8 @@
 mod instances;
 mod login;
 mod many_nodes;
+mod people;
+mod provisioning;
 mod recorded;
 mod refresh;
 mod reset;

@@ -18,13 +18,13 @@ on_both![
 
 /// One operation of the document.
 #[derive(Clone, Debug)]
-struct Operation {
-    id: String,
-    method: Method,
-    path: String,
+pub(super) struct Operation {
+    pub(super) id: String,
+    pub(super) method: Method,
+    pub(super) path: String,
 }
 
-fn operations() -> Vec<Operation> {
+pub(super) fn operations() -> Vec<Operation> {
     let document: Value = serde_json::from_str(include_str!("../../../../../docs/openapi/native.json")).unwrap();
     let mut found = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
@@ -39,7 +39,7 @@ fn operations() -> Vec<Operation> {
 }
 
 /// The written matrix: operation → the rights it needs; none for one that needs no right, and no entry for a public one.
-fn matrix() -> BTreeMap<String, Vec<String>> {
+pub(super) fn matrix() -> BTreeMap<String, Vec<String>> {
     let table: toml::Table = include_str!("../../authorization.toml").parse().unwrap();
     let mut rows = BTreeMap::new();
     for row in table["row"].as_array().unwrap() {
@@ -62,7 +62,7 @@ fn saying(word: &str) -> Vec<String> {
 }
 
 /// A body with which the operation would succeed.
-fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
+pub(super) fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
     match operation.id.as_str() {
         "create_tenant" => Some(json!({"name": "New", "kind": "instance", "parent_id": org})),
         "report_endpoints" => Some(json!({"count": 3})),
@@ -116,22 +116,22 @@ fn body(operation: &Operation, org: &str, application: &str) -> Option<Value> {
 }
 
 /// Objects of a tenant for the placeholders of paths.
-struct Objects {
-    org: String,
+pub(super) struct Objects {
+    pub(super) org: String,
     level: String,
-    application: String,
+    pub(super) application: String,
     secret: String,
     kid: String,
     key: String,
     issuer: String,
     notice: String,
-    user: String,
+    pub(super) user: String,
     session: String,
     provisioning: String,
 }
 
 impl Objects {
-    async fn make(f: &Fixture, org: &str) -> Self {
+    pub(super) async fn make(f: &Fixture, org: &str) -> Self {
         let level = json!({"name": "Object", "description": "", "grants": {}});
         let level = f.operator.post(&format!("/v1/tenants/{org}/access-levels"), &level).await.expect(201);
         let made = f
@@ -164,7 +164,7 @@ impl Objects {
         }
     }
 
-    fn path(&self, operation: &Operation) -> String {
+    pub(super) fn path(&self, operation: &Operation) -> String {
         let id = match &operation.path {
             path if path.contains("access-levels") => &self.level,
             path if path.contains("trusted-issuers") => &self.issuer,

@@ -1,7 +1,8 @@
-//! Attacks and faults, by the groups of the security cases: A secrets, D caches, E addresses, G rights, L audit, Q errors.
+//! Attacks and faults, by the groups of the security cases: A secrets, D caches, E addresses, F boundaries, G rights, L audit, Q errors.
 
 mod address;
 mod audit;
+mod boundary;
 mod crash;
 mod errors;
 mod faults;

@@ -32,6 +32,7 @@ pub mod issuer_trials;
 pub mod jobs;
 pub mod key_types;
 pub mod leaks;
+pub mod level_uses;
 pub mod lifetimes;
 pub mod live;
 pub mod mail;

@@ -71,7 +71,48 @@
     location.assign(box.dataset.next || '/console');
   };
 
+  // Rows of a matrix that fit what is searched for; a row that is out of sight keeps its ticks.
+  const matrix = (box) => {
+    const tools = box.querySelector('[data-matrix-tools]');
+    const words = tools.querySelector('input[type=search]');
+    const ticked = tools.querySelector('[data-matrix-ticked]');
+    const status = tools.querySelector('[role=status]');
+    const narrow = () => {
+      const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let count = 0;
+      box.querySelectorAll('tbody').forEach((group) => {
+        const [head, ...rows] = group.rows;
+        let shown = 0;
+        rows.forEach((row) => {
+          const text = `${head.textContent} ${row.cells[0].textContent}`.toLowerCase();
+          row.hidden = 'unused' in row.dataset || !wanted.every((word) => text.includes(word))
+            || Boolean(ticked && ticked.checked && !row.querySelector('input:checked'));
+          if (!row.hidden) shown += 1;
+        });
+        group.hidden = shown === 0;
+        count += shown;
+      });
+      status.textContent = wanted.length || (ticked && ticked.checked) ? `${count} shown` : '';
+    };
+    tools.hidden = false;
+    words.addEventListener('input', narrow);
+    words.addEventListener('keydown', (event) => { if (event.key === 'Enter') event.preventDefault(); });
+    if (ticked) ticked.addEventListener('change', narrow);
+  };
+
+  // The text of a file that was chosen, into the field that is sent.
+  const fileInto = (box) => {
+    const area = document.getElementById(box.dataset.fileInto);
+    box.hidden = false;
+    box.querySelector('input').addEventListener('change', async (event) => {
+      const [file] = event.target.files;
+      if (file && file.size <= 1000000) area.value = await file.text();
+    });
+  };
+
   const start = (root) => {
+    each(root, '[data-matrix]', matrix);
+    each(root, '[data-file-into]', fileInto);
     each(root, '[data-copy]', (button) => { button.hidden = false; });
     each(root, '[data-passkey]', (box) => {
       if (!window.PublicKeyCredential) return;

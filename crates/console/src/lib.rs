@@ -3,6 +3,7 @@
 //! A page is extract, convert, call a verb, render. Each is a fragment that [`page`] puts into the frame; forms are plain HTML forms
 //! that answer 303 to where the result is seen, so that everything works without script, and htmx makes it smoother.
 
+mod access_levels;
 mod api_call;
 mod applications;
 mod assets;
@@ -10,9 +11,11 @@ mod error;
 mod form;
 mod headers;
 mod home;
+mod matrix;
 mod nav;
 mod page;
 mod place;
+mod security;
 mod session;
 mod show;
 mod sign_in;
@@ -28,7 +31,9 @@ pub fn router(api: Api) -> Router {
         .merge(home::routes())
         .merge(sign_in::routes())
         .merge(tenants::routes())
-        .merge(applications::routes());
+        .merge(applications::routes())
+        .merge(access_levels::routes())
+        .merge(security::routes());
     let pages = pages.route("/console/{*rest}", axum::routing::any(fallback::<Console>));
     let pages = pages.method_not_allowed_fallback(method_fallback::<Console>);
     headers::added(framed::<Console>(pages.with_state(api))).merge(assets::router())

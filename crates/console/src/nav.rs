@@ -12,6 +12,10 @@ pub(crate) enum Section {
     Overview,
     /// Applications.
     Applications,
+    /// Access levels.
+    AccessLevels,
+    /// What holds for credentials.
+    Security,
     /// One's own account, and whatever has no entry.
     Account,
 }
@@ -50,6 +54,27 @@ const KNOWN: &[Known] = &[
         label: "Applications",
         rest: "/applications",
         rights: &[("applications", Verb::Read)],
+        fits: |_| true,
+    },
+    Known {
+        section: Section::AccessLevels,
+        group: "API access",
+        label: "Access levels",
+        rest: "/access-levels",
+        rights: &[("access-levels", Verb::Read)],
+        fits: |_| true,
+    },
+    Known {
+        section: Section::Security,
+        group: "API access",
+        label: "Security",
+        rest: "/security",
+        rights: &[
+            ("secret-visibility", Verb::Read),
+            ("credential-policy", Verb::Read),
+            ("trusted-issuers", Verb::Read),
+            ("sessions", Verb::Read),
+        ],
         fits: |_| true,
     },
 ];

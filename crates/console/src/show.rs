@@ -9,6 +9,16 @@ pub(crate) fn time(at: &Timestamp) -> Safe<String> {
     Safe(format!("<time datetime=\"{text}\">{}</time>", minute(&text)))
 }
 
+/// A time as plain text, for attributes.
+pub(crate) fn plain(at: &Timestamp) -> String {
+    minute(&at.to_string())
+}
+
+/// The day of a time in UTC, as fields for dates have it.
+pub(crate) fn date(at: &Timestamp) -> String {
+    at.to_string().chars().take(10).collect()
+}
+
 /// A time, if there is one, or what is said in its place.
 pub(crate) fn time_or(at: &Option<Timestamp>, otherwise: &str) -> Safe<String> {
     match at {

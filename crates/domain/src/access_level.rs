@@ -50,6 +50,15 @@ pub struct AccessLevelPatch {
     pub grants: Option<Grants>,
 }
 
+/// Who has their rights from a level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LevelUses {
+    /// Applications with it.
+    pub applications: i64,
+    /// Users who hold it, if only by a profile and whether its conditions hold or not.
+    pub users: i64,
+}
+
 /// An access level as a file: the role object of Carbon Black's access service with the capabilities spelled out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -25,6 +25,7 @@ pub mod jobs;
 pub mod journal;
 pub mod key_types;
 pub mod leaks;
+pub mod level_uses;
 pub mod lifetimes;
 pub mod mails;
 pub mod nodes;

@@ -42,6 +42,7 @@ mod jobs;
 mod journal;
 mod key_types;
 mod leaks;
+mod level_uses;
 mod lifetimes;
 mod mails;
 mod nodes;

@@ -35,11 +35,8 @@ pub(super) fn filled(issuer: &TrustedIssuer) -> Form {
     ];
     values.extend(trust.algorithms.iter().map(|one| ("algorithms", one.as_str().to_owned())));
     values.extend(amount("max_token_age_seconds", "age_unit", Some(trust.max_age_seconds)));
-    values.extend(
-        [(trust.single_use, "single_use"), (trust.enabled, "enabled")]
-            .into_iter()
-            .filter_map(|(is, name)| is.then(|| (name, "true".to_owned()))),
-    );
+    let word = |is: bool| if is { "true".to_owned() } else { String::new() };
+    values.extend([("single_use", word(trust.single_use)), ("enabled", word(trust.enabled))]);
     Form::of(values)
 }
 

@@ -143,14 +143,18 @@ pub(crate) async fn show(
         },
     };
     let path = format!("/v1/tenants/{tenant}");
-    Page::new("Security", Section::Security)
-        .at(&place)
-        .call(ApiCall::new("Secret visibility", "GET", &format!("{path}/secret-visibility")))
-        .call(ApiCall::new("Credential policy", "GET", &format!("{path}/credential-policy")))
-        .call(ApiCall::new("Trusted issuers", "GET", &format!("{path}/trusted-issuers")))
-        .call(ApiCall::new("Legacy key types", "GET", &format!("{path}/legacy-key-types")))
-        .call(ApiCall::new("Session tokens", "GET", &format!("{path}/token-settings")))
-        .render(&person, &content)
+    let calls = [
+        (content.visibility.is_some(), "Secret visibility", "secret-visibility"),
+        (content.policy.is_some(), "Credential policy", "credential-policy"),
+        (content.issuers.is_some(), "Trusted issuers", "trusted-issuers"),
+        (content.rules.is_some(), "Legacy key types", "legacy-key-types"),
+        (content.tokens.is_some(), "Session tokens", "token-settings"),
+    ];
+    let mut page = Page::new("Security", Section::Security).at(&place);
+    for (_, title, end) in calls.into_iter().filter(|(is_seen, ..)| *is_seen) {
+        page = page.call(ApiCall::new(title, "GET", &format!("{path}/{end}")));
+    }
+    page.render(&person, &content)
 }
 
 fn told(word: Option<&str>) -> &'static str {

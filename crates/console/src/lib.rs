@@ -6,6 +6,7 @@
 mod api_call;
 mod applications;
 mod assets;
+mod csv;
 mod error;
 mod form;
 mod headers;
@@ -13,6 +14,7 @@ mod home;
 mod nav;
 mod page;
 mod place;
+mod rights_matrix;
 mod session;
 mod show;
 mod sign_in;

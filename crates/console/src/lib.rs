@@ -6,6 +6,8 @@
 mod api_call;
 mod applications;
 mod assets;
+#[allow(dead_code, reason = "pages with charts call it")]
+mod chart;
 mod csv;
 mod error;
 mod form;

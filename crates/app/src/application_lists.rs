@@ -12,6 +12,13 @@ pub use claviger_store::application_lists::{ApplicationFilter, ApplicationOrder,
 const PERMISSION: &str = "applications";
 
 impl App {
+    /// How many applications a tenant has. Needs `applications:READ`.
+    pub async fn count_applications(&self, caller: &Caller, tenant: TenantId) -> Result<i64> {
+        let tenant = caller.reach(tenant)?.id;
+        caller.allow(PERMISSION, Verb::Read)?;
+        self.state.store.count_applications(tenant).await
+    }
+
     /// The applications of a tenant that are wanted, with their access level's name, newest secret, last use and open notices. Needs
     /// `applications:READ`.
     pub async fn search_applications(

@@ -30,7 +30,16 @@
   const blank = (section) => {
     section.querySelectorAll('input').forEach((input) => { input.value = ''; });
     section.querySelectorAll('pre, code').forEach((code) => { code.textContent = ''; });
-    section.replaceChildren(document.createTextNode('The secret was shown here once. It is gone.'));
+    const gone = document.createElement('p');
+    const stored = section.querySelector('[data-stored]');
+    gone.textContent = 'The secret was shown here once. It is gone. ';
+    if (stored) {
+      const link = document.createElement('a');
+      link.href = stored.href;
+      link.textContent = 'Go on';
+      gone.append(link);
+    }
+    section.replaceChildren(gone);
   };
 
   const base64 = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes)))
@@ -86,10 +95,10 @@
   };
 
   // Rows that are searched for, and of these only what is ticked or was used.
-  const matrix = (box) => {
-    const search = box.querySelector('[data-matrix-search]');
-    const only = [...box.querySelectorAll('[data-matrix-only]')];
-    const count = box.querySelector('[data-matrix-count]');
+  const rights = (box) => {
+    const search = box.querySelector('[data-rights-search]');
+    const only = [...box.querySelectorAll('[data-rights-only]')];
+    const count = box.querySelector('[data-rights-count]');
     const show = () => {
       const wanted = search.value.trim().toLowerCase();
       box.querySelectorAll('.category').forEach((category) => {
@@ -97,7 +106,7 @@
         category.querySelectorAll('tbody tr').forEach((row) => {
           const ticked = row.querySelector('input:checked') !== null || (!row.querySelector('input') && 'ticked' in row.dataset);
           const fits = (!wanted || row.firstElementChild.textContent.toLowerCase().includes(wanted))
-            && only.every((one) => !one.checked || (one.dataset.matrixOnly === 'ticked' ? ticked : 'used' in row.dataset));
+            && only.every((one) => !one.checked || (one.dataset.rightsOnly === 'ticked' ? ticked : 'used' in row.dataset));
           row.hidden = !fits;
           any = any || fits;
         });
@@ -115,7 +124,7 @@
 
   const start = (root) => {
     each(root, '[data-copy], [data-script], [data-add-line]', (found) => { found.hidden = false; });
-    each(root, '[data-matrix]', matrix);
+    each(root, '[data-rights]', rights);
     each(root, '[data-add-line]', (button) => button.addEventListener('click', () => {
       const area = document.getElementById(button.dataset.addLine);
       const lines = area.value.split('\n').map((line) => line.trim()).filter(Boolean);
@@ -148,6 +157,8 @@
       addEventListener('pagehide', () => blank(section));
       setTimeout(() => { removeEventListener('beforeunload', ask); blank(section); }, 300000);
       const stored = section.querySelector('[data-stored]');
+      // A reload asks for the page that comes next, and sends nothing again.
+      history.replaceState(null, '', stored.href);
       // Replaced, so that going back does not come by here.
       stored.addEventListener('click', (event) => {
         event.preventDefault();
@@ -173,7 +184,10 @@
       menu.querySelector('summary').focus();
     });
   });
-  addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
+  addEventListener('pageshow', (event) => {
+    // What a browser has kept is old; but a page that has shown a secret is blank, and must not be asked for again.
+    if (event.persisted && !document.querySelector('[data-once]')) location.reload();
+  });
   document.addEventListener('DOMContentLoaded', () => start(document.body));
   document.addEventListener('htmx:afterSwap', (event) => start(event.target));
 })();

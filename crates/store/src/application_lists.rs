@@ -201,6 +201,13 @@ fn numbered(position: &str) -> Result<(i64, String)> {
 }
 
 impl Store {
+    /// How many applications a tenant has.
+    pub async fn count_applications(&self, tenant: TenantId) -> Result<i64> {
+        let found: Option<(i64,)> =
+            self.optional("select count(*) from applications where tenant_id = $1", args![tenant]).await?;
+        Ok(found.map_or(0, |(count,)| count))
+    }
+
     /// The applications of a tenant that are wanted, with `now` deciding what has ended; positions are those of
     /// [`ListedApplication::position`].
     pub async fn list_applications_by(

@@ -1,17 +1,17 @@
 //! Making an application; and what it would be let in with, before it is made.
 
 use super::fields::{Draft, FieldsView};
-use super::secret::shown_once;
+use super::secret::{kept, shown_once};
 use crate::api_call::ApiCall;
 use crate::form::{Errors, Form};
 use crate::nav::Section;
-use crate::page::{Answer, Page};
+use crate::page::{Answer, Page, see_other};
 use crate::place::Place;
 use crate::session::Person;
 use askama::Template;
 use axum::extract::State;
 use claviger_app::applications::CreatedApplication;
-use claviger_app::unit::Posted;
+use claviger_app::unit::{OnceFor, Posted};
 use claviger_domain::grants::{Right, Verb};
 use claviger_domain::id::TenantId;
 use claviger_domain::simulation::{Obstacle, Question};
@@ -28,6 +28,7 @@ struct New<'a> {
     errors: &'a Errors,
     fields: FieldsView<'a>,
     obstacles: Option<Vec<Obstacle>>,
+    once: &'a str,
 }
 
 /// Shows the form.
@@ -51,14 +52,16 @@ async fn form_page(
         .at(place)
         .status(status)
         .call(ApiCall::with_body("Make an application", "POST", &path, &body))
-        .render(person, &New { place, form, errors, fields, obstacles })
+        .render(person, &New { place, form, errors, fields, obstacles, once: person.once() })
 }
 
 /// Makes one.
 pub(super) async fn create(State(api): State<Api>, person: Person, Path(tenant): Path<TenantId>, form: Form) -> Answer {
     let place = person.at(&api, tenant).await?;
     match try_create(&api, &person, tenant, &form).await {
-        Ok(CreatedApplication { application, secret }) => {
+        // It was made before, and its secret was shown then.
+        Ok(None) => Ok(see_other(&place.path("/applications"))),
+        Ok(Some(CreatedApplication { application, secret })) => {
             shown_once(&api, &place, &application, secret.map(|minted| minted.text), None, StatusCode::CREATED)
         }
         Err(error) => {
@@ -69,11 +72,13 @@ pub(super) async fn create(State(api): State<Api>, person: Person, Path(tenant):
     }
 }
 
-async fn try_create(api: &Api, person: &Person, tenant: TenantId, form: &Form) -> Result<CreatedApplication> {
+async fn try_create(api: &Api, person: &Person, tenant: TenantId, form: &Form) -> Result<Option<CreatedApplication>> {
     let new = Draft::read(form, api.app.catalogue(), api.app.clock().now(), None)?.into_new()?;
-    match api.app.create_application(&person.caller, tenant, new, None).await? {
-        Posted::Done(created) => Ok(created),
-        Posted::Replayed(_) => Err(Error::Internal("a call without an idempotency key was replayed".into())),
+    let once =
+        form.once(&person.here)?.map(|once| OnceFor { once, keep: |_: &CreatedApplication| kept(StatusCode::CREATED) });
+    match api.app.create_application(&person.caller, tenant, new, once).await? {
+        Posted::Done(created) => Ok(Some(created)),
+        Posted::Replayed(_) => Ok(None),
     }
 }
 

@@ -6,7 +6,6 @@ use crate::api_call::ApiCall;
 use crate::form::{Errors, Form};
 use crate::nav::Section;
 use crate::page::{Answer, Page, see_other};
-use crate::place::Place;
 use crate::session::Person;
 use crate::show;
 use crate::tenants::if_allowed;

@@ -1,7 +1,7 @@
 //! Rotation: by routine with an overlap, or after a leak without; and taking back one secret.
 
-use super::secret::shown_once;
-use super::{Head, Ids, found};
+use super::secret::{kept, shown_once};
+use super::{Head, Ids, found, path_of};
 use crate::api_call::ApiCall;
 use crate::form::{Errors, Form};
 use crate::nav::Section;
@@ -11,7 +11,7 @@ use crate::show;
 use askama::Template;
 use axum::extract::State;
 use claviger_app::rotation::{Renewal, RotatedSecret};
-use claviger_app::unit::Posted;
+use claviger_app::unit::{OnceFor, Posted};
 use claviger_domain::application::Secret;
 use claviger_domain::id::{ApplicationId, SecretId, TenantId};
 use claviger_domain::rotation::{IN_USE_SECONDS, OVERLAP_DEFAULT, Rotation};
@@ -40,6 +40,7 @@ struct Rotate<'a> {
     errors: &'a Errors,
     now: Timestamp,
     force: Option<SecretId>,
+    once: &'a str,
 }
 
 impl Rotate<'_> {
@@ -89,13 +90,15 @@ async fn page(
         .status(status)
         .call(ApiCall::with_body("Rotate by routine", "POST", &path, &json!({ "overlap_seconds": OVERLAP_DEFAULT })))
         .call(ApiCall::with_body("Rotate after a leak", "POST", &path, &json!({ "leak": true })))
-        .render(person, &Rotate { head, secrets, form, errors, now, force })
+        .render(person, &Rotate { head, secrets, form, errors, now, force, once: person.once() })
 }
 
 /// Rotates, and shows the new secret.
 pub(super) async fn rotate(State(api): State<Api>, person: Person, Path((tenant, id)): Ids, form: Form) -> Answer {
     match try_rotate(&api, &person, (tenant, id), &form).await {
-        Ok(RotatedSecret { secret, previous }) => {
+        // It was done before, and the secret was shown then.
+        Ok(None) => Ok(see_other(&path_of(tenant, id))),
+        Ok(Some(RotatedSecret { secret, previous })) => {
             let (place, application) = found(&api, &person, tenant, id).await?;
             shown_once(&api, &place, &application, Some(secret.text), previous.as_ref(), StatusCode::OK)
         }
@@ -112,7 +115,7 @@ async fn try_rotate(
     person: &Person,
     (tenant, id): (TenantId, ApplicationId),
     form: &Form,
-) -> Result<RotatedSecret> {
+) -> Result<Option<RotatedSecret>> {
     let rotation = match form.get("reason") {
         "leak" => Rotation::parse(None, true, form.is("quarantine", "true"))?,
         "routine" => {
@@ -122,9 +125,10 @@ async fn try_rotate(
         }
         _ => return Err(Error::invalid("/reason", "nothing is chosen", "say whether it is routine or a leak")),
     };
-    match api.app.rotate_secret(&person.caller, tenant, id, Renewal::from(rotation), None).await? {
-        Posted::Done(rotated) => Ok(rotated),
-        Posted::Replayed(_) => Err(Error::Internal("a call without an idempotency key was replayed".into())),
+    let once = form.once(&person.here)?.map(|once| OnceFor { once, keep: |_: &RotatedSecret| kept(StatusCode::OK) });
+    match api.app.rotate_secret(&person.caller, tenant, id, Renewal::from(rotation), once).await? {
+        Posted::Done(rotated) => Ok(Some(rotated)),
+        Posted::Replayed(_) => Ok(None),
     }
 }
 
@@ -137,7 +141,7 @@ pub(super) async fn revoke(
 ) -> Answer {
     let force = form.is("force", "true");
     match api.app.revoke_secret(&person.caller, tenant, id, secret, force).await {
-        Ok(()) => Ok(see_other(&format!("{}/rotate", super::path_of(tenant, id)))),
+        Ok(()) => Ok(see_other(&format!("{}/rotate", path_of(tenant, id)))),
         Err(error) => {
             let status = status(&error);
             let in_use = matches!(&error, Error::Conflict { code: "secret_in_use", .. });

@@ -4,6 +4,7 @@ use crate::page::{Answer, alone};
 use crate::place::Place;
 use crate::show;
 use askama::Template;
+use claviger_app::unit::Kept;
 use claviger_domain::application::{Application, Secret};
 use claviger_domain::secret::PlainSecret;
 use claviger_kit::Api;
@@ -32,6 +33,11 @@ impl ShownOnce<'_> {
              curl -sS -H 'Content-Type: application/json' -d \"{{\\\"auth_token\\\":\\\"$head.$body.$sign\\\"}}\" \\\n  '{base}/auth/v2/token'"
         )
     }
+}
+
+/// What is kept of an answer that has shown a secret: nothing but that it was given.
+pub(super) fn kept(status: StatusCode) -> Kept {
+    Kept { status: status.as_u16(), body: "{}".to_owned() }
 }
 
 /// Shows a secret, with the one before it where there was one.

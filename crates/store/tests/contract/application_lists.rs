@@ -94,6 +94,8 @@ async fn what_is_known_of_secrets_stands_beside(store: Store) {
     let all = ApplicationFilter::default();
     let found = store.list_applications_by(tenant_id(1), &all, ApplicationOrder::Oldest, NOW, &request).await.unwrap();
     let alpha = &found[1];
+    assert_eq!(store.count_applications(tenant_id(1)).await.unwrap(), 7);
+    assert_eq!(store.count_applications(tenant_id(3)).await.unwrap(), 0);
     assert_eq!((alpha.secrets, alpha.hint.as_deref(), alpha.notices), (1, Some("clv_a_…wxyz"), 0));
     assert_eq!((alpha.used_at, found[0].used_at), (Some(at(50)), None));
     assert_eq!(

@@ -14,6 +14,7 @@ on_both!(
     rights_are_ticked_and_bounds_are_kept,
     a_secret_is_rotated_and_revoked,
     deleting_asks_for_the_name,
+    a_form_that_is_sent_again_does_nothing,
 );
 
 async fn a_secret_is_shown_once(f: Arc<Fixture>) {
@@ -35,6 +36,26 @@ async fn a_secret_is_shown_once(f: Arc<Fixture>) {
     assert!(list.contains("SIEM") && !list.contains(secret), "{list}");
     let one = list.split('"').find(|text| text.starts_with(&format!("{path}/01"))).unwrap();
     assert!(!browser.page(one).await.contains(secret));
+}
+
+async fn a_form_that_is_sent_again_does_nothing(f: Arc<Fixture>) {
+    let owner = built_in(&f, SUPER_ADMIN).await;
+    let ada = person(&f, &f.root, "ada@example.com", &[&owner]).await;
+    let browser = Browser::of(&f, &ada);
+    let list = format!("/console/tenants/{}/applications", f.root);
+    let once = field(&browser.page(&format!("{list}/new")).await, "once");
+    let values = [("once", once.as_str()), ("name", "SIEM"), ("access_level_id", &owner)];
+    assert_eq!(browser.post(&list, &values).await.status, 201);
+    let again = browser.post(&list, &values).await;
+    assert_eq!(leads_to(&again), list, "and shows no secret");
+    let other = [("once", once.as_str()), ("name", "Other"), ("access_level_id", &owner)];
+    assert!(browser.post(&list, &other).await.status.is_client_error());
+    let (id, _) = f.application(&f.root, "Rotated", json!({"org.audits": ["READ"]})).await;
+    let path = format!("{list}/{id}");
+    let once = field(&browser.page(&format!("{path}/rotate")).await, "once");
+    let values = [("once", once.as_str()), ("reason", "leak")];
+    assert_eq!(browser.post(&format!("{path}/rotate"), &values).await.status, 200);
+    assert_eq!(leads_to(&browser.post(&format!("{path}/rotate"), &values).await), path);
 }
 
 async fn what_is_wrong_stands_at_its_field(f: Arc<Fixture>) {
@@ -77,6 +98,7 @@ async fn the_list_is_searched_sorted_and_exported(f: Arc<Fixture>) {
     let browser = Browser::of(&f, &ada);
     let (acme, _) = f.organization("Acme").await;
     for name in ["=1+1", "beta", "Alpha <b>"] {
+        f.app.clock().advance(1);
         f.application_with(&acme, json!({"name": name, "access_level_id": owner, "owner": "ops@example.com"})).await;
     }
     let path = format!("/console/tenants/{acme}/applications");
@@ -158,6 +180,7 @@ async fn a_secret_is_rotated_and_revoked(f: Arc<Fixture>) {
     let asked = browser.page(&format!("{path}/rotate")).await;
     assert!(asked.contains("in use") && asked.contains("127.0.0.1"), "{asked}");
     assert_eq!(browser.post(&format!("{path}/rotate"), &[]).await.status, 422);
+    f.app.clock().advance(1);
     let routine = [("reason", "routine"), ("overlap_seconds", "86400")];
     let shown = browser.post(&format!("{path}/rotate"), &routine).await;
     assert_eq!((shown.status.as_u16(), shown.header("cache-control")), (200, Some("no-store")));
@@ -178,6 +201,12 @@ async fn a_secret_is_rotated_and_revoked(f: Arc<Fixture>) {
     assert_eq!(leak.status, 200);
     second.get("/v1/whoami").await.expect(401);
     assert!(browser.page(&path).await.contains("disabled"));
+    let overview = format!("/console/tenants/{}", f.root);
+    let page = browser.page(&overview).await;
+    assert!(page.contains("was reported as leaked"), "{page}");
+    let dismiss = page.split('"').find(|text| text.ends_with("/dismiss")).unwrap().to_owned();
+    assert_eq!(leads_to(&browser.post(&dismiss, &[("next", "//evil.example")]).await), overview);
+    assert!(!browser.page(&overview).await.contains("was reported as leaked"));
 }
 
 /// The value of a field that is found by its id.

@@ -39,6 +39,7 @@ mod findings;
 mod fixtures;
 mod group;
 mod idempotency;
+mod identity_providers;
 mod jobs;
 mod journal;
 mod key_types;

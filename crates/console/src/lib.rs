@@ -9,6 +9,7 @@ mod applications;
 mod assets;
 #[allow(dead_code, reason = "pages with charts call it")]
 mod chart;
+mod csv;
 mod error;
 mod form;
 mod headers;
@@ -17,6 +18,7 @@ mod matrix;
 mod nav;
 mod page;
 mod place;
+mod rights_matrix;
 mod security;
 mod session;
 mod show;

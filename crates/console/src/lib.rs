@@ -8,6 +8,7 @@ mod applications;
 mod assets;
 #[allow(dead_code, reason = "pages with charts call it")]
 mod chart;
+mod csv;
 mod error;
 mod form;
 mod headers;
@@ -15,6 +16,7 @@ mod home;
 mod nav;
 mod page;
 mod place;
+mod rights_matrix;
 mod session;
 mod show;
 mod sign_in;

@@ -1,8 +1,36 @@
 //! Applications and their secrets.
 
 use crate::harness::{Look, World, journey};
-use crate::server::{Credential, Mode, SUPER_ADMIN};
+use crate::server::{Credential, Mode, SUPER_ADMIN, id};
 use fantoccini::Locator;
+
+/// The first person of the operator comes in, and an integration of theirs makes its first call.
+#[tokio::test]
+async fn from_the_first_start_to_the_first_verified_call() {
+    journey("first-call", Mode::Demo, Look::default(), async |world| {
+        let World { server, browser } = world;
+        let printed = server.printed();
+        let link = printed.lines().find(|line| line.contains("/console/first-person#")).expect("a link is printed");
+        browser.open(link.trim()).await;
+        browser.see("You are the first person here").await;
+        assert!(!browser.client.current_url().await.unwrap().as_str().contains('#'), "the token left the address bar");
+        browser.fill("email", "ada@example.com").await;
+        browser.fill("password", crate::harness::PASSWORD).await;
+        browser.press("Come in").await;
+        assert_eq!(browser.path().await, format!("/console/tenants/{}", server.root));
+        browser.press("Applications").await;
+        browser.press("Add an application").await;
+        browser.fill("name", "SIEM").await;
+        browser.choose("access_level_id", "View All").await;
+        browser.press("Add and show the secret").await;
+        let shown = Credential { client_id: browser.value("client_id").await, secret: browser.value("secret").await };
+        assert!(server.verifies(&shown, "org.audits:READ").await);
+        browser.press("I have stored it").await;
+        browser.see("SIEM").await;
+        assert!(!browser.client.source().await.unwrap().contains(&shown.secret));
+    })
+    .await;
+}
 
 /// The page that shows a secret is gone when it is left, by whatever way one comes back.
 #[tokio::test]
@@ -88,6 +116,42 @@ async fn the_eleventh_application_is_refused() {
         assert_eq!(browser.value("name").await, "One too many", "what was typed is kept");
         let all = server.get(&format!("/v1/tenants/{org}/applications")).await;
         assert_eq!(all["items"].as_array().unwrap().len(), 10);
+    })
+    .await;
+}
+
+/// Rotation: with an overlap both secrets work, after a leak only the new one does.
+#[tokio::test]
+async fn a_rotation_has_an_overlap_and_a_leak_has_none() {
+    journey("rotation", Mode::Serve, Look::default(), async |world| {
+        let World { server, browser } = world;
+        server.person(&server.root, "ada@example.com", SUPER_ADMIN).await;
+        let org = server.tenant(&server.root, "Acme", "organization").await;
+        let level = server.auditor(&org).await;
+        let made = server.application(&org, "SIEM", &level).await;
+        let client_id = made["application"]["client_id"].as_str().unwrap().to_owned();
+        let with = |secret: &str| Credential { client_id: client_id.clone(), secret: secret.to_owned() };
+        let first = with(made["secret"]["text"].as_str().unwrap());
+        let rotate = format!("/console/tenants/{org}/applications/{}/rotate", id(&made));
+        browser.sign_in("ada@example.com").await;
+        browser.open(&rotate).await;
+        browser.press("Rotate and show the new secret").await;
+        browser.see("works until").await;
+        let second = with(&browser.value("secret").await);
+        browser.press("I have stored it").await;
+        for working in [&first, &second] {
+            assert!(server.verifies(working, "org.audits:READ").await, "both work during the overlap");
+        }
+        browser.open(&rotate).await;
+        browser.see("Two secrets are live").await;
+        browser.click("input[name=reason][value=leak]").await;
+        browser.press("Rotate and show the new secret").await;
+        let third = with(&browser.value("secret").await);
+        browser.press("I have stored it").await;
+        for dead in [&first, &second] {
+            assert!(!server.verifies(dead, "org.audits:READ").await, "a leaked secret is dead at once");
+        }
+        assert!(server.verifies(&third, "org.audits:READ").await);
     })
     .await;
 }

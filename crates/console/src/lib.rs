@@ -3,6 +3,7 @@
 //! A page is extract, convert, call a verb, render. Each is a fragment that [`page`] puts into the frame; forms are plain HTML forms
 //! that answer 303 to where the result is seen, so that everything works without script, and htmx makes it smoother.
 
+mod account;
 mod api_call;
 mod applications;
 mod assets;
@@ -10,8 +11,10 @@ mod error;
 mod form;
 mod headers;
 mod home;
+mod links;
 mod nav;
 mod page;
+mod people;
 mod place;
 mod session;
 mod show;
@@ -28,7 +31,10 @@ pub fn router(api: Api) -> Router {
         .merge(home::routes())
         .merge(sign_in::routes())
         .merge(tenants::routes())
-        .merge(applications::routes());
+        .merge(applications::routes())
+        .merge(people::routes())
+        .merge(account::routes())
+        .merge(links::routes());
     let pages = pages.route("/console/{*rest}", axum::routing::any(fallback::<Console>));
     let pages = pages.method_not_allowed_fallback(method_fallback::<Console>);
     headers::added(framed::<Console>(pages.with_state(api))).merge(assets::router())

@@ -12,6 +12,8 @@ pub(crate) enum Section {
     Overview,
     /// Applications.
     Applications,
+    /// The people of a tenant.
+    People,
     /// One's own account, and whatever has no entry.
     Account,
 }
@@ -51,6 +53,14 @@ const KNOWN: &[Known] = &[
         rest: "/applications",
         rights: &[("applications", Verb::Read)],
         fits: |_| true,
+    },
+    Known {
+        section: Section::People,
+        group: "Tenants and people",
+        label: "People",
+        rest: "/people",
+        rights: &[("users", Verb::Read)],
+        fits: |kind| kind != Kind::Instance,
     },
 ];
 

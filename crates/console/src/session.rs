@@ -36,7 +36,6 @@ pub(crate) struct Person {
     /// Whether htmx asks.
     pub(crate) fragment: bool,
     /// The page that it looks at, with its query.
-    #[allow(dead_code, reason = "pages of what is dangerous lead back to it")]
     pub(crate) here: String,
     user: Arc<UserCaller>,
 }
@@ -68,7 +67,6 @@ impl Person {
 
     /// Where to confirm that it is still the same person, if that was too long ago for what is dangerous: a page with such a form leads
     /// there first, and from there back.
-    #[allow(dead_code, reason = "pages of what is dangerous call it")]
     pub(crate) fn to_step_up(&self, api: &Api) -> Option<Response> {
         let fresh = is_stepped_up(self.user.session.stepped_up_at, api.app.clock().now());
         (!fresh).then(|| see_other(&with_next(STEP_UP, Some(&self.here))))

@@ -53,6 +53,7 @@ pub mod user_challenges;
 pub mod user_factors;
 pub mod user_links;
 pub mod user_sessions;
+pub mod user_standings;
 pub mod users;
 pub mod visibility;
 

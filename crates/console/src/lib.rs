@@ -7,6 +7,8 @@ mod account;
 mod api_call;
 mod applications;
 mod assets;
+#[allow(dead_code, reason = "pages with charts call it")]
+mod chart;
 mod error;
 mod form;
 mod headers;

@@ -58,7 +58,7 @@ pub(crate) fn encoded(text: &str) -> String {
 }
 
 /// A text as HTML.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 

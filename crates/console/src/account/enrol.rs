@@ -174,6 +174,11 @@ pub(crate) async fn passkey(State(api): State<Api>, person: HalfWay, form: Form)
     let next = onward(&person, form.get("next"));
     match try_passkey(&api, &person, &form).await {
         Ok(confirmed) => Ok(confirmed_page(confirmed, next)),
+        // What the browser has answered is no field that somebody could look at.
+        Err(Error::Invalid(fields)) if fields.iter().any(|field| field.pointer == "/credential") => {
+            let errors = Errors::alert("The passkey’s answer was not accepted. Try again.".to_owned());
+            Ok(page(&person, &form, next, &errors, StatusCode::UNPROCESSABLE_ENTITY))
+        }
         Err(error) => again(&person, &form, next, error),
     }
 }

@@ -41,7 +41,7 @@ pub(crate) async fn list(State(api): State<Api>, person: Person, Query(query): Q
     Page::new("Sessions", Section::Account)
         .at(&place)
         .call(ApiCall::as_person("List your sessions", "GET", "/v1/me/sessions"))
-        .call(ApiCall::as_person("End all others", "DELETE", "/v1/me/sessions"))
+        .call(ApiCall::as_person("End all but this one", "DELETE", "/v1/me/sessions"))
         .render(&person, &content)
 }
 

@@ -99,7 +99,7 @@ async fn an_authenticator_is_set_up(f: Arc<Fixture>) {
     let (key, form) = key_and_form(&made.text);
     let wrong = browser.post(&form, &[("code", "000000"), next]).await;
     assert_eq!(wrong.status, 401);
-    assert!(!wrong.text.contains(&key) && wrong.text.contains("code is not right"), "{}", wrong.text);
+    assert!(!wrong.text.contains(&key) && wrong.text.contains("newest code"), "{}", wrong.text);
     assert!(browser.page(&form).await.contains("must show digits"));
     let before = browser.cookie("__Host-claviger_session");
     let confirmed = browser.post(&form, &[("code", &code(&f, &key, 0)), next]).await;

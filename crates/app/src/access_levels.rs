@@ -190,13 +190,16 @@ impl App {
                 let mut referrers: Vec<_> = users.into_iter().map(refer).collect();
                 let applications = referrers.len();
                 referrers.extend(unit.tx.list_level_holders(tenant, id).await?);
+                let people = referrers.len() - applications;
+                referrers.extend(unit.tx.list_level_providers(tenant, id).await?);
                 if !referrers.is_empty() {
                     let names: Vec<_> = referrers.iter().take(10).map(|user| user.name.as_str()).collect();
                     let detail = format!(
-                        "{} is used by {} and {} ({}); give them another access level first",
+                        "{} is used by {}, {} and {} ({}); give them another access level first",
                         level.name,
                         counted(applications, "application"),
-                        counted(referrers.len() - applications, "user"),
+                        counted(people, "user"),
+                        counted(referrers.len() - applications - people, "identity provider"),
                         names.join(", ")
                     );
                     return Err(Error::Conflict { code: "access_level_in_use", detail, referrers });

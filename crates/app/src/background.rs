@@ -200,6 +200,7 @@ impl App {
         self.still_in_charge(&mut tx).await?;
         tx.sweep(self.state.clock.now()).await?;
         tx.sweep_people(self.state.clock.now()).await?;
+        tx.sweep_sso_sign_ins(self.state.clock.now()).await?;
         tx.commit().await
     }
 }

@@ -12,6 +12,7 @@ use claviger_domain::access_level::AccessLevel;
 use claviger_domain::application::Application;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::TenantId;
+use claviger_domain::identity_provider::IdentityProvider;
 use claviger_domain::page::PageRequest;
 use claviger_domain::tenant::Tenant;
 use claviger_domain::trusted_issuer::TrustedIssuer;
@@ -23,8 +24,8 @@ use std::sync::Arc;
 
 const PERMISSION: &str = "tenants";
 /// What somebody must be able to read who reads all of it.
-const ALL: [&str; 7] =
-    [PERMISSION, "access-levels", "applications", "credential-policy", "sessions", "trusted-issuers", "users"];
+const ALL: [&str; 8] =
+    [PERMISSION, "access-levels", "applications", "credential-policy", "sessions", "sso", "trusted-issuers", "users"];
 
 /// Everything that was set at a tenant.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub struct Configuration {
     pub applications: Vec<Application>,
     /// The issuers it trusts.
     pub issuers: Vec<TrustedIssuer>,
+    /// Where its people sign in, without their secrets.
+    pub providers: Vec<IdentityProvider>,
     /// Its people.
     pub users: Vec<User>,
 }
@@ -62,6 +65,8 @@ impl App {
         let applications = self.pages(&mut room, read, |one: &Application| one.id.to_string()).await?;
         let read = |store: Store, page: PageRequest| async move { store.list_trusted_issuers(tenant, &page).await };
         let issuers = self.pages(&mut room, read, |one: &TrustedIssuer| one.id.to_string()).await?;
+        let read = |store: Store, page: PageRequest| async move { store.list_identity_providers(tenant, &page).await };
+        let providers = self.pages(&mut room, read, |one: &IdentityProvider| one.id.to_string()).await?;
         let read = |store: Store, page: PageRequest| async move {
             store.list_users(tenant, &UserFilter { prefix: None, status: None }, &page).await
         };
@@ -74,6 +79,7 @@ impl App {
             levels,
             applications: applications.into_iter().map(|application| self.state.ended(application)).collect(),
             issuers,
+            providers,
             users: users.into_iter().map(|(user, _)| user).collect(),
         };
         let details = json!({ "objects": EXPORT_MAX - room });

@@ -3,6 +3,7 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::deeds::Visit;
+use crate::sso::stays_with_provider;
 use crate::unit::{NO_RIGHT, Needs};
 use claviger_domain::factor::MAILS_EACH;
 use claviger_domain::letters::{self, Addressee, News};
@@ -35,6 +36,7 @@ impl App {
                     let fix = "give another address";
                     return Err(Error::invalid("/email", "this is the address you sign in with", fix));
                 }
+                stays_with_provider(&mut unit.tx, tenant, &user.email, email.as_str()).await?;
                 let (app, now) = (Arc::clone(&unit.app), unit.app.state.shared_now());
                 let (mail, expires_at) =
                     app.state.make_link(&mut unit.tx, &user, LinkKind::EmailChange, email.as_str(), now).await?;
@@ -56,6 +58,7 @@ impl App {
         self.deed((tenant, id), visit, move |deed| {
             Box::pin(async move {
                 let before = deed.use_link(&link, &token).await?;
+                stays_with_provider(&mut deed.tx, tenant, &before.email, &link.email).await?;
                 let now = deed.now;
                 let after =
                     User { email: link.email.clone(), version: before.version + 1, updated_at: now, ..before.clone() };

@@ -19,17 +19,27 @@ impl App {
     /// The keys of an issuer, asked for if need be: at most one call is under way for each, and however many tokens name
     /// unknown keys, it is asked now and then.
     pub(crate) async fn issuer_keys(&self, live: &LiveIssuer, header: &Header) -> Result<Arc<KeyState>> {
-        let state = live.keys.state.load_full();
+        self.keys_of(&live.keys, &live.issuer.trust, header).await
+    }
+
+    /// As [`App::issuer_keys`], of whomever is trusted so.
+    pub(crate) async fn keys_of(
+        &self,
+        keys: &Arc<IssuerKeys>,
+        trust: &Trust,
+        header: &Header,
+    ) -> Result<Arc<KeyState>> {
+        let state = keys.state.load_full();
         let found = state.has(header);
         match state.known.step(self.state.seconds(), found) {
             Step::Use => return Ok(state),
             Step::Wait => return Err(silent(&state)),
             // Somebody asks already, and what is there will do.
-            Step::AskOrUse if found && live.keys.asking.try_lock().is_err() => return Ok(state),
+            Step::AskOrUse if found && keys.asking.try_lock().is_err() => return Ok(state),
             Step::AskOrUse | Step::Ask => {}
         }
-        let (state, keys) = (Arc::clone(&self.state), Arc::clone(&live.keys));
-        let (trust, header) = (live.issuer.trust.clone(), header.clone());
+        let (state, keys) = (Arc::clone(&self.state), Arc::clone(keys));
+        let (trust, header) = (trust.clone(), header.clone());
         // Whoever asked may go away; what others wait for goes on.
         to_the_end(async move { state.ask_for_keys(&keys, &trust, &header).await }).await
     }
@@ -65,7 +75,7 @@ impl State {
     }
 
     /// Seconds of the clock that never goes back.
-    fn seconds(&self) -> i64 {
+    pub(crate) fn seconds(&self) -> i64 {
         i64::try_from(self.clock.monotonic() / 1_000_000_000).unwrap_or(i64::MAX)
     }
 }

@@ -25,6 +25,7 @@ pub mod findings;
 pub mod first_person;
 mod guesses;
 pub mod heads;
+pub mod identity_providers;
 pub mod import;
 pub mod instances;
 mod issuer_keys;
@@ -61,6 +62,7 @@ pub mod shrink;
 pub mod sign_ins;
 pub mod signing_keys;
 pub mod simulations;
+pub mod sso;
 mod state;
 pub mod structure;
 pub mod temporary;
@@ -88,6 +90,7 @@ use crate::live::issuers::Issuers;
 use crate::live::keyring::Keyring;
 use crate::live::levels::Levels;
 use crate::live::meter::Meter;
+use crate::live::providers::Providers;
 use crate::live::tokens::Tokens;
 use crate::live::tree::Tree;
 use crate::nodes::{Identity, Nodes};
@@ -173,6 +176,7 @@ impl App {
             denials: Denials::default(),
             tokens: Tokens::default(),
             issuers: Issuers::default(),
+            providers: Providers::default(),
             operator: OnceLock::new(),
             mailing: mail::Mailing::default(),
             afterwards: user_links::Afterwards::default(),

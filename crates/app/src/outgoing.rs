@@ -5,9 +5,9 @@
 use bytes::Bytes;
 use claviger_domain::outgoing::{Allowance, Host, Target};
 use claviger_domain::{Error, Result};
-use http::header::{ACCEPT, CACHE_CONTROL, HOST, USER_AGENT};
-use http::{Request, StatusCode};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
@@ -118,21 +118,45 @@ impl Outgoing {
 
     /// Fetches what lies at a URL.
     pub async fn get(&self, target: &Target) -> Result<Answer, Failed> {
-        timeout(PATIENCE, self.fetch(target)).await.unwrap_or(Err(Failed::Slow))
+        let request = request(Method::GET, target, Bytes::new())?;
+        timeout(PATIENCE, self.fetch(target, request)).await.unwrap_or(Err(Failed::Slow))
     }
 
-    async fn fetch(&self, target: &Target) -> Result<Answer, Failed> {
+    /// Fetches what lies at a URL for whoever holds a token.
+    pub async fn get_with_token(&self, target: &Target, token: &str) -> Result<Answer, Failed> {
+        let mut request = request(Method::GET, target, Bytes::new())?;
+        authorize(&mut request, &format!("Bearer {token}"))?;
+        timeout(PATIENCE, self.fetch(target, request)).await.unwrap_or(Err(Failed::Slow))
+    }
+
+    /// Sends a form to a URL, with this `Authorization`.
+    pub async fn post_form(
+        &self,
+        target: &Target,
+        form: String,
+        authorization: Option<&str>,
+    ) -> Result<Answer, Failed> {
+        let mut request = request(Method::POST, target, Bytes::from(form))?;
+        let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+        request.headers_mut().insert(CONTENT_TYPE, form_type);
+        if let Some(text) = authorization {
+            authorize(&mut request, text)?;
+        }
+        timeout(PATIENCE, self.fetch(target, request)).await.unwrap_or(Err(Failed::Slow))
+    }
+
+    async fn fetch(&self, target: &Target, request: Request<Full<Bytes>>) -> Result<Answer, Failed> {
         let addresses = self.resolve(target).await?;
         let socket = connect(&addresses).await?;
         if !target.is_secure() {
-            return ask(socket, target).await;
+            return ask(socket, request).await;
         }
         let name = match target.host() {
             Host::Name(name) => ServerName::try_from(name.clone()).map_err(|_| Failed::Tls)?,
             Host::Address(address) => ServerName::IpAddress((*address).into()),
         };
         let secured = self.tls.connect(name, socket).await.map_err(|_| Failed::Tls)?;
-        ask(secured, target).await
+        ask(secured, request).await
     }
 
     /// The addresses behind a host that may be called. Without TLS only this machine may be.
@@ -166,15 +190,30 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, Failed> {
     Err(Failed::Unreachable)
 }
 
-async fn ask(socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, target: &Target) -> Result<Answer, Failed> {
-    let handshake = hyper::client::conn::http1::Builder::new().max_buf_size(HEAD_MAX).handshake(TokioIo::new(socket));
-    let (mut sender, connection) = handshake.await.map_err(|_| Failed::Garbled)?;
-    let request = Request::get(target.path_and_query())
+fn request(method: Method, target: &Target, body: Bytes) -> Result<Request<Full<Bytes>>, Failed> {
+    Request::builder()
+        .method(method)
+        .uri(target.path_and_query())
         .header(HOST, target.authority())
         .header(ACCEPT, "application/json")
         .header(USER_AGENT, concat!("claviger/", env!("CARGO_PKG_VERSION")))
-        .body(Empty::<Bytes>::new())
-        .map_err(|_| Failed::Garbled)?;
+        .body(Full::new(body))
+        .map_err(|_| Failed::Garbled)
+}
+
+fn authorize(request: &mut Request<Full<Bytes>>, text: &str) -> Result<(), Failed> {
+    let mut value = HeaderValue::try_from(text).map_err(|_| Failed::Garbled)?;
+    value.set_sensitive(true);
+    request.headers_mut().insert(AUTHORIZATION, value);
+    Ok(())
+}
+
+async fn ask(
+    socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Full<Bytes>>,
+) -> Result<Answer, Failed> {
+    let handshake = hyper::client::conn::http1::Builder::new().max_buf_size(HEAD_MAX).handshake(TokioIo::new(socket));
+    let (mut sender, connection) = handshake.await.map_err(|_| Failed::Garbled)?;
     // Both in this one task, so that nothing of it outlives the call.
     let exchange = async {
         let answer = sender.send_request(request).await.map_err(|_| Failed::Garbled)?;

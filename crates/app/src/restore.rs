@@ -193,6 +193,7 @@ async fn void_sessions(tx: &mut Tx, store: &Store, now: Timestamp) -> Result<u64
     tx.end_all_user_sessions(now).await?;
     // So would a link that was used since, or a code.
     tx.sweep_links(Timestamp::from_micros(i64::MAX)).await?;
+    tx.sweep_sso_sign_ins(Timestamp::from_micros(i64::MAX)).await?;
     tx.revoke_signing_keys(now).await
 }
 

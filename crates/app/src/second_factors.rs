@@ -7,6 +7,7 @@ pub(crate) use self::check::{hashes, row};
 use crate::App;
 use crate::caller::{Caller, UserCaller};
 use crate::deeds::Visit;
+use crate::sso::provider_required;
 use claviger_domain::factor::{
     CHECKS, FactorKind, MAIL_CODE_SECONDS, MAILS_EACH, WRONG_IN_A_ROW, Wanted, is_stepped_up, mail_code,
     mail_code_hash, satisfies, wanted,
@@ -17,6 +18,7 @@ use claviger_domain::letters::{self, Addressee, News};
 use claviger_domain::password::{Password, PasswordHash};
 use claviger_domain::rate::RateLimit;
 use claviger_domain::time::Timestamp;
+use claviger_domain::user::presented_key;
 use claviger_domain::user_session::{Method, PlainCookie, Stage, UserSession};
 use claviger_domain::{Error, Refusal, Result};
 use claviger_store::user_challenges::{Challenge, ChallengeKind};
@@ -123,7 +125,7 @@ impl App {
                 "a code sent by mail is not enough for this sign-in: GET /v1/sign-in/second-factor says what is";
             return Err(Error::conflict("second_factor_other", detail));
         }
-        let key = claviger_domain::user::presented_key(&user.email);
+        let key = presented_key(&user.email);
         if !self.may_be_mailed(&key, visit).await? {
             return Err(limited(MAILS_EACH, None));
         }
@@ -168,6 +170,11 @@ impl App {
     pub async fn step_up(self: &Arc<Self>, caller: &Caller, shown: Shown, visit: &Visit) -> Result<Advanced> {
         let user = self.person(caller)?;
         let has_authenticator = !self.asked(&user).await?.kinds.is_empty();
+        if matches!(shown, Shown::Password(_))
+            && self.state.store.requires_provider(user.tenant.id, &presented_key(&user.email)).await?
+        {
+            return Err(provider_required());
+        }
         let fits = match shown {
             Shown::Totp(_) | Shown::Passkey(_) | Shown::RecoveryCode(_) => has_authenticator,
             Shown::Password(_) => !has_authenticator,

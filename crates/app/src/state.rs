@@ -6,6 +6,7 @@ use crate::live::issuers::Issuers;
 use crate::live::keyring::{Keyring, Surroundings};
 use crate::live::levels::Levels;
 use crate::live::meter::Meter;
+use crate::live::providers::Providers;
 use crate::live::tokens::Tokens;
 use crate::live::tree::Tree;
 use crate::mail::Mailing;
@@ -45,6 +46,7 @@ pub struct State {
     pub(crate) denials: Denials,
     pub(crate) tokens: Tokens,
     pub(crate) issuers: Issuers,
+    pub(crate) providers: Providers,
     pub(crate) operator: OnceLock<TenantId>,
     /// Where mails leave.
     pub(crate) mailing: Mailing,

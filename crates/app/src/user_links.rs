@@ -5,6 +5,7 @@ use crate::App;
 use crate::caller::Caller;
 use crate::deeds::{Deed, Visit};
 use crate::live::tree::TenantNode;
+use crate::sso::provider_required;
 use crate::state::State;
 use crate::unit::{Needs, OnceFor, Posted, Unit};
 use claviger_domain::factor::{MAILS_BY_ADDRESS, MAILS_EACH};
@@ -17,7 +18,7 @@ use claviger_domain::password::{MIN_ALONE, MIN_WITH_SECOND_FACTOR, Password};
 use claviger_domain::secret::SecretHash;
 use claviger_domain::tenant::details::MfaRequirement;
 use claviger_domain::time::Timestamp;
-use claviger_domain::user::{Email, Status, User};
+use claviger_domain::user::{Email, Status, User, presented_key};
 use claviger_domain::user_link::{LinkKind, PlainLink, recognise};
 use claviger_domain::{Error, Result};
 use claviger_store::Tx;
@@ -206,13 +207,17 @@ impl App {
     }
 
     async fn send_password_reset(self: &Arc<Self>, email: &Email, visit: &Visit) -> Result<()> {
-        let store = &self.state.store;
+        let (store, origin) = (&self.state.store, visit.origin);
         let Some((tenant, id)) = store.find_user_by_email(&email.key()).await? else { return Ok(()) };
         self.deed((tenant, id), visit, move |deed| {
             Box::pin(async move {
                 let Some(user) = deed.tx.find_user(tenant, id).await? else { return Ok(()) };
                 let served = deed.app.state.tree.find(tenant).is_some_and(|node| node.is_served());
                 if user.status == Status::Disabled || !served {
+                    return Ok(());
+                }
+                if deed.tx.requires_provider(tenant, &presented_key(&user.email)).await? {
+                    deed.app.deny_user((tenant, id), "sso_required", origin);
                     return Ok(());
                 }
                 let (app, now) = (Arc::clone(&deed.app), deed.now);
@@ -267,11 +272,15 @@ impl App {
     ) -> Result<()> {
         let (link, user, token) = self.find_link(kind, token).await?;
         let (tenant, id) = (link.tenant, link.user);
+        if self.state.store.requires_provider(tenant, &presented_key(&user.email)).await? {
+            return Err(provider_required());
+        }
         self.check_new_password("/password", tenant, &user.email, &password).await?;
         let hash = self.state.passwords.hash(&password).await?.to_string();
         self.deed((tenant, id), visit, move |deed| {
             Box::pin(async move {
                 let before = deed.use_link(&link, &token).await?;
+                deed.may_sign_in_by_password(&before).await?;
                 let now = deed.now;
                 deed.tx.put_user_password(tenant, id, Some(&hash), Some(now)).await?;
                 deed.tx.delete_user_links(tenant, id).await?;

@@ -3,6 +3,7 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::guesses::{Count, take_back_guesses};
+use crate::sso::provider_required;
 use crate::unit::{NO_RIGHT, Needs, Unit};
 use crate::user_links::fewest;
 use crate::users::target;
@@ -10,6 +11,7 @@ use claviger_domain::guess::BY_DEVICE;
 use claviger_domain::id::{TenantId, UserId, UserSessionId};
 use claviger_domain::letters::{self, Addressee, News};
 use claviger_domain::password::{Context, Password, PasswordHash};
+use claviger_domain::user::presented_key;
 use claviger_domain::{Error, Result};
 use serde_json::{Map, json};
 use std::sync::Arc;
@@ -24,6 +26,10 @@ impl App {
     ) -> Result<()> {
         let me = self.person(caller)?;
         let (tenant, id, kept) = (me.tenant.id, me.id, me.session.id);
+        let email_key = presented_key(&me.email);
+        if self.state.store.requires_provider(tenant, &email_key).await? {
+            return Err(provider_required());
+        }
         self.check_new_password("/new_password", tenant, &me.email, &new).await?;
         // Whoever has found a session may guess from it, and uses up nobody else's guesses.
         let counts = vec![Count::new("password of a session", &id.to_string(), BY_DEVICE)];
@@ -48,6 +54,9 @@ impl App {
                         "password_changed",
                         "the password was changed meanwhile; sign in anew",
                     ));
+                }
+                if unit.tx.requires_provider(tenant, &email_key).await? {
+                    return Err(provider_required());
                 }
                 take_back_guesses(&mut unit.tx, &counts, &counted).await?;
                 let ended = unit.replace_password(tenant, id, &hash, Some(kept)).await?;

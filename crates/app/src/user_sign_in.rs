@@ -111,6 +111,7 @@ impl App {
             Some(found) if found.status == Status::Disabled => Err("user_disabled"),
             Some(found) if found.status == Status::Invited => Err("user_invited"),
             Some(found) if !served(found) => Err(Refusal::TenantSuspended.code()),
+            Some(found) if found.sso_required => Err("sso_required"),
             Some(found) if found.password.is_none() => Err("password_missing"),
             Some(found) => Ok(found),
         }
@@ -139,7 +140,8 @@ impl App {
         let now = state.shared_now();
         let user = tx.find_user(tenant, id).await?.filter(|user| user.status == Status::Active);
         let password = tx.find_user_password(tenant, id).await?;
-        let Some(user) = user.filter(|_| password == found.password) else {
+        let elsewhere = tx.requires_provider(tenant, &presented_key(&attempt.email)).await?;
+        let Some(user) = user.filter(|_| password == found.password && !elsewhere) else {
             return Err(self.refuse_sign_in(Some(&found), "changed_meanwhile", attempt.origin));
         };
         let stage = if wanted == Wanted::Nothing { Stage::Complete } else { Stage::SecondFactor };

@@ -92,15 +92,7 @@ impl Condition {
 
     /// Whether it holds for these claims. A claim that is not there, or of another kind, fulfils nothing.
     pub fn holds(&self, claims: &Map<String, Value>) -> bool {
-        let found = match self.claim.strip_prefix('/') {
-            None => claims.get(&self.claim),
-            Some(path) => {
-                let mut names = path.split('/').map(|name| name.replace("~1", "/").replace("~0", "~"));
-                let first = names.next().and_then(|name| claims.get(&name));
-                names.fold(first, |found, name| found?.as_object()?.get(&name))
-            }
-        };
-        let Some(found) = found else { return false };
+        let Some(found) = look_up(claims, &self.claim) else { return false };
         match &self.test {
             Test::Equals(wanted) => found == wanted,
             Test::Matches(pattern) => found.as_str().is_some_and(|text| fits(pattern, text)),
@@ -112,7 +104,15 @@ impl Condition {
     }
 }
 
-fn check_claim(pointer: &str, claim: &str) -> Result<()> {
+/// The claim of a name, or of a JSON pointer to one within another.
+pub(crate) fn look_up<'a>(claims: &'a Map<String, Value>, claim: &str) -> Option<&'a Value> {
+    let Some(path) = claim.strip_prefix('/') else { return claims.get(claim) };
+    let mut names = path.split('/').map(|name| name.replace("~1", "/").replace("~0", "~"));
+    let first = names.next().and_then(|name| claims.get(&name));
+    names.fold(first, |found, name| found?.as_object()?.get(&name))
+}
+
+pub(crate) fn check_claim(pointer: &str, claim: &str) -> Result<()> {
     let length = claim.chars().count();
     let bounded = (1..=CLAIM_MAX).contains(&length) && !claim.chars().any(char::is_control) && claim != "/";
     if bounded {
@@ -122,7 +122,7 @@ fn check_claim(pointer: &str, claim: &str) -> Result<()> {
     Err(Error::invalid(pointer, "not the name of a claim", fix))
 }
 
-fn check_text(pointer: &str, text: String) -> Result<String> {
+pub(crate) fn check_text(pointer: &str, text: String) -> Result<String> {
     let length = text.chars().count();
     if (1..=VALUE_MAX).contains(&length) && !text.chars().any(char::is_control) {
         return Ok(text);

@@ -150,6 +150,14 @@ id!(
     IssuerId
 );
 id!(
+    /// Where people of a tenant sign in once for everything.
+    ProviderId
+);
+id!(
+    /// A sign-in that is under way at an identity provider.
+    SsoSignInId
+);
+id!(
     /// What ties tokens of a trusted issuer to an application. It is another one whenever that changes.
     BindingId
 );

@@ -1,7 +1,8 @@
 //! Sessions of people: what a browser holds after a sign-in, how long it lasts, and what it was proved by.
 //!
-//! A token reads `clv_s_<43 base62><6 base62>`, that of a known device `clv_d_…`, that of the first person `clv_f_…`: 256 random bits and the CRC-32 of
-//! everything before it. Only its hash is stored.
+//! A token reads `clv_s_<43 base62><6 base62>`, that of a known device `clv_d_…`, that of the first person `clv_f_…`, those of a
+//! sign-in at an identity provider `clv_o_…` and `clv_q_…`: 256 random bits and the CRC-32 of everything before it. Only its hash
+//! is stored.
 
 use crate::id::UserSessionId;
 use crate::secret::{CHECKSUM, SecretHash, decode_checksum, is_alphanumeric, push_base62};
@@ -30,6 +31,10 @@ pub enum Cookie {
     Session,
     /// It says that the device was there before, and proves nobody.
     Device,
+    /// It says that a sign-in at an identity provider was begun in this browser.
+    SingleSignOn,
+    /// It names such a sign-in, and goes to the provider and back.
+    SingleSignOnState,
     /// It lets the first person in, once. It is printed and never a cookie.
     FirstPerson,
 }
@@ -40,6 +45,8 @@ impl Cookie {
         match self {
             Self::Session => "clv_s_",
             Self::Device => "clv_d_",
+            Self::SingleSignOn => "clv_o_",
+            Self::SingleSignOnState => "clv_q_",
             Self::FirstPerson => "clv_f_",
         }
     }

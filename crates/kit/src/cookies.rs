@@ -4,6 +4,7 @@
 //! A session is nothing but a cookie, and a cookie nothing but a session: neither is looked for where the other stands.
 
 use crate::{Api, Head};
+use claviger_domain::sso::PENDING_SECONDS;
 use claviger_domain::user_session::{ABSOLUTE_SECONDS, DEVICE_SECONDS, PlainCookie};
 use claviger_domain::{Error, Result};
 use http::header::{CONTENT_TYPE, COOKIE, HOST, HeaderName, ORIGIN, SET_COOKIE};
@@ -13,6 +14,8 @@ use http::{HeaderMap, HeaderValue, Method};
 const SESSION: &str = "__Host-claviger_session";
 /// The cookie of a device that somebody has signed in on.
 const DEVICE: &str = "__Host-claviger_device";
+/// The cookie of a sign-in that is under way at an identity provider.
+const SSO: &str = "__Host-claviger_sso";
 static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What a router's requests carry where people may call with their sessions.
@@ -40,6 +43,11 @@ pub fn device(headers: &HeaderMap) -> Option<&str> {
     named(headers, DEVICE).next()
 }
 
+/// The sign-in at an identity provider that was begun in the browser, if one was.
+pub fn sso(headers: &HeaderMap) -> Option<&str> {
+    named(headers, SSO).next()
+}
+
 fn named<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
     let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(';'));
     pairs.filter_map(|pair| pair.trim().split_once('=')).filter(move |(key, _)| *key == name).map(|(_, value)| value)
@@ -47,21 +55,32 @@ fn named<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item =
 
 /// Sets the session's cookie in place of the one before.
 pub fn set_session(headers: &mut HeaderMap, token: PlainCookie) {
-    set(headers, SESSION, &token.reveal(), ABSOLUTE_SECONDS);
+    set(headers, SESSION, &token.reveal(), (ABSOLUTE_SECONDS, "Strict"));
 }
 
 /// Takes the session's cookie away.
 pub fn clear_session(headers: &mut HeaderMap) {
-    set(headers, SESSION, "", 0);
+    set(headers, SESSION, "", (0, "Strict"));
 }
 
 /// Sets the device's cookie.
 pub fn set_device(headers: &mut HeaderMap, token: PlainCookie) {
-    set(headers, DEVICE, &token.reveal(), DEVICE_SECONDS);
+    set(headers, DEVICE, &token.reveal(), (DEVICE_SECONDS, "Strict"));
 }
 
-fn set(headers: &mut HeaderMap, name: &str, value: &str, seconds: i64) {
-    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Strict");
+/// Sets the cookie of a sign-in at an identity provider. It comes along with a link of the provider's, and with nothing else that
+/// other sites can send.
+pub fn set_sso(headers: &mut HeaderMap, token: PlainCookie) {
+    set(headers, SSO, &token.reveal(), (PENDING_SECONDS, "Lax"));
+}
+
+/// Takes that cookie away.
+pub fn clear_sso(headers: &mut HeaderMap) {
+    set(headers, SSO, "", (0, "Lax"));
+}
+
+fn set(headers: &mut HeaderMap, name: &str, value: &str, (seconds, same_site): (i64, &str)) {
+    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite={same_site}");
     if let Ok(mut value) = HeaderValue::try_from(text) {
         value.set_sensitive(true);
         headers.append(SET_COOKIE, value);

@@ -35,6 +35,10 @@ macro_rules! table {
 /// Tables whose rows go with their tenant, those that refer to others first; each with the rest of its primary key.
 pub const PURGED: &[(&str, &str)] = &[
     table!("secret_texts", "application_id, secret_id"),
+    table!("sso_sign_ins", "id"),
+    table!("user_identities", "user_id, provider_id"),
+    table!("identity_provider_domains", "domain"),
+    table!("identity_providers", "id"),
     table!("access_profile_roles", "user_id, profile_id, access_level_id"),
     table!("access_profiles", "user_id, id"),
     table!("user_grants", "user_id"),

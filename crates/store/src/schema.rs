@@ -61,6 +61,7 @@ const WITH_TEXT: &[(&str, &str, [&str; 2])] = &[
     with_text!("0023", "users"),
     with_text!("0024", "mails"),
     with_text!("0025", "factors"),
+    with_text!("0026", "sso"),
     with_text!("0028", "access_profiles"),
     with_text!("0029", "last_sign_in"),
 ];

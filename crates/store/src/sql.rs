@@ -8,7 +8,7 @@ use crate::group::Unit;
 use claviger_domain::Error;
 use claviger_domain::id::{
     AccessLevelId, AccessProfileId, ApplicationId, BindingId, FactorId, IssuerId, JobId, MailId, NoticeId, PrincipalId,
-    ProvisioningId, ReceiptId, SecretId, TenantId, UserId, UserSessionId,
+    ProviderId, ProvisioningId, ReceiptId, SecretId, SsoSignInId, TenantId, UserId, UserSessionId,
 };
 use claviger_domain::time::Timestamp;
 use sqlx::error::DatabaseError;
@@ -88,6 +88,8 @@ values! {
     UserId => |value| Self::Text(Some(value.to_string())),
     Option<UserId> => |value| Self::Text(value.map(|id| id.to_string())),
     UserSessionId => |value| Self::Text(Some(value.to_string())),
+    ProviderId => |value| Self::Text(Some(value.to_string())),
+    SsoSignInId => |value| Self::Text(Some(value.to_string())),
     FactorId => |value| Self::Text(Some(value.to_string())),
     MailId => |value| Self::Text(Some(value.to_string())),
     Option<SecretId> => |value| Self::Text(value.map(|id| id.to_string())),

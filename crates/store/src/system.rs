@@ -4,11 +4,13 @@
 mod issuers;
 mod mails;
 mod sign_ins;
+mod sso;
 mod tenants;
 mod tokens;
 mod user_links;
 mod users;
 
+pub use self::sso::PendingSignIn;
 pub use self::users::{ProfileRole, SessionHolder, SigningIn};
 use crate::credential_policies::PolicyRow;
 use crate::credentials::{Credential, CredentialRow, assemble};

@@ -200,6 +200,7 @@ impl Tx {
             "delete from factor_guards where tenant_id = $1 and user_id = $2",
             "delete from user_factors where tenant_id = $1 and user_id = $2",
             "delete from user_sessions where tenant_id = $1 and user_id = $2",
+            "delete from user_identities where tenant_id = $1 and user_id = $2",
             "delete from user_devices where tenant_id = $1 and user_id = $2",
             "delete from user_words where tenant_id = $1 and user_id = $2",
             "delete from user_roles where tenant_id = $1 and user_id = $2",

@@ -5,6 +5,7 @@ use crate::native::access_levels::AccessLevelBody;
 use crate::native::answer::{Answer, json};
 use crate::native::applications::ApplicationBody;
 use crate::native::credential_policy::PolicyBody;
+use crate::native::identity_providers::bodies::IdentityProviderBody;
 use crate::native::key_types::RulesBody;
 use crate::native::openapi::Reading;
 use crate::native::sessions::TokenSettingsBody;
@@ -40,6 +41,8 @@ pub(crate) struct ConfigurationBody {
     applications: Vec<ApplicationBody>,
     /// The issuers it trusts, by id.
     trusted_issuers: Vec<TrustedIssuerBody>,
+    /// Where its people sign in, without client secrets.
+    identity_providers: Vec<IdentityProviderBody>,
     /// Its people with their roles, by id.
     users: Vec<UserBody>,
 }
@@ -55,6 +58,7 @@ impl ConfigurationBody {
             access_levels: found.levels.iter().map(AccessLevelBody::from).collect(),
             applications: found.applications.iter().map(ApplicationBody::from).collect(),
             trusted_issuers: found.issuers.iter().map(TrustedIssuerBody::from).collect(),
+            identity_providers: found.providers.iter().map(IdentityProviderBody::from).collect(),
             users: found.users.iter().map(UserBody::from).collect(),
         }
     }

@@ -47,6 +47,7 @@ pub fn openapi_json() -> String {
         (name = "session tokens", description = "How long they live, how they end, and the keys that sign them"),
         (name = "access levels", description = "Named sets of grants"),
         (name = "trusted issuers", description = "Whose signed tokens stand for applications"),
+        (name = "single sign-on", description = "Where people of a tenant sign in once for everything"),
         (name = "insight", description = "Audit record and usage"),
         (name = "catalogue", description = "What can be granted"),
         (name = "verification", description = "Who calls, and whether it may"),

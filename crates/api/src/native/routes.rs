@@ -4,10 +4,10 @@ use crate::kit::cookies::PeopleToo;
 use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::{
     Native, access_levels, access_profiles, access_record, applications, audit, bulk, catalogue, configuration,
-    credential_policy, endpoints, export, factors, findings, first_person, import, key_types, leaks, me, migration,
-    nodes, notices, openapi as document, problems, provisionings, public_keys, purge_receipts, rotation, second_factor,
-    secrets, sessions, sign_in, signing_keys, simulations, temporary, tenants, trusted_issuers, usage, user_links,
-    users, verify, visibility, whoami,
+    credential_policy, endpoints, export, factors, findings, first_person, identity_providers, import, key_types,
+    leaks, me, migration, nodes, notices, openapi as document, problems, provisionings, public_keys, purge_receipts,
+    rotation, second_factor, secrets, sessions, sign_in, signing_keys, simulations, sso, temporary, tenants,
+    trusted_issuers, usage, user_links, users, verify, visibility, whoami,
 };
 use axum::{Extension, Router};
 use utoipa::openapi::OpenApi;
@@ -81,6 +81,13 @@ fn framed_routes() -> OpenApiRouter<Api> {
             trusted_issuers::delete_trusted_issuer
         ))
         .routes(routes!(trusted_issuers::trial::test_trusted_issuer))
+        .routes(routes!(identity_providers::create_identity_provider, identity_providers::list_identity_providers))
+        .routes(routes!(
+            identity_providers::read_identity_provider,
+            identity_providers::update_identity_provider,
+            identity_providers::delete_identity_provider
+        ))
+        .routes(routes!(identity_providers::list_user_identities, identity_providers::forget_user_identities))
         .routes(routes!(signing_keys::list_signing_keys))
         .routes(routes!(signing_keys::rotate_signing_key))
         .routes(routes!(signing_keys::revoke_signing_key))
@@ -119,6 +126,8 @@ fn framed_routes() -> OpenApiRouter<Api> {
         .routes(routes!(user_links::invite_user, user_links::read_invitation, user_links::cancel_invitation))
         .routes(routes!(me::change_own_password))
         .routes(routes!(sign_in::sign_in))
+        .routes(routes!(sso::begin_sso))
+        .routes(routes!(sso::finish_sso))
         .routes(routes!(first_person::accept_first_person))
         .routes(routes!(nodes::list_nodes))
         .routes(routes!(document::read_openapi))

@@ -12,6 +12,7 @@ pub mod keyring;
 pub mod levels;
 pub mod macs;
 pub mod meter;
+pub mod providers;
 pub mod public_keys;
 pub mod record;
 pub mod replay;

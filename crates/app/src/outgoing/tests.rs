@@ -91,3 +91,45 @@ async fn tls_is_not_given_up() {
     let (port, _) = listener(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_vec()).await;
     assert_eq!(get(&loopback(), &format!("https://127.0.0.1:{port}/")).await.unwrap_err(), Failed::Tls);
 }
+
+/// What a listener hears of one request, whose answer is empty.
+async fn heard(send: impl AsyncFnOnce(Outgoing, Target) -> Result<Answer, Failed>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://127.0.0.1:{}/token?tenant=7", listener.local_addr().unwrap().port());
+    let hearing = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut bytes = Vec::new();
+        let whole = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            let (head, body) = text.split_once("\r\n\r\n")?;
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            (body.len() >= length.map_or(0, |length| length.parse().unwrap())).then_some(text)
+        };
+        loop {
+            let mut piece = [0; 1_024];
+            let read = socket.read(&mut piece).await.unwrap();
+            bytes.extend_from_slice(&piece[..read]);
+            if let Some(text) = whole(&bytes) {
+                socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+                return text;
+            }
+        }
+    });
+    let answer = send(loopback(), Target::parse("/x", &url).unwrap()).await.unwrap();
+    assert_eq!(&answer.body[..], b"{}");
+    hearing.await.unwrap()
+}
+
+#[tokio::test]
+async fn forms_and_tokens_are_sent_as_they_are() {
+    let text = heard(async |out, target| out.post_form(&target, "a=b&c=d".into(), Some("Basic eDp5")).await).await;
+    assert!(text.starts_with("POST /token?tenant=7 HTTP/1.1\r\n") && text.ends_with("\r\n\r\na=b&c=d"), "{text}");
+    for line in ["authorization: Basic eDp5", "content-type: application/x-www-form-urlencoded", "content-length: 7"] {
+        assert!(text.contains(&format!("\r\n{line}\r\n")), "{line} in {text}");
+    }
+    let text = heard(async |out, target| out.get_with_token(&target, "abc").await).await;
+    assert!(text.starts_with("GET /token?tenant=7 HTTP/1.1\r\n") && text.contains("\r\nauthorization: Bearer abc\r\n"));
+    let nothing = Outgoing::new(Allowance::default(), &[]).unwrap();
+    let inside = Target::parse("/x", "https://10.0.0.1/token").unwrap();
+    assert_eq!(nothing.post_form(&inside, "a=b".into(), None).await.unwrap_err(), Failed::Forbidden);
+}

@@ -124,7 +124,7 @@ class Database:
 
 
 class Server:
-    """`claviger serve` with an empty store on the given engine."""
+    """`claviger serve` with an empty store on the given engine, and further settings."""
 
     def __init__(self, engine, settings=""):
         self.folder = temporary_folder("server")

@@ -12,6 +12,7 @@ use claviger_domain::error::Referrer;
 use claviger_domain::grants::{Grants, grants_from_json};
 use claviger_domain::guess::WINDOW_MAX_SECONDS;
 use claviger_domain::id::{AccessLevelId, TenantId, UserId, UserSessionId};
+use claviger_domain::identity_provider::domain_of;
 use claviger_domain::secret::SecretHash;
 use claviger_domain::time::Timestamp;
 use claviger_domain::user::{Status, User};
@@ -170,6 +171,8 @@ pub struct SigningIn {
     pub password: Option<String>,
     /// Whether it has signed in on the device before.
     pub known_device: bool,
+    /// Whether it must sign in at its tenant's identity provider.
+    pub sso_required: bool,
 }
 
 impl Store {
@@ -181,23 +184,30 @@ impl Store {
 
     /// Who signs in with the address of this key, on this device.
     pub async fn find_signing_in(&self, email_key: &str, device: Option<&SecretHash>) -> Result<Option<SigningIn>> {
+        type Found = (String, String, String, Option<String>, bool, bool);
         let device = device.unwrap_or(&SecretHash::IMPOSSIBLE);
-        let found: Option<(String, String, String, Option<String>, bool)> = self
+        let domain = domain_of(email_key).unwrap_or_default();
+        let found: Option<Found> = self
             .optional(
                 "select u.tenant_id, u.id, u.status, u.password_hash, exists ( \
                      select 1 from user_devices d \
                      where d.tenant_id = u.tenant_id and d.user_id = u.id and d.device_hash = $2 \
+                 ), exists ( \
+                     select 1 from identity_provider_domains d \
+                     join identity_providers p on p.tenant_id = d.tenant_id and p.id = d.provider_id \
+                     where d.tenant_id = u.tenant_id and d.domain = $3 and p.enabled and p.required \
                  ) from users u where u.email_key = $1",
-                args![email_key, device.as_bytes()],
+                args![email_key, device.as_bytes(), domain],
             )
             .await?;
-        let read = |(tenant, user, status, password, known_device): (String, String, String, Option<String>, bool)| {
+        let read = |(tenant, user, status, password, known_device, sso_required): Found| {
             Ok(SigningIn {
                 tenant: id_of!(TenantId, &tenant)?,
                 user: id_of!(UserId, &user)?,
                 status: Status::parse(&status).ok_or_else(|| corrupt("status of a user", &status))?,
                 password,
                 known_device,
+                sso_required,
             })
         };
         found.map(read).transpose()

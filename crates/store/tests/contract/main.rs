@@ -38,6 +38,7 @@ mod findings;
 mod fixtures;
 mod group;
 mod idempotency;
+mod identity_providers;
 mod jobs;
 mod journal;
 mod key_types;

@@ -38,7 +38,7 @@ async fn everything_that_was_set_is_there_and_no_secret(f: Arc<Fixture>) {
     assert_eq!(f.audit(&org).await[0]["action"], "tenant.configuration_read");
     let (other, _) = f.organization("Other").await;
     let all = json!({"tenants": ["READ"], "access-levels": ["READ"], "applications": ["READ"], "credential-policy": ["READ"],
-        "sessions": ["READ"], "trusted-issuers": ["READ"], "users": ["READ"]});
+        "sessions": ["READ"], "sso": ["READ"], "trusted-issuers": ["READ"], "users": ["READ"]});
     let (_, stranger) = f.application(&other, "Stranger", all).await;
     assert_eq!(stranger.get(&format!("{path}/configuration")).await.status, 404);
 }

@@ -21,6 +21,7 @@ pub(crate) mod provisionings;
 mod purges;
 mod rotation;
 mod sign_in;
+mod sso;
 mod tenants;
 mod usage;
 mod user_links;

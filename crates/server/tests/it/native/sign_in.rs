@@ -30,7 +30,7 @@ on_both![
 pub(crate) const PASSWORD: &str = "a long and quiet river";
 
 /// Gives a user a password without the work of a real one, and lets it sign in.
-async fn give_password(f: &Fixture, tenant: &str, user: &str, text: &str) {
+pub(super) async fn give_password(f: &Fixture, tenant: &str, user: &str, text: &str) {
     let cheap = Passwords::with(Random::seeded(9), Cost { memory_kib: 8, passes: 1, lanes: 1 }, 1);
     let hash = cheap.hash(&Password::presented("", text.to_owned()).unwrap()).await.unwrap().to_string();
     let (tenant, id) = (TenantId::parse(tenant).unwrap(), UserId::parse(user).unwrap());
@@ -55,12 +55,12 @@ fn attempt(client: &Client, email: &str, password: &str) -> RequestBuilder {
     client.bare(Method::POST, "/v1/sign-in").header("origin", &client.base).json(&body)
 }
 
-async fn sign_in(client: &Client, email: &str, password: &str) -> Answer {
+pub(super) async fn sign_in(client: &Client, email: &str, password: &str) -> Answer {
     send(attempt(client, email, password)).await
 }
 
 /// The value of a cookie that an answer sets.
-fn cookie(answer: &Answer, name: &str) -> Option<String> {
+pub(super) fn cookie(answer: &Answer, name: &str) -> Option<String> {
     let set = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
     let prefix = format!("__Host-claviger_{name}=");
     set.filter_map(|text| text.strip_prefix(&prefix)).map(|text| text.split(';').next().unwrap().to_owned()).next()
@@ -121,7 +121,7 @@ async fn somebody_signs_in_and_out(f: Arc<Fixture>) {
 }
 
 /// What a client sees of an answer, but for what names the request.
-fn seen(answer: Answer) -> (u16, Vec<(String, String)>, Value) {
+pub(super) fn seen(answer: Answer) -> (u16, Vec<(String, String)>, Value) {
     let mut headers: Vec<_> = answer
         .headers
         .iter()

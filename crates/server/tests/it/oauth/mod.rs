@@ -8,7 +8,7 @@ mod issue;
 mod keys;
 mod revocation;
 mod scope;
-mod workload;
+pub(crate) mod workload;
 
 use crate::fixture::{Answer, Client, send};
 use reqwest::Method;

@@ -83,6 +83,10 @@ pub(super) fn body(operation: &Operation, org: &str, application: &str) -> Optio
         | "revoke_signing_key" => Some(json!({})),
         "create_trusted_issuer" => Some(json!({"name": "New", "issuer": "https://issuer.example"})),
         "test_trusted_issuer" => Some(json!({"token": "x"})),
+        "create_identity_provider" => Some(json!({
+            "name": "New", "issuer": "https://issuer.example", "client_id": "claviger", "domains": [format!("new-{org}.example")],
+        })),
+        "update_identity_provider" => Some(json!({"name": "Changed"})),
         "create_user" => Some(json!({"email": format!("new@{org}.example"), "reach": "own"})),
         "update_user" | "update_me" => Some(json!({"first_name": "Changed"})),
         "change_own_password" => {
@@ -125,6 +129,7 @@ pub(super) struct Objects {
     kid: String,
     key: String,
     issuer: String,
+    provider: String,
     notice: String,
     pub(super) user: String,
     session: String,
@@ -147,6 +152,10 @@ impl Objects {
         let key = f.operator.post(&keys, &json!({"name": "Object", "jwk": jwk})).await.expect(201);
         let issuer = json!({"name": "Object", "issuer": "https://object.example"});
         let issuer = f.operator.post(&format!("/v1/tenants/{org}/trusted-issuers"), &issuer).await.expect(201);
+        let provider = json!({
+            "name": "Object", "issuer": "https://object.example", "client_id": "claviger", "domains": [format!("{org}.test")],
+        });
+        let provider = f.operator.post(&format!("/v1/tenants/{org}/identity-providers"), &provider).await.expect(201);
         let user = json!({"email": format!("object@{org}.example"), "reach": "own"});
         let user = f.operator.post(&format!("/v1/tenants/{org}/users"), &user).await.expect(201);
         let user = text(&user["id"]);
@@ -155,6 +164,7 @@ impl Objects {
             user,
             key: text(&key["id"]),
             issuer: text(&issuer["id"]),
+            provider: text(&provider["id"]),
             notice: notice(f, org, &application).await,
             provisioning: provisioning(f, org).await,
             org: org.to_owned(),
@@ -169,6 +179,7 @@ impl Objects {
         let id = match &operation.path {
             path if path.contains("access-levels") => &self.level,
             path if path.contains("trusted-issuers") => &self.issuer,
+            path if path.contains("identity-providers") => &self.provider,
             path if path.contains("/users/") => &self.user,
             _ => &self.application,
         };
@@ -382,6 +393,7 @@ async fn foreign_objects_look_missing(f: Arc<Fixture>) {
             key: theirs.key.clone(),
             kid: theirs.kid.clone(),
             issuer: theirs.issuer.clone(),
+            provider: theirs.provider.clone(),
             notice: theirs.notice.clone(),
             provisioning: theirs.provisioning.clone(),
             user: theirs.user.clone(),

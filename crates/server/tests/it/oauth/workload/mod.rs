@@ -2,7 +2,7 @@
 
 mod fetching;
 mod forged;
-mod issuer;
+pub(crate) mod issuer;
 mod nodes;
 mod static_secrets;
 mod trial;

@@ -181,7 +181,7 @@ async fn own_sessions_are_ended(f: Arc<Fixture>) {
     let browser = Browser::of(&f, &ada);
     let others = [session(&f, &ada.tenant, &ada.id).await, session(&f, &ada.tenant, &ada.id).await];
     let page = browser.page("/console/account/sessions").await;
-    assert_eq!(page.matches("this one").count(), 1);
+    assert_eq!(page.matches(">this one<").count(), 1);
     assert!(page.contains(&others[0].0) && page.contains("End all others"), "{page}");
     let end = format!("/console/account/sessions/{}/end", others[0].0);
     for _ in 0..2 {

@@ -6,7 +6,7 @@
 run:
 	cargo run --release -- demo
 
-# Every suite on both engines, with the real SDK, nginx and Caddy.
+# Every suite on both engines, with the real SDK, nginx, Caddy and Chromium.
 test:
 	scripts/test
 
@@ -23,10 +23,11 @@ bench:
 	scripts/install-test-tools
 	scripts/postgres run cargo bench -p claviger-server
 
-# Only the tests that run the real binary against real clients and proxies.
+# Only the tests that run the real binary against real clients, proxies and a browser.
 e2e:
 	scripts/install-test-tools
 	scripts/postgres run scripts/wire
+	scripts/e2e
 
 # Writes the committed OpenAPI document anew from the code.
 openapi:

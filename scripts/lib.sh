@@ -6,6 +6,8 @@ venv_dir=$target_dir/wire-venv
 # The packages from npm.
 node_dir=$target_dir/wire-node
 wire_dir=crates/server/tests/wire
+# What the browser journeys take from npm.
+e2e_node_dir=$target_dir/e2e-node
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -5,6 +5,7 @@
 
 pub mod access_levels;
 pub mod access_record;
+pub mod application_lists;
 pub mod applications;
 pub mod assertions;
 pub mod audit;

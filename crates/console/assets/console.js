@@ -30,7 +30,16 @@
   const blank = (section) => {
     section.querySelectorAll('input').forEach((input) => { input.value = ''; });
     section.querySelectorAll('pre, code').forEach((code) => { code.textContent = ''; });
-    section.replaceChildren(document.createTextNode('The secret was shown here once. It is gone.'));
+    const gone = document.createElement('p');
+    const stored = section.querySelector('[data-stored]');
+    gone.textContent = 'The secret was shown here once. It is gone. ';
+    if (stored) {
+      const link = document.createElement('a');
+      link.href = stored.href;
+      link.textContent = 'Go on';
+      gone.append(link);
+    }
+    section.replaceChildren(gone);
   };
 
   const base64 = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes)))
@@ -90,8 +99,59 @@
     form.submit();
   };
 
+  const download = (button) => {
+    const value = (id) => document.getElementById(id).value;
+    const found = { url: button.dataset.url, client_id: value('client_id'), secret: value('secret') };
+    const json = button.dataset.download === 'json';
+    const text = json
+      ? `${JSON.stringify(found, null, 2)}\n`
+      : `CLAVIGER_URL=${found.url}\nCLAVIGER_CLIENT_ID=${found.client_id}\nCLAVIGER_SECRET=${found.secret}\n`;
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([text], { type: json ? 'application/json' : 'text/plain' }));
+    link.download = `${button.dataset.name.replaceAll(/[^A-Za-z0-9_-]+/g, '-') || 'application'}.${json ? 'json' : 'env'}`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  };
+
+  // Rows that are searched for, and of these only what is ticked or was used.
+  const rights = (box) => {
+    const search = box.querySelector('[data-rights-search]');
+    const only = [...box.querySelectorAll('[data-rights-only]')];
+    const count = box.querySelector('[data-rights-count]');
+    const show = () => {
+      const wanted = search.value.trim().toLowerCase();
+      box.querySelectorAll('.category').forEach((category) => {
+        let any = false;
+        category.querySelectorAll('tbody tr').forEach((row) => {
+          const ticked = row.querySelector('input:checked') !== null || (!row.querySelector('input') && 'ticked' in row.dataset);
+          const fits = (!wanted || row.firstElementChild.textContent.toLowerCase().includes(wanted))
+            && only.every((one) => !one.checked || (one.dataset.rightsOnly === 'ticked' ? ticked : 'used' in row.dataset));
+          row.hidden = !fits;
+          any = any || fits;
+        });
+        category.hidden = !any;
+        if (any && (wanted || only.some((one) => one.checked))) category.open = true;
+      });
+    };
+    const tell = () => { if (count) count.textContent = `${box.querySelectorAll('input[name=grant]:checked').length} rights`; };
+    box.querySelector('[data-tools]').hidden = false;
+    search.addEventListener('input', show);
+    search.addEventListener('keydown', (event) => { if (event.key === 'Enter') event.preventDefault(); });
+    only.forEach((one) => one.addEventListener('change', show));
+    if (box.querySelector('input[name=grant]')) box.addEventListener('change', tell);
+  };
+
   const start = (root) => {
-    each(root, '[data-copy]', (button) => { button.hidden = false; });
+    each(root, '[data-copy], [data-script], [data-add-line]', (found) => { found.hidden = false; });
+    each(root, '[data-rights]', rights);
+    each(root, '[data-add-line]', (button) => button.addEventListener('click', () => {
+      const area = document.getElementById(button.dataset.addLine);
+      const lines = area.value.split('\n').map((line) => line.trim()).filter(Boolean);
+      if (!lines.includes(button.dataset.line)) lines.push(button.dataset.line);
+      area.value = lines.join('\n');
+      const tick = document.getElementById(button.dataset.tick);
+      if (tick) tick.checked = true;
+    }));
     each(root, '[data-passkey]', (box) => {
       if (!window.PublicKeyCredential) return;
       box.hidden = false;
@@ -122,14 +182,27 @@
     });
     each(root, '[data-focus]', (alert) => { alert.focus(); });
     each(root, '[data-once]', (section) => {
+      const ask = (event) => { event.preventDefault(); };
+      addEventListener('beforeunload', ask);
       addEventListener('pagehide', () => blank(section));
-      setTimeout(() => blank(section), 300000);
+      setTimeout(() => { removeEventListener('beforeunload', ask); blank(section); }, 300000);
+      const stored = section.querySelector('[data-stored]');
+      // A reload asks for the page that comes next, and sends nothing again.
+      history.replaceState(null, '', stored.href);
+      // Replaced, so that going back does not come by here.
+      stored.addEventListener('click', (event) => {
+        event.preventDefault();
+        removeEventListener('beforeunload', ask);
+        location.replace(stored.href);
+      });
     });
   };
 
   document.addEventListener('click', (event) => {
     const button = event.target.closest('[data-copy]');
     if (button) copy(button);
+    const saved = event.target.closest('[data-download]');
+    if (saved) download(saved);
     document.querySelectorAll('details.menu[open]').forEach((menu) => {
       if (!menu.contains(event.target)) menu.open = false;
     });
@@ -141,7 +214,10 @@
       menu.querySelector('summary').focus();
     });
   });
-  addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
+  addEventListener('pageshow', (event) => {
+    // What a browser has kept is old; but a page that has shown a secret is blank, and must not be asked for again.
+    if (event.persisted && !document.querySelector('[data-once]')) location.reload();
+  });
   document.addEventListener('DOMContentLoaded', () => start(document.body));
   document.addEventListener('htmx:afterSwap', (event) => start(event.target));
 })();

@@ -4,6 +4,7 @@ use crate::error::words;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse as _, Response};
 use claviger_domain::error::Referrer;
+use claviger_domain::idempotency::Once;
 use claviger_domain::{Error, Result};
 use claviger_kit::{Api, BODY_MAX, Failure, cookies, pairs};
 use http_body_util::{BodyExt as _, Limited};
@@ -84,6 +85,14 @@ impl Form {
     /// Whether a box is ticked, or a choice made.
     pub(crate) fn is(&self, name: &str, value: &str) -> bool {
         self.all(name).any(|one| one == value)
+    }
+
+    /// What tells a form that is sent again from one that is sent anew: a browser that reloads the answer repeats it. Verbs of which that
+    /// could be dangerous take it; the page that shows the form has put it there ([`Person::once`](crate::session::Person::once)).
+    pub(crate) fn once(&self, path: &str) -> Result<Option<Once>> {
+        let Some(key) = self.given("once") else { return Ok(None) };
+        let body: Vec<_> = self.0.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]).collect();
+        Once::parse(&format!("console {key}"), "POST", path, body.join("\0").as_bytes()).map(Some)
     }
 
     /// The version that a change is based on.

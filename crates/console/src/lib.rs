@@ -9,6 +9,7 @@ mod applications;
 mod assets;
 #[allow(dead_code, reason = "pages with charts call it")]
 mod chart;
+mod csv;
 mod error;
 mod form;
 mod headers;
@@ -18,6 +19,7 @@ mod nav;
 mod page;
 mod people;
 mod place;
+mod rights_matrix;
 mod session;
 mod show;
 mod sign_in;

@@ -2,6 +2,7 @@
 
 use crate::api_call::ApiCall;
 use crate::assets::folder;
+use crate::headers::HTML;
 use crate::nav::{Entry, Section, entries};
 use crate::place::Place;
 use crate::session::Person;
@@ -47,6 +48,7 @@ struct Fragment<'a> {
 struct Bare<'a> {
     title: &'a str,
     assets: &'static str,
+    class: &'static str,
     content: String,
 }
 
@@ -118,9 +120,16 @@ impl Frame<'_> {
 
 /// A page for whoever has not signed in, or of a refusal.
 pub(crate) fn bare(title: &str, status: StatusCode, content: &impl Template) -> Response {
-    let html = rendered(content).and_then(|content| rendered(&Bare { title, assets: folder(), content }));
+    let html =
+        rendered(content).and_then(|content| rendered(&Bare { title, assets: folder(), class: "narrow", content }));
     // Nothing that a template holds can fail to be written into a string.
     html_response(status, html.unwrap_or_default())
+}
+
+/// A page with nothing around it, for what is to be dealt with before anything else.
+pub(crate) fn alone(title: &str, status: StatusCode, content: &impl Template) -> Answer {
+    let content = rendered(content)?;
+    Ok(html_response(status, rendered(&Bare { title, assets: folder(), class: "alone", content })?))
 }
 
 fn rendered(template: &impl Template) -> Result<String> {
@@ -130,7 +139,7 @@ fn rendered(template: &impl Template) -> Result<String> {
 fn html_response(status: StatusCode, html: String) -> Response {
     let mut response = Response::new(Body::from(html));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(HTML));
     response
 }
 

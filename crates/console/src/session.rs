@@ -65,6 +65,11 @@ impl Person {
         self.caller.would_be_allowed(permission, verb)
     }
 
+    /// What a form carries that is to be done once: another one each time that it is shown.
+    pub(crate) fn once(&self) -> &str {
+        &self.visit.request.id
+    }
+
     /// Where to confirm that it is still the same person, if that was too long ago for what is dangerous: a page with such a form leads
     /// there first, and from there back.
     pub(crate) fn to_step_up(&self, api: &Api) -> Option<Response> {
@@ -119,7 +124,12 @@ fn session_of(parts: &Parts) -> Result<String, Response> {
         Ok(Some(session)) => Ok(session.to_owned()),
         Ok(None) if parts.method == Method::GET && from_elsewhere(parts) => {
             // A link on another site brings no cookie; a page of our own that leads on brings it.
-            Err(bare("One moment", StatusCode::OK, &Onward { path: &here(parts) }))
+            let path = here(parts);
+            let mut response = bare("One moment", StatusCode::OK, &Onward { path: &path });
+            if let Ok(onward) = HeaderValue::try_from(format!("0; url={path}")) {
+                response.headers_mut().insert("refresh", onward);
+            }
+            Err(response)
         }
         Ok(None) => Err(to_sign_in(parts)),
         Err(error) => Err(failed(error)),

@@ -1,20 +1,21 @@
 //! Tenants: the overview of one, and the search that switches to another.
 
 use crate::api_call::ApiCall;
+use crate::form::Form;
 use crate::nav::Section;
-use crate::page::{Answer, Page};
+use crate::page::{Answer, Page, see_other};
 use crate::place::Place;
-use crate::session::Person;
+use crate::session::{Person, is_safe_next};
 use crate::show;
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
+use axum::routing::{get, post};
 use claviger_app::findings::FindingsQuery;
 use claviger_app::tenants::{TenantFilter, TenantOrder, TenantQuery};
 use claviger_domain::findings::Finding;
 use claviger_domain::grants::Verb;
-use claviger_domain::id::TenantId;
+use claviger_domain::id::{NoticeId, TenantId};
 use claviger_domain::notice::{Notice, NoticeFilter};
 use claviger_domain::page::PageRequest;
 use claviger_domain::tenant::Tenant;
@@ -34,7 +35,8 @@ struct Overview<'a> {
     place: &'a Place,
     notices: Option<Vec<Notice>>,
     findings: Option<Vec<Finding>>,
-    applications: bool,
+    applications: Option<i64>,
+    may_dismiss: bool,
 }
 
 #[derive(Template)]
@@ -54,7 +56,10 @@ struct SwitchQuery {
 
 /// Its routes.
 pub(crate) fn routes() -> Router<Api> {
-    Router::new().route("/console/tenants/{tenant_id}", get(overview)).route("/console/switch", get(switch))
+    Router::new()
+        .route("/console/tenants/{tenant_id}", get(overview))
+        .route("/console/switch", get(switch))
+        .route("/console/tenants/{tenant_id}/notices/{id}/dismiss", post(dismiss))
 }
 
 /// What a verb gives, where the person may have it.
@@ -80,11 +85,17 @@ async fn overview(State(api): State<Api>, person: Person, Path(tenant): Path<Ten
     } else {
         None
     };
+    let applications = if person.may("applications", Verb::Read) {
+        if_allowed(api.app.count_applications(&person.caller, tenant).await)?
+    } else {
+        None
+    };
     let content = Overview {
         place: &place,
         notices: notices.map(|page| page.items),
         findings: findings.map(|page| page.items),
-        applications: person.may("applications", Verb::Read),
+        applications,
+        may_dismiss: person.may("notices", Verb::Update),
     };
     Page::new(&place.tenant.name, Section::Overview)
         .at(&place)
@@ -92,6 +103,18 @@ async fn overview(State(api): State<Api>, person: Person, Path(tenant): Path<Ten
         .call(ApiCall::new("Its notices", "GET", &format!("/v1/tenants/{tenant}/notices")))
         .call(ApiCall::new("Its findings", "GET", &format!("/v1/tenants/{tenant}/findings")))
         .render(&person, &content)
+}
+
+/// Puts a notice away.
+async fn dismiss(
+    State(api): State<Api>,
+    person: Person,
+    Path((tenant, id)): Path<(TenantId, NoticeId)>,
+    form: Form,
+) -> Answer {
+    api.app.dismiss_notice(&person.caller, tenant, id).await?;
+    let overview = format!("/console/tenants/{tenant}");
+    Ok(see_other(form.given("next").filter(|next| is_safe_next(next)).unwrap_or(&overview)))
 }
 
 async fn switch(State(api): State<Api>, person: Person, Query(query): Query<SwitchQuery>) -> Answer {

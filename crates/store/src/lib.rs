@@ -10,6 +10,7 @@
 pub mod access_levels;
 pub mod access_profiles;
 pub mod access_record;
+pub mod application_lists;
 pub mod applications;
 pub mod audit;
 pub mod bulk;

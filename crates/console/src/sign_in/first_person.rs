@@ -1,7 +1,7 @@
 //! The first person of the operator comes in by the link that the server has printed. Its token stands behind `#`, where no log has it;
 //! the script takes it from there, and whoever has none pastes it.
 
-use super::{Head, refuse};
+use super::{Head, enter, refuse, try_sign_in};
 use crate::form::{Errors, Form};
 use crate::page::{Answer, bare, see_other};
 use askama::Template;
@@ -39,7 +39,11 @@ async fn show() -> Response {
 
 async fn accept(State(api): State<Api>, Head(parts): Head, form: Form) -> Answer {
     match try_accept(&api, &parts, &form).await {
-        Ok(()) => Ok(see_other("/console/sign-in?told=welcome")),
+        // Whoever has just chosen a password need not type it again.
+        Ok(()) => Ok(match try_sign_in(&api, &parts, &form).await {
+            Ok(entered) => enter(entered, "/console"),
+            Err(_) => see_other("/console/sign-in?told=welcome"),
+        }),
         Err(error) => refuse(error, |errors, status| page(&form, &errors, status)),
     }
 }

@@ -55,15 +55,11 @@ pub(crate) fn shutdown() -> Result<impl Future<Output = ()>, Failure> {
 pub(crate) async fn welcome(server: &Server, seconds: i64) -> Result<String, Failure> {
     let made = server.app.create_first_person_link(seconds).await;
     let Some(link) = made.map_err(|error| Failure(error.to_string()))? else { return Ok(String::new()) };
-    let trust = server.credentials.ca_file.as_ref();
-    let trust = trust.map(|path| format!(" --cacert {}", path.display())).unwrap_or_default();
+    let (base, token) = (&server.credentials.base_url, link.token.reveal());
     Ok(format!(
-        "\n# The first person of the operator comes in by this, once, until {}: with an address and a password of 15 characters or \
-         more\ncurl -sSi{trust} -H 'Content-Type: application/json' -d '{{\"token\":\"{}\",\"email\":\"you@example.com\",\
-         \"password\":\"...\"}}' {}/v1/first-person\n",
-        link.expires_at,
-        link.token.reveal(),
-        server.credentials.base_url
+        "\n# The console: the first person of the operator comes in by this link, once, until {}\n\
+         {base}/console/first-person#{token}\n",
+        link.expires_at
     ))
 }
 

@@ -26,6 +26,7 @@ macro_rules! facts {
 
 mod access_levels;
 mod access_profiles;
+mod application_lists;
 mod applications;
 mod audit;
 mod bulk;

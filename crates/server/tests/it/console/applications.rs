@@ -3,9 +3,19 @@
 use super::browser::{Browser, field, leads_to};
 use crate::fixture::{Fixture, on_both};
 use crate::people::{SUPER_ADMIN, built_in, person};
+use serde_json::json;
 use std::sync::Arc;
 
-on_both!(a_secret_is_shown_once, what_is_wrong_stands_at_its_field, changes_are_bound_to_what_was_seen);
+on_both!(
+    a_secret_is_shown_once,
+    what_is_wrong_stands_at_its_field,
+    changes_are_bound_to_what_was_seen,
+    the_list_is_searched_sorted_and_exported,
+    rights_are_ticked_and_bounds_are_kept,
+    a_secret_is_rotated_and_revoked,
+    deleting_asks_for_the_name,
+    a_form_that_is_sent_again_does_nothing,
+);
 
 async fn a_secret_is_shown_once(f: Arc<Fixture>) {
     let owner = built_in(&f, SUPER_ADMIN).await;
@@ -24,8 +34,28 @@ async fn a_secret_is_shown_once(f: Arc<Fixture>) {
     client.get("/v1/whoami").await.expect(200);
     let list = browser.page(&path).await;
     assert!(list.contains("SIEM") && !list.contains(secret), "{list}");
-    let one = list.split('"').find(|text| text.starts_with(&format!("{path}/")) && !text.ends_with("new")).unwrap();
+    let one = list.split('"').find(|text| text.starts_with(&format!("{path}/01"))).unwrap();
     assert!(!browser.page(one).await.contains(secret));
+}
+
+async fn a_form_that_is_sent_again_does_nothing(f: Arc<Fixture>) {
+    let owner = built_in(&f, SUPER_ADMIN).await;
+    let ada = person(&f, &f.root, "ada@example.com", &[&owner]).await;
+    let browser = Browser::of(&f, &ada);
+    let list = format!("/console/tenants/{}/applications", f.root);
+    let once = field(&browser.page(&format!("{list}/new")).await, "once");
+    let values = [("once", once.as_str()), ("name", "SIEM"), ("access_level_id", &owner)];
+    assert_eq!(browser.post(&list, &values).await.status, 201);
+    let again = browser.post(&list, &values).await;
+    assert_eq!(leads_to(&again), list, "and shows no secret");
+    let other = [("once", once.as_str()), ("name", "Other"), ("access_level_id", &owner)];
+    assert!(browser.post(&list, &other).await.status.is_client_error());
+    let (id, _) = f.application(&f.root, "Rotated", json!({"org.audits": ["READ"]})).await;
+    let path = format!("{list}/{id}");
+    let once = field(&browser.page(&format!("{path}/rotate")).await, "once");
+    let values = [("once", once.as_str()), ("reason", "leak")];
+    assert_eq!(browser.post(&format!("{path}/rotate"), &values).await.status, 200);
+    assert_eq!(leads_to(&browser.post(&format!("{path}/rotate"), &values).await), path);
 }
 
 async fn what_is_wrong_stands_at_its_field(f: Arc<Fixture>) {
@@ -50,7 +80,7 @@ async fn changes_are_bound_to_what_was_seen(f: Arc<Fixture>) {
     let owner = built_in(&f, SUPER_ADMIN).await;
     let ada = person(&f, &f.root, "ada@example.com", &[&owner]).await;
     let browser = Browser::of(&f, &ada);
-    let (id, client) = f.application(&f.root, "SIEM", serde_json::json!({"org.audits": ["READ"]})).await;
+    let (id, client) = f.application(&f.root, "SIEM", json!({"org.audits": ["READ"]})).await;
     let path = format!("/console/tenants/{}/applications/{id}", f.root);
     let page = browser.page(&path).await;
     let version = field(&page, "version");
@@ -60,4 +90,154 @@ async fn changes_are_bound_to_what_was_seen(f: Arc<Fixture>) {
     let again = browser.post(&format!("{path}/enabled"), &values).await;
     assert_eq!(again.status, 412);
     assert!(again.text.contains("older version"), "{}", again.text);
+}
+
+async fn the_list_is_searched_sorted_and_exported(f: Arc<Fixture>) {
+    let owner = built_in(&f, SUPER_ADMIN).await;
+    let ada = person(&f, &f.root, "ada@example.com", &[&owner]).await;
+    let browser = Browser::of(&f, &ada);
+    let (acme, _) = f.organization("Acme").await;
+    for name in ["=1+1", "beta", "Alpha <b>"] {
+        f.app.clock().advance(1);
+        f.application_with(&acme, json!({"name": name, "access_level_id": owner, "owner": "ops@example.com"})).await;
+    }
+    let path = format!("/console/tenants/{acme}/applications");
+    let order = |html: &str| {
+        let mut places: Vec<_> =
+            ["=1+1", "beta", "Alpha"].into_iter().map(|name| (html.find(&format!(">{name}")), name)).collect();
+        places.retain(|(place, _)| place.is_some());
+        places.sort();
+        places.into_iter().map(|(_, name)| name).collect::<Vec<_>>().join(" ")
+    };
+    let by_name = browser.page(&path).await;
+    assert_eq!(order(&by_name), "=1+1 Alpha beta");
+    assert!(by_name.contains("Super Admin") && by_name.contains("clv_a_") && !by_name.contains("<b>"), "{by_name}");
+    assert_eq!(order(&browser.page(&format!("{path}?sort=oldest")).await), "=1+1 beta Alpha");
+    assert_eq!(order(&browser.page(&format!("{path}?q=BET&state=active&sort=&level=")).await), "beta");
+    assert!(browser.page(&format!("{path}?state=disabled")).await.contains("Nothing fits"));
+    let file = browser.get(&format!("{path}.csv?sort=oldest")).await;
+    assert_eq!(file.header("content-disposition").unwrap().split(';').next(), Some("attachment"));
+    let lines: Vec<_> = file.text.lines().collect();
+    assert_eq!(lines.len(), 4, "{}", file.text);
+    assert!(lines[0].starts_with("name,client_id,owner,access,state"));
+    assert!(lines[1].starts_with("\"'=1+1\",") && lines[3].starts_with("Alpha <b>,"), "{}", file.text);
+}
+
+async fn rights_are_ticked_and_bounds_are_kept(f: Arc<Fixture>) {
+    let owner = built_in(&f, SUPER_ADMIN).await;
+    let ada = person(&f, &f.root, "ada@example.com", &[&owner]).await;
+    let browser = Browser::of(&f, &ada);
+    let (acme, _) = f.organization("Acme").await;
+    let path = format!("/console/tenants/{acme}/applications");
+    let values = [
+        ("name", "Ticked"),
+        ("rights", "own"),
+        ("grant", "org.audits:READ"),
+        ("grant", "org.alerts:READ"),
+        ("networks", "listed"),
+        ("allowed_networks", "127.0.0.0/8\r\n192.0.2.0/24"),
+        ("expires_at", "2027-06-01T12:30"),
+        ("rate_requests", "100"),
+        ("rate_window_seconds", "60"),
+        ("right", "org.audits:READ"),
+        ("address", "203.0.113.9"),
+    ];
+    let simulated = browser.post(&format!("{path}/simulate"), &values).await;
+    assert_eq!(simulated.status, 200, "{}", simulated.text);
+    assert!(simulated.text.contains("203.0.113.9 is in none of its 2 allowed networks"), "{}", simulated.text);
+    assert!(browser.page(&path).await.contains("No applications yet"), "nothing was made");
+    assert_eq!(browser.post(&path, &values).await.status, 201);
+    let made = f.operator.get(&format!("/v1/tenants/{acme}/applications")).await.expect(200)["items"][0].clone();
+    assert_eq!(made["grants"], json!({"org.audits": ["READ"], "org.alerts": ["READ"]}));
+    assert_eq!(made["allowed_networks"], json!(["127.0.0.0/8", "192.0.2.0/24"]));
+    assert_eq!(made["expires_at"], "2027-06-01T12:30:00.000000Z");
+    assert_eq!(made["rate_limit"], json!({"requests": 100, "window_seconds": 60}));
+    let one = format!("{path}/{}", made["id"].as_str().unwrap());
+    let edit = browser.page(&format!("{one}/edit")).await;
+    assert_eq!((field(&edit, "name").as_str(), field(&edit, "expires_at").as_str()), ("Ticked", "2027-06-01T12:30"));
+    let version = field(&edit, "version");
+    let values =
+        [("version", version.as_str()), ("name", "Levelled"), ("rights", "level"), ("access_level_id", &owner)];
+    assert_eq!(leads_to(&browser.post(&format!("{one}/edit"), &values).await), one);
+    let changed = f.operator.get(&format!("/v1{}", one.strip_prefix("/console").unwrap())).await.expect(200);
+    assert_eq!((&changed["grants"], &changed["allowed_networks"]), (&json!(null), &json!(null)));
+    assert_eq!(changed["name"], "Levelled");
+    let again = browser.post(&format!("{one}/edit"), &values).await;
+    assert_eq!(again.status, 412);
+    let simulated = browser.page(&format!("{one}/simulate?right=org.audits:READ&address=")).await;
+    assert!(simulated.contains("It would be let in."), "{simulated}");
+    assert_eq!(browser.get(&format!("{one}/simulate?right=nothing")).await.status, 422);
+}
+
+async fn a_secret_is_rotated_and_revoked(f: Arc<Fixture>) {
+    let owner = built_in(&f, SUPER_ADMIN).await;
+    let ada = person(&f, &f.root, "ada@example.com", &[&owner]).await;
+    let browser = Browser::of(&f, &ada);
+    let (id, first) = f.application(&f.root, "SIEM", json!({"org.audits": ["READ"]})).await;
+    let path = format!("/console/tenants/{}/applications/{id}", f.root);
+    first.get("/v1/whoami").await.expect(200);
+    f.app.flush_usage().await.unwrap();
+    let asked = browser.page(&format!("{path}/rotate")).await;
+    assert!(asked.contains("in use") && asked.contains("127.0.0.1"), "{asked}");
+    assert_eq!(browser.post(&format!("{path}/rotate"), &[]).await.status, 422);
+    f.app.clock().advance(1);
+    let routine = [("reason", "routine"), ("overlap_seconds", "86400")];
+    let shown = browser.post(&format!("{path}/rotate"), &routine).await;
+    assert_eq!((shown.status.as_u16(), shown.header("cache-control")), (200, Some("no-store")));
+    let second = f.client(&first.client_id, &field_of(&shown.text, "secret"));
+    for client in [&first, &second] {
+        client.get("/v1/whoami").await.expect(200);
+    }
+    let full = browser.post(&format!("{path}/rotate"), &routine).await;
+    assert!(full.status == 409 && full.text.contains("2 secrets are live"), "{}", full.text);
+    f.app.flush_usage().await.unwrap();
+    let page = browser.page(&format!("{path}/rotate")).await;
+    let revoke = page.split('"').find(|text| text.ends_with("/revoke")).unwrap().to_owned();
+    let refused = browser.post(&revoke, &[]).await;
+    assert!(refused.status == 409 && refused.text.contains("Revoke it all the same"), "{}", refused.text);
+    assert_eq!(leads_to(&browser.post(&revoke, &[("force", "true")]).await), format!("{path}/rotate"));
+    first.get("/v1/whoami").await.expect(401);
+    let leak = browser.post(&format!("{path}/rotate"), &[("reason", "leak"), ("quarantine", "true")]).await;
+    assert_eq!(leak.status, 200);
+    second.get("/v1/whoami").await.expect(401);
+    assert!(browser.page(&path).await.contains("disabled"));
+    let overview = format!("/console/tenants/{}", f.root);
+    let page = browser.page(&overview).await;
+    assert!(page.contains("was reported as leaked"), "{page}");
+    let dismiss = page.split('"').find(|text| text.ends_with("/dismiss")).unwrap().to_owned();
+    assert_eq!(leads_to(&browser.post(&dismiss, &[("next", "//evil.example")]).await), overview);
+    assert!(!browser.page(&overview).await.contains("was reported as leaked"));
+}
+
+/// The value of a field that is found by its id.
+fn field_of(html: &str, id: &str) -> String {
+    let tag = html.split('<').find(|tag| tag.contains(&format!("id=\"{id}\" type"))).unwrap();
+    tag.split("value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+}
+
+async fn deleting_asks_for_the_name(f: Arc<Fixture>) {
+    let owner = built_in(&f, SUPER_ADMIN).await;
+    let ada = person(&f, &f.root, "ada@example.com", &[&owner]).await;
+    let browser = Browser::of(&f, &ada);
+    let (id, client) = f.application(&f.root, "SIEM", json!({"org.audits": ["READ"]})).await;
+    client.verify("org.audits:READ").await;
+    client.verify("org.alerts:READ").await;
+    f.app.flush_usage().await.unwrap();
+    let list = format!("/console/tenants/{}/applications", f.root);
+    let path = format!("{list}/{id}");
+    let asked = browser.page(&format!("{path}/delete")).await;
+    assert!(asked.contains("1 allowed, 1 denied"), "{asked}");
+    let version = field(&asked, "version");
+    let wrong = browser.post(&format!("{path}/delete"), &[("version", &version), ("confirm", "SIE")]).await;
+    assert!(wrong.status == 422 && wrong.text.contains("id=\"confirm-told\""), "{}", wrong.text);
+    let usage = browser.page(&format!("{path}/usage")).await;
+    assert!(usage.contains("<svg") && usage.contains("org.alerts:READ"), "{usage}");
+    f.app.flush_denials().await.unwrap();
+    assert!(browser.page(&format!("{path}/audit")).await.contains("application.created"));
+    assert!(browser.page(&format!("{path}/audit?by=it")).await.contains("access.denied"));
+    let shrink = browser.page(&format!("{path}/shrink")).await;
+    assert!(shrink.contains("Shrink to what was used in 90 days"), "{shrink}");
+    assert_eq!(leads_to(&browser.post(&format!("{path}/delete"), &[("confirm", "SIEM")]).await), list);
+    assert_eq!(browser.get(&path).await.status, 404);
+    client.get("/v1/whoami").await.expect(401);
 }

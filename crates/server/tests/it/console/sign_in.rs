@@ -20,7 +20,8 @@ async fn come_in(f: &Fixture, email: &str) -> Browser {
     let values = [("token", link.token.reveal()), ("email", email.to_owned()), ("password", PASSWORD.to_owned())];
     let values: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let answer = browser.post("/console/first-person", &values).await;
-    assert_eq!(leads_to(&answer), "/console/sign-in?told=welcome");
+    assert_eq!(leads_to(&answer), "/console");
+    assert!(browser.page(&format!("/console/tenants/{}", f.root)).await.contains(email), "and is signed in");
     browser
 }
 

@@ -3,6 +3,7 @@
 mod first_person;
 mod forgotten;
 mod second_factor;
+mod sso;
 mod step_up;
 
 use crate::error::words;
@@ -59,6 +60,7 @@ pub(crate) fn routes() -> Router<Api> {
         .merge(second_factor::routes())
         .merge(forgotten::routes())
         .merge(first_person::routes())
+        .merge(sso::routes())
         .merge(step_up::routes())
 }
 

@@ -12,6 +12,7 @@ on_both!(
     strangers_get_one_answer,
     k8_nobody_is_sent_elsewhere,
     a_forgotten_password_says_nothing,
+    single_sign_on_is_asked_for_by_address,
 );
 
 async fn come_in(f: &Fixture, email: &str) -> Browser {
@@ -84,4 +85,15 @@ async fn a_forgotten_password_says_nothing(f: Arc<Fixture>) {
         texts.push(answer.text.replace(email, ""));
     }
     assert_eq!(texts[0], texts[1]);
+}
+
+async fn single_sign_on_is_asked_for_by_address(f: Arc<Fixture>) {
+    let browser = Browser::new(&f);
+    assert!(browser.page("/console/sign-in").await.contains("/console/sign-in/sso?next="));
+    assert_eq!(field(&browser.page("/console/sign-in/sso?next=/console/switch").await, "next"), "/console/switch");
+    for email in ["nobody@example.com", "\"><b>@example.com"] {
+        let answer = browser.post("/console/sign-in/sso", &[("email", email), ("next", "//evil.example")]).await;
+        assert!(answer.status.as_u16() < 500, "{}", answer.text);
+        assert!(!answer.text.contains("<b>") && answer.header("refresh").is_none(), "{}", answer.text);
+    }
 }

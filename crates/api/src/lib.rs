@@ -8,7 +8,6 @@ pub mod cylance;
 pub mod cyrisma;
 pub mod native;
 pub mod oauth;
-pub mod pages;
 
 pub use claviger_kit as kit;
 pub use native::openapi_json;
@@ -23,7 +22,6 @@ pub fn router(api: Api) -> Router {
     let faces = native::router(api.clone()).merge(oauth::routes::router(api.clone()));
     let faces = faces.merge(cylance::routes::router(api.clone()));
     let faces = faces.merge(cyrisma::routes::router(api.clone()));
-    let faces = faces.merge(pages::router(api.clone()));
     native::with_fallback(faces.merge(carbon_black::routes::router(api)))
 }
 

@@ -201,6 +201,30 @@ impl App {
         })
     }
 
+    /// Gives one of the caller's own factors another name.
+    pub async fn rename_factor(
+        self: &Arc<Self>,
+        caller: &Caller,
+        factor: FactorId,
+        name: String,
+        visit: &Visit,
+    ) -> Result<Factor> {
+        let user = self.person(caller)?;
+        let whose = (user.tenant.id, user.id);
+        self.deed(whose, visit, move |deed| {
+            Box::pin(async move {
+                let found = deed.tx.list_factors(whose.0, whose.1).await?;
+                let known = found.into_iter().find(|stored| stored.factor.id == factor);
+                let before = known.ok_or(Error::NotFound("factor"))?.factor;
+                deed.tx.rename_factor(whose.0, whose.1, factor, &name).await?;
+                let after = Factor { name, ..before };
+                deed.record("user.factor_renamed", &user.name, describe(&after));
+                Ok(after)
+            })
+        })
+        .await
+    }
+
     /// Removes one of the caller's own factors; the last one takes the recovery codes along. All other sessions end.
     pub async fn delete_factor(self: &Arc<Self>, caller: &Caller, factor: FactorId, visit: &Visit) -> Result<()> {
         let user = self.person(caller)?;

@@ -79,6 +79,7 @@ pub mod user_links;
 pub mod user_passwords;
 pub mod user_sessions;
 pub mod user_sign_in;
+pub mod user_standings;
 pub mod users;
 pub mod verify;
 pub mod visibility;

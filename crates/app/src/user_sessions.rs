@@ -101,6 +101,22 @@ impl App {
         self.end_session(caller, user.tenant.id, user.id, id, NO_RIGHT).await
     }
 
+    /// Ends all of the caller's own sessions but the one it calls with; how many that were.
+    pub async fn end_other_sessions(self: &Arc<Self>, caller: &Caller) -> Result<u64> {
+        let user = self.person(caller)?;
+        let (tenant, id, kept, email) = (user.tenant.id, user.id, user.session.id, user.email.clone());
+        self.unit(caller, Needs { tenant, right: NO_RIGHT }, move |unit| {
+            Box::pin(async move {
+                let now = unit.app.state.shared_now();
+                let ended = unit.tx.end_user_sessions(tenant, id, Some(kept), now).await?;
+                let target = Target { kind: "user", id: id.to_string(), name: email };
+                unit.record("user.sessions_ended", target, count_of(ended));
+                Ok(ended)
+            })
+        })
+        .await
+    }
+
     /// The sessions of a user, newest first. Needs `sessions:READ`.
     pub async fn list_user_sessions(
         &self,

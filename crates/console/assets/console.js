@@ -119,6 +119,25 @@
     });
   };
 
+  // The browser's answer goes with the form, so that what it brings along is shown as any page is.
+  const newPasskey = async (form) => {
+    const asked = await post('/v1/me/factors/passkeys/begin', {});
+    const options = asked.publicKey || asked;
+    options.challenge = bytes(options.challenge);
+    options.user.id = bytes(options.user.id);
+    (options.excludeCredentials || []).forEach((one) => { one.id = bytes(one.id); });
+    const made = await navigator.credentials.create({ publicKey: options });
+    const { response } = made;
+    form.elements.credential.value = JSON.stringify({
+      id: made.id, rawId: base64(made.rawId), type: made.type, extensions: made.getClientExtensionResults(),
+      response: {
+        attestationObject: base64(response.attestationObject), clientDataJSON: base64(response.clientDataJSON),
+        transports: response.getTransports ? response.getTransports() : null,
+      },
+    });
+    form.submit();
+  };
+
   const download = (button) => {
     const value = (id) => document.getElementById(id).value;
     const found = { url: button.dataset.url, client_id: value('client_id'), secret: value('secret') };
@@ -183,6 +202,17 @@
         alert.hidden = true;
         passkey(box).catch((error) => { alert.textContent = error.message; alert.hidden = false; });
       });
+    });
+    each(root, '[data-new-passkey]', (form) => {
+      if (!window.PublicKeyCredential) return;
+      form.hidden = false;
+      const alert = form.querySelector('[role=alert]');
+      const begin = () => {
+        alert.hidden = true;
+        newPasskey(form).catch((error) => { alert.textContent = error.message; alert.hidden = false; });
+      };
+      form.querySelector('button').addEventListener('click', begin);
+      form.addEventListener('submit', (event) => { event.preventDefault(); begin(); });
     });
     each(root, '[data-from-fragment]', (field) => {
       const token = location.hash.slice(1);

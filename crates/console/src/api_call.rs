@@ -23,13 +23,38 @@ impl ApiCall {
         }
     }
 
+    /// A call that only a person can make, with the cookie of a session.
+    pub(crate) fn as_person(title: &'static str, method: &str, path: &str) -> Self {
+        let method = if method == "GET" { String::new() } else { format!(" -X {method} -H \"Origin: $CLAVIGER_URL\"") };
+        Self {
+            title,
+            command: format!(
+                "curl -sS{method} -H \"Cookie: __Host-claviger_session=$CLAVIGER_SESSION\" \\\n  \"$CLAVIGER_URL{path}\""
+            ),
+        }
+    }
+
+    /// The same with a body.
+    pub(crate) fn as_person_with_body(title: &'static str, method: &str, path: &str, body: &Value) -> Self {
+        Self::as_person(title, method, path).and_body(body)
+    }
+
+    /// The same with a body that holds secrets, and is read from a file.
+    pub(crate) fn reading_body(mut self) -> Self {
+        self.command.push_str(" \\\n  -H 'Content-Type: application/json' \\\n  -d @body.json");
+        self
+    }
+
     /// A call with a body.
     pub(crate) fn with_body(title: &'static str, method: &str, path: &str, body: &Value) -> Self {
-        let mut call = Self::new(title, method, path);
+        Self::new(title, method, path).and_body(body)
+    }
+
+    fn and_body(mut self, body: &Value) -> Self {
         // An apostrophe ends the quotation of a shell.
         let body = body.to_string().replace('\'', r"'\''");
-        call.command.push_str(&format!(" \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"));
-        call
+        self.command.push_str(&format!(" \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"));
+        self
     }
 }
 

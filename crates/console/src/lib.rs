@@ -4,6 +4,7 @@
 //! that answer 303 to where the result is seen, so that everything works without script, and htmx makes it smoother.
 
 mod access_levels;
+mod account;
 mod api_call;
 mod applications;
 mod assets;
@@ -14,9 +15,11 @@ mod error;
 mod form;
 mod headers;
 mod home;
+mod links;
 mod matrix;
 mod nav;
 mod page;
+mod people;
 mod place;
 mod rights_matrix;
 mod security;
@@ -37,7 +40,10 @@ pub fn router(api: Api) -> Router {
         .merge(tenants::routes())
         .merge(applications::routes())
         .merge(access_levels::routes())
-        .merge(security::routes());
+        .merge(security::routes())
+        .merge(people::routes())
+        .merge(account::routes())
+        .merge(links::routes());
     let pages = pages.route("/console/{*rest}", axum::routing::any(fallback::<Console>));
     let pages = pages.method_not_allowed_fallback(method_fallback::<Console>);
     headers::added(framed::<Console>(pages.with_state(api))).merge(assets::router())

@@ -16,6 +16,8 @@ pub(crate) enum Section {
     AccessLevels,
     /// What holds for credentials.
     Security,
+    /// The people of a tenant.
+    People,
     /// One's own account, and whatever has no entry.
     Account,
 }
@@ -76,6 +78,14 @@ const KNOWN: &[Known] = &[
             ("sessions", Verb::Read),
         ],
         fits: |_| true,
+    },
+    Known {
+        section: Section::People,
+        group: "Tenants and people",
+        label: "People",
+        rest: "/people",
+        rights: &[("users", Verb::Read)],
+        fits: |kind| kind != Kind::Instance,
     },
 ];
 

@@ -264,6 +264,17 @@ impl UserPatch {
     }
 }
 
+/// How a user gets in, as a list of users shows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// When it last did; none if never.
+    pub signed_in_at: Option<Timestamp>,
+    /// Authenticators that count.
+    pub authenticators: i64,
+    /// Passkeys that count.
+    pub passkeys: i64,
+}
+
 /// What narrows a list of users; what is absent narrows nothing.
 #[derive(Clone, Debug, Default)]
 pub struct UserFilter {

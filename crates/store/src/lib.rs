@@ -57,6 +57,7 @@ pub mod user_factors;
 pub mod user_identities;
 pub mod user_links;
 pub mod user_sessions;
+pub mod user_standings;
 pub mod users;
 pub mod visibility;
 

@@ -158,6 +158,17 @@ impl Tx {
         Ok(updated == 1)
     }
 
+    /// Gives a factor another name; whether it was there.
+    pub async fn rename_factor(&mut self, tenant: TenantId, user: UserId, id: FactorId, name: &str) -> Result<bool> {
+        let renamed = self
+            .execute(
+                "update user_factors set name = $4 where tenant_id = $1 and user_id = $2 and id = $3",
+                args![tenant, user, id, name],
+            )
+            .await?;
+        Ok(renamed == 1)
+    }
+
     /// Removes a factor; whether it was there.
     pub async fn delete_factor(&mut self, tenant: TenantId, user: UserId, id: FactorId) -> Result<bool> {
         let deleted = self

@@ -41,7 +41,7 @@ impl UserSessionRow {
 }
 
 impl Tx {
-    /// Adds a session that this token stands for.
+    /// Adds a session that this token stands for. One that waits for nothing is a sign-in.
     pub async fn insert_user_session(
         &mut self,
         tenant: TenantId,
@@ -69,7 +69,10 @@ impl Tx {
         )
         .await
         .map_err(|failure| failure.refers_to("user"))?;
-        Ok(())
+        match session.stage {
+            Stage::Complete => self.note_sign_in(tenant, user, session.created_at).await,
+            Stage::SecondFactor => Ok(()),
+        }
     }
 
     /// Gives a session another stage and other proofs under another token: the one before is dead. Whether it was there and

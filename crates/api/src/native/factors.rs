@@ -104,6 +104,16 @@ pub(crate) struct NewFactorBody {
     name: String,
 }
 
+/// A change of a factor.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = FactorPatch)]
+pub(crate) struct FactorPatchBody {
+    /// New name.
+    #[schema(max_length = 64, example = "Old phone")]
+    name: String,
+}
+
 /// An authenticator that is being set up. Shown this once.
 #[derive(Serialize, ToSchema)]
 #[schema(as = NewTotp)]
@@ -240,6 +250,21 @@ pub(crate) async fn create_passkey(
     confirmed(StatusCode::CREATED, api.app.create_passkey(&user, name, body.credential, &visit).await?)
 }
 
+/// Give one of one's own second factors another name
+#[utoipa::path(patch, path = "/v1/me/factors/{id}", tag = "me", security(("session" = [])), params(("id" = Uuid, Path)),
+    request_body(content((FactorPatchBody = "application/json"), (FactorPatchBody = "application/merge-patch+json"))),
+    responses((status = 200, description = "Done", body = FactorBody), Writing))]
+pub(crate) async fn rename_factor(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Visiting(visit): Visiting,
+    Path(id): Path<FactorId>,
+    Body(body): Body<FactorPatchBody>,
+) -> Answer {
+    let name = parse_name("/name", &body.name)?;
+    json(StatusCode::OK, &FactorBody::from(&api.app.rename_factor(&caller, id, name, &visit).await?))
+}
+
 /// Remove one of one's own second factors
 ///
 /// Asks for a proof made anew. All other sessions end; the last factor takes the recovery codes along.
@@ -268,6 +293,20 @@ pub(crate) async fn create_recovery_codes(
 ) -> Answer {
     let recovery_codes = api.app.create_recovery_codes(&caller, &visit).await?;
     json(StatusCode::OK, &RecoveryCodesBody { recovery_codes })
+}
+
+/// List the second factors of a user
+///
+/// Nothing that would prove one is among what is said.
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/users/{id}/factors", tag = "users",
+    params(("tenant_id" = Uuid, Path), ("id" = Uuid, Path)),
+    responses((status = 200, description = "Done", body = FactorsBody), Reading))]
+pub(crate) async fn list_user_factors(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path((tenant, id)): Path<(TenantId, UserId)>,
+) -> Answer {
+    json(StatusCode::OK, &FactorsBody::from(&api.app.list_user_factors(&caller, tenant, id).await?))
 }
 
 /// Remove all second factors of a user

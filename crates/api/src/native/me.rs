@@ -6,7 +6,7 @@ use crate::native::grants::GrantsBody;
 use crate::native::openapi::{Reading, Writing};
 use crate::native::secrets::NothingBody;
 use crate::native::tenants::KindWord;
-use crate::native::users::{OwnPatchBody, UserBody, UserSessionBody, UserSessionsBody};
+use crate::native::users::{EndedBody, OwnPatchBody, UserBody, UserSessionBody, UserSessionsBody};
 use axum::extract::State;
 use claviger_app::users::Me;
 use claviger_domain::id::UserSessionId;
@@ -102,6 +102,14 @@ pub(crate) async fn list_own_sessions(State(api): State<Api>, Authenticated(call
     let sessions = api.app.list_own_sessions(&caller).await?;
     let current = caller.user().map(|user| user.session.id);
     json(StatusCode::OK, &UserSessionsBody::of(&sessions, current))
+}
+
+/// End all of one's own sessions but this one
+#[utoipa::path(delete, path = "/v1/me/sessions", tag = "me", security(("session" = [])),
+    responses((status = 200, description = "Done", body = EndedBody), Writing))]
+pub(crate) async fn end_other_sessions(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    let ended = api.app.end_other_sessions(&caller).await?;
+    json(StatusCode::OK, &EndedBody { ended })
 }
 
 /// End one of one's own sessions

@@ -2,8 +2,8 @@
 
 mod bodies;
 
-use self::bodies::{EndedBody, NewUserBody, RolesBody, SuccessorQuery, UserPatchBody, UsersQuery};
-pub(crate) use self::bodies::{OwnPatchBody, UserBody, UserSessionBody, UserSessionsBody};
+pub(crate) use self::bodies::{EndedBody, OwnPatchBody, UserBody, UserSessionBody, UserSessionsBody};
+use self::bodies::{NewUserBody, RolesBody, SuccessorQuery, UserPatchBody, UsersQuery};
 use crate::kit::{Api, Authenticated, Body, Path, Post, Precondition, Query};
 use crate::native::answer::{Answer, Made, json, keep, no_content, page, versioned};
 use crate::native::members::PageOf;

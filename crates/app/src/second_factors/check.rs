@@ -108,6 +108,9 @@ impl Deed {
         if !self.tx.advance_user_session(tenant, user, &session, &token.hash()).await? {
             return Err(Error::Unauthenticated(Refusal::SessionEnded));
         }
+        if before.stage == Stage::SecondFactor {
+            self.tx.note_sign_in(tenant, user, self.now).await?;
+        }
         Ok(Advanced { session, token })
     }
 }

@@ -5,7 +5,7 @@ use claviger_domain::application::Reach;
 use claviger_domain::factor::{Factor, FactorKind};
 use claviger_domain::id::{FactorId, TenantId, UserId, UserSessionId};
 use claviger_domain::secret::SecretHash;
-use claviger_domain::user::{Status, User};
+use claviger_domain::user::{Standing, Status, User};
 use claviger_domain::user_link::LinkKind;
 use claviger_store::Store;
 use claviger_store::user_challenges::{Challenge, ChallengeKind, Guard};
@@ -18,6 +18,7 @@ facts!(
     links_that_are_over_are_swept,
     a_step_is_accepted_once,
     factors_are_kept_and_removed,
+    users_say_how_they_get_in,
     a_credential_is_one_persons,
     recovery_codes_are_used_once,
     challenges_are_counted_and_end_once,
@@ -219,6 +220,31 @@ async fn factors_are_kept_and_removed(store: Store) {
     tx.commit().await.unwrap();
     assert_eq!(store.count_recovery_codes(tenant, user).await.unwrap(), 0);
     assert!(store.list_factors(tenant, user).await.unwrap().is_empty());
+}
+
+async fn users_say_how_they_get_in(store: Store) {
+    let (tenant, user) = begin(&store).await;
+    let mut tx = store.begin().await.unwrap();
+    for (number, kind) in [(1, FactorKind::Totp), (2, FactorKind::Passkey), (3, FactorKind::Passkey)] {
+        tx.insert_factor(tenant, user, &factor(number, kind)).await.unwrap();
+        tx.confirm_factor(tenant, user, factor_id(number), at(1)).await.unwrap();
+    }
+    tx.insert_factor(tenant, user_id(2), &factor(4, FactorKind::Totp)).await.unwrap();
+    assert!(tx.rename_factor(tenant, user, factor_id(1), "Old phone").await.unwrap());
+    assert!(!tx.rename_factor(tenant, user_id(2), factor_id(1), "x").await.unwrap(), "somebody else's");
+    assert!(!tx.rename_factor(tenant_id(2), user, factor_id(1), "x").await.unwrap());
+    tx.note_sign_in(tenant, user, at(7)).await.unwrap();
+    tx.note_sign_in(tenant_id(2), user_id(2), at(7)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(store.list_factors(tenant, user).await.unwrap()[0].factor.name, "Old phone");
+    let mut asked: Vec<_> = (100..160).map(user_id).collect();
+    asked.extend([user, user_id(2)]);
+    let mut found = store.list_user_standings(tenant, &asked).await.unwrap();
+    found.sort_by_key(|(user, _)| *user);
+    let first = Standing { signed_in_at: Some(at(7)), authenticators: 1, passkeys: 2 };
+    assert_eq!(found, [(user, first), (user_id(2), Standing::default())], "what is not confirmed does not count");
+    assert!(store.list_user_standings(tenant_id(2), &asked).await.unwrap().is_empty());
+    assert!(store.list_user_standings(tenant, &[]).await.unwrap().is_empty());
 }
 
 async fn a_credential_is_one_persons(store: Store) {

@@ -22,10 +22,12 @@ on_both!(
     k1_the_token_is_another_after_each_step,
     a_stricter_policy_asks_for_what_is_missing,
     factors_and_sessions_hang_together,
+    factors_are_renamed_and_seen_from_above,
+    all_other_sessions_end_at_once,
 );
 
 /// The code of an authenticator, so many steps from now.
-fn code(f: &Fixture, secret: &str, steps: i64) -> String {
+pub(crate) fn code(f: &Fixture, secret: &str, steps: i64) -> String {
     let seed = decode(secret);
     let step = f.app.clock().now().seconds().div_euclid(30) + steps;
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &seed);
@@ -396,4 +398,31 @@ async fn factors_and_sessions_hang_together(f: Arc<Fixture>) {
     let foreign = first.client.bare(Method::POST, "/v1/password-resets").header("origin", "https://evil.example");
     let answer = crate::fixture::send(foreign.json(&json!({ "email": "ada@example.com" }))).await;
     assert_eq!(answer.code(403), "forbidden");
+}
+
+async fn factors_are_renamed_and_seen_from_above(f: Arc<Fixture>) {
+    let (ada, secret, _) = with_totp(&f).await;
+    let id = ada.get("/v1/me/factors").await.expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/me/factors/{id}");
+    let renamed = ada.send(Method::PATCH, &path, &json!({ "name": " Old phone " })).await.expect(200);
+    assert_eq!((renamed["name"].as_str(), renamed["confirmed"].as_bool()), (Some("Old phone"), Some(true)));
+    let long = json!({ "name": "x".repeat(65) });
+    assert_eq!(ada.send(Method::PATCH, &path, &long).await.status, 422);
+    let listed = f.operator.get(&format!("{}/factors", ada.path())).await;
+    assert!(!listed.text.contains(&secret), "{}", listed.text);
+    let listed = listed.expect(200);
+    assert_eq!((&listed["items"][0]["name"], &listed["recovery_codes_left"]), (&json!("Old phone"), &json!(10)));
+    let (beta, _) = f.organization("Beta").await;
+    let eve = person(&f, &beta, "eve@example.com", &[]).await;
+    assert_eq!(eve.send(Method::PATCH, &path, &json!({ "name": "Mine" })).await.status, 404);
+    assert!(serde_json::to_string(&f.audit(&ada.tenant).await).unwrap().contains("user.factor_renamed"));
+}
+
+async fn all_other_sessions_end_at_once(f: Arc<Fixture>) {
+    let ada = ada(&f).await;
+    let other = stepped_up(&f, &ada).await;
+    let ended = ada.delete("/v1/me/sessions").await.expect(200);
+    assert_eq!(ended["ended"], 1);
+    assert_eq!(other.get("/v1/me").await.status, 401);
+    assert_eq!(ada.get("/v1/me/sessions").await.expect(200)["items"].as_array().unwrap().len(), 1);
 }

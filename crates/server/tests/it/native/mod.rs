@@ -9,7 +9,7 @@ mod cli;
 mod configuration;
 mod endpoints;
 mod export;
-mod factors;
+pub(crate) mod factors;
 mod findings;
 mod first_person;
 mod idempotency;

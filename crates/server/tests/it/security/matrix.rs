@@ -95,6 +95,7 @@ pub(super) fn body(operation: &Operation, org: &str, application: &str) -> Optio
         "put_user_roles" => Some(json!({"access_level_ids": []})),
         "disable_user" | "enable_user" | "sign_out" => Some(json!({})),
         "invite_user" | "create_recovery_codes" | "ask_passkey_again" => Some(json!({})),
+        "rename_factor" => Some(json!({"name": "Changed"})),
         "step_up" => Some(json!({"kind": "totp", "code": "123456"})),
         "request_email_change" => Some(json!({"email": format!("other@{org}.example")})),
         "update_trusted_issuer" => Some(json!({"name": "Changed"})),

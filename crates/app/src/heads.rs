@@ -4,8 +4,10 @@
 //! back in the database is contradicted by the heads.
 
 mod chains;
+mod parts;
 
 pub use chains::{Verification, verify_chains};
+pub use parts::VerifiedPart;
 
 use crate::App;
 use crate::state::State;

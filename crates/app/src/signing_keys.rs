@@ -139,6 +139,7 @@ impl App {
     ) -> Result<Posted<KeyState>> {
         caller.allow(PERMISSION, Verb::Create)?;
         let tenant = self.operator_alone(caller)?;
+        caller.must_step_up()?;
         self.unit_once(caller, Needs { tenant, right: (PERMISSION, Verb::Create) }, once, move |unit| {
             Box::pin(async move {
                 let lead = unit.app.state.tokens.settings()?.rhythm.lead;
@@ -174,6 +175,7 @@ impl App {
     ) -> Result<Posted<RevokedKey>> {
         caller.allow(PERMISSION, Verb::Delete)?;
         let tenant = self.operator_alone(caller)?;
+        caller.must_step_up()?;
         self.unit_once(caller, Needs { tenant, right: (PERMISSION, Verb::Delete) }, once, move |unit| {
             Box::pin(async move {
                 let now = unit.app.state.nodes.shared_time(unit.now);

@@ -75,8 +75,9 @@ impl App {
 
     /// The tenants within reach that are wanted, the caller's own among them. Needs `tenants:READ`.
     pub async fn list_tenants(&self, caller: &Caller, query: &TenantQuery, page: &PageRequest) -> Result<Page<Tenant>> {
+        let root = caller.reach(query.beneath.unwrap_or(caller.tenant().id))?.id;
         caller.allow(PERMISSION, Verb::Read)?;
-        let (store, root, TenantQuery { filter, order, words }) = (&self.state.store, caller.tenant().id, query);
+        let (store, TenantQuery { filter, order, words, .. }) = (&self.state.store, query);
         if caller.reach_kind() == Reach::Own {
             let found = store.find_tenant(root).await?.filter(|own| page.after.is_none() && query.fits(own));
             return Ok(Page::cut(found.into_iter().collect(), page, |tenant| tenant.id.to_string()));
@@ -189,6 +190,8 @@ impl Unit {
 /// Which tenants are asked for.
 #[derive(Clone, Debug, Default)]
 pub struct TenantQuery {
+    /// This one and those beneath it; none for the caller's own.
+    pub beneath: Option<TenantId>,
     /// Which.
     pub filter: TenantFilter,
     /// In which order; a search has one of its own.

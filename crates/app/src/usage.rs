@@ -21,7 +21,7 @@ pub struct UsageQuery {
     pub since: Timestamp,
     /// Periods that begin before.
     pub until: Timestamp,
-    /// Hours or days.
+    /// How finely.
     pub grain: Grain,
 }
 

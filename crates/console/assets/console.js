@@ -119,25 +119,6 @@
     });
   };
 
-  // The browser's answer goes with the form, so that what it brings along is shown as any page is.
-  const newPasskey = async (form) => {
-    const asked = await post('/v1/me/factors/passkeys/begin', {});
-    const options = asked.publicKey || asked;
-    options.challenge = bytes(options.challenge);
-    options.user.id = bytes(options.user.id);
-    (options.excludeCredentials || []).forEach((one) => { one.id = bytes(one.id); });
-    const made = await navigator.credentials.create({ publicKey: options });
-    const { response } = made;
-    form.elements.credential.value = JSON.stringify({
-      id: made.id, rawId: base64(made.rawId), type: made.type, extensions: made.getClientExtensionResults(),
-      response: {
-        attestationObject: base64(response.attestationObject), clientDataJSON: base64(response.clientDataJSON),
-        transports: response.getTransports ? response.getTransports() : null,
-      },
-    });
-    form.submit();
-  };
-
   const download = (button) => {
     const value = (id) => document.getElementById(id).value;
     const found = { url: button.dataset.url, client_id: value('client_id'), secret: value('secret') };
@@ -178,6 +159,25 @@
     search.addEventListener('keydown', (event) => { if (event.key === 'Enter') event.preventDefault(); });
     only.forEach((one) => one.addEventListener('change', show));
     if (box.querySelector('input[name=grant]')) box.addEventListener('change', tell);
+  };
+
+  // The browser's answer goes with the form, so that what it brings along is shown as any page is.
+  const newPasskey = async (form) => {
+    const asked = await post('/v1/me/factors/passkeys/begin', {});
+    const options = asked.publicKey || asked;
+    options.challenge = bytes(options.challenge);
+    options.user.id = bytes(options.user.id);
+    (options.excludeCredentials || []).forEach((one) => { one.id = bytes(one.id); });
+    const made = await navigator.credentials.create({ publicKey: options });
+    const { response } = made;
+    form.elements.credential.value = JSON.stringify({
+      id: made.id, rawId: base64(made.rawId), type: made.type, extensions: made.getClientExtensionResults(),
+      response: {
+        attestationObject: base64(response.attestationObject), clientDataJSON: base64(response.clientDataJSON),
+        transports: response.getTransports ? response.getTransports() : null,
+      },
+    });
+    form.submit();
   };
 
   const start = (root) => {

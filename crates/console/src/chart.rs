@@ -17,8 +17,9 @@ use plotters::style::{Color as _, RGBColor, ShapeStyle, TRANSPARENT};
 use std::fmt::Display;
 
 const SIZE: (u32, u32) = (720, 260);
-/// Labels along the bottom that there is room for.
-const LABELS: usize = 10;
+/// Pixels along the bottom that labels have, and that each of their characters takes.
+const BOTTOM: usize = 620;
+const CHARACTER: usize = 8;
 /// What stands for a class of the stylesheet until everything is drawn.
 const INK: RGBColor = RGBColor(0, 0, 1);
 const RULE: RGBColor = RGBColor(0, 0, 2);
@@ -116,6 +117,8 @@ impl Chart {
             Form::Lines => numbers.iter().copied().max().unwrap_or(0),
         });
         let top = top.max().unwrap_or(0).max(4);
+        let longest = self.labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+        let room = (BOTTOM / (longest * CHARACTER + 2 * CHARACTER)).clamp(2, 12);
         let last = self.labels.len().saturating_sub(1);
         let mut plot = ChartBuilder::on(area)
             .margin_top(10)
@@ -130,7 +133,7 @@ impl Chart {
         };
         plot.configure_mesh()
             .disable_x_mesh()
-            .x_labels(LABELS)
+            .x_labels(room)
             .y_labels(5)
             .axis_style(RULE)
             .bold_line_style(RULE)

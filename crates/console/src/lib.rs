@@ -4,20 +4,23 @@
 //! that answer 303 to where the result is seen, so that everything works without script, and htmx makes it smoother.
 
 mod access_levels;
+mod access_record;
 mod account;
 mod api_call;
 mod applications;
 mod assets;
-#[allow(dead_code, reason = "pages with charts call it")]
+mod audit;
 mod chart;
 mod csv;
 mod error;
+mod filters;
 mod form;
 mod headers;
 mod home;
 mod links;
 mod matrix;
 mod nav;
+mod operator;
 mod page;
 mod people;
 mod place;
@@ -26,14 +29,19 @@ mod security;
 mod session;
 mod show;
 mod sign_in;
+mod sso;
 mod tenants;
+mod usage;
 
-use axum::Router;
+use axum::{Extension, Router};
 use claviger_kit::{Api, fallback, framed, method_fallback};
 use error::Console;
+use std::sync::Arc;
 
-/// All pages.
-pub fn router(api: Api) -> Router {
+pub use operator::Configuration;
+
+/// All pages. The configuration is what the server runs on, for the operator to see.
+pub fn router(api: Api, configuration: Configuration) -> Router {
     let pages: Router<Api> = Router::new()
         .merge(home::routes())
         .merge(sign_in::routes())
@@ -43,8 +51,14 @@ pub fn router(api: Api) -> Router {
         .merge(security::routes())
         .merge(people::routes())
         .merge(account::routes())
-        .merge(links::routes());
+        .merge(links::routes())
+        .merge(sso::routes())
+        .merge(usage::routes())
+        .merge(audit::routes())
+        .merge(access_record::routes())
+        .merge(operator::routes());
     let pages = pages.route("/console/{*rest}", axum::routing::any(fallback::<Console>));
     let pages = pages.method_not_allowed_fallback(method_fallback::<Console>);
+    let pages = pages.layer(Extension(Arc::new(configuration)));
     headers::added(framed::<Console>(pages.with_state(api))).merge(assets::router())
 }

@@ -18,6 +18,30 @@ pub(crate) enum Section {
     Security,
     /// The people of a tenant.
     People,
+    /// What is known of the tenant, and what becomes of it.
+    Details,
+    /// The tenants beneath it.
+    Tenants,
+    /// Its endpoints, and those beneath it.
+    Utilization,
+    /// Where its people sign in once for everything.
+    SingleSignOn,
+    /// Usage.
+    Usage,
+    /// The audit record.
+    Audit,
+    /// Who got session tokens.
+    AccessRecord,
+    /// Whether the server is well.
+    Health,
+    /// The servers of the store.
+    Nodes,
+    /// The work that goes on beside the requests.
+    Work,
+    /// The keys that sign session tokens.
+    SigningKeys,
+    /// What the server was told.
+    Configuration,
     /// One's own account, and whatever has no entry.
     Account,
 }
@@ -86,6 +110,102 @@ const KNOWN: &[Known] = &[
         rest: "/people",
         rights: &[("users", Verb::Read)],
         fits: |kind| kind != Kind::Instance,
+    },
+    Known {
+        section: Section::Details,
+        group: "Tenant",
+        label: "Details",
+        rest: "/details",
+        rights: &[("tenants", Verb::Read)],
+        fits: |_| true,
+    },
+    Known {
+        section: Section::Tenants,
+        group: "Tenant",
+        label: "Tenants beneath",
+        rest: "/tenants",
+        rights: &[("tenants", Verb::Read)],
+        fits: |kind| kind != Kind::Instance,
+    },
+    Known {
+        section: Section::Utilization,
+        group: "Tenant",
+        label: "Endpoints",
+        rest: "/utilization",
+        rights: &[("endpoints", Verb::Read)],
+        fits: |_| true,
+    },
+    Known {
+        section: Section::SingleSignOn,
+        group: "Tenant",
+        label: "Single sign-on",
+        rest: "/sso",
+        rights: &[("sso", Verb::Read)],
+        fits: |kind| kind != Kind::Instance,
+    },
+    Known {
+        section: Section::Usage,
+        group: "Insight",
+        label: "Usage",
+        rest: "/usage",
+        rights: &[("usage", Verb::Read)],
+        fits: |_| true,
+    },
+    Known {
+        section: Section::Audit,
+        group: "Insight",
+        label: "Audit record",
+        rest: "/audit",
+        rights: &[("audit", Verb::Read)],
+        fits: |_| true,
+    },
+    Known {
+        section: Section::AccessRecord,
+        group: "Insight",
+        label: "Session tokens",
+        rest: "/access-record",
+        rights: &[("access-record", Verb::Read)],
+        fits: |_| true,
+    },
+    Known {
+        section: Section::Health,
+        group: "Operator",
+        label: "Health",
+        rest: "/operator",
+        rights: &[("nodes", Verb::Read)],
+        fits: |kind| kind == Kind::Operator,
+    },
+    Known {
+        section: Section::Nodes,
+        group: "Operator",
+        label: "Nodes",
+        rest: "/operator/nodes",
+        rights: &[("nodes", Verb::Read)],
+        fits: |kind| kind == Kind::Operator,
+    },
+    Known {
+        section: Section::Work,
+        group: "Operator",
+        label: "Jobs",
+        rest: "/operator/jobs",
+        rights: &[("nodes", Verb::Read)],
+        fits: |kind| kind == Kind::Operator,
+    },
+    Known {
+        section: Section::SigningKeys,
+        group: "Operator",
+        label: "Signing keys",
+        rest: "/operator/signing-keys",
+        rights: &[("signing-keys", Verb::Read)],
+        fits: |kind| kind == Kind::Operator,
+    },
+    Known {
+        section: Section::Configuration,
+        group: "Operator",
+        label: "Configuration",
+        rest: "/operator/configuration",
+        rights: &[("nodes", Verb::Read)],
+        fits: |kind| kind == Kind::Operator,
     },
 ];
 

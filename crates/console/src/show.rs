@@ -54,6 +54,11 @@ pub(crate) fn counted(count: &i64, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if *count == 1 { one } else { many })
 }
 
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A text as part of a query.
 pub(crate) fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());

@@ -1,4 +1,16 @@
-//! Tenants: the overview of one, and the search that switches to another.
+//! Tenants: the overview of one, the search that switches to another, and everything that becomes of them.
+
+mod details;
+mod edit;
+mod jobs;
+mod list;
+mod members;
+mod mfa;
+mod provision;
+mod receipts;
+mod settings;
+mod standing;
+mod utilization;
 
 use crate::api_call::ApiCall;
 use crate::form::Form;
@@ -12,7 +24,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
 use claviger_app::findings::FindingsQuery;
-use claviger_app::tenants::{TenantFilter, TenantOrder, TenantQuery};
+use claviger_app::tenants::{TenantOrder, TenantQuery};
 use claviger_domain::findings::Finding;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{NoticeId, TenantId};
@@ -60,6 +72,20 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/console/tenants/{tenant_id}", get(overview))
         .route("/console/switch", get(switch))
         .route("/console/tenants/{tenant_id}/notices/{id}/dismiss", post(dismiss))
+        .merge(list::routes())
+        .merge(provision::routes())
+        .merge(jobs::routes())
+        .merge(receipts::routes())
+        .merge(details::routes())
+        .merge(edit::routes())
+        .merge(standing::routes())
+        .merge(mfa::routes())
+        .merge(utilization::routes())
+}
+
+/// A value of a query; an empty one, as forms send it, is none.
+pub(crate) fn asked(value: &Option<String>) -> Option<&str> {
+    value.as_deref().map(str::trim).filter(|value| !value.is_empty())
 }
 
 /// What a verb gives, where the person may have it.
@@ -120,9 +146,9 @@ async fn dismiss(
 async fn switch(State(api): State<Api>, person: Person, Query(query): Query<SwitchQuery>) -> Answer {
     let words = query.q.as_deref().unwrap_or_default().trim();
     let wanted = TenantQuery {
-        filter: TenantFilter::default(),
         order: TenantOrder::Name,
         words: if words.is_empty() { None } else { Some(parse_search("q", words)?) },
+        ..TenantQuery::default()
     };
     let request = PageRequest::parse(Some(FOUND), None)?;
     let page = api.app.list_tenants(&person.caller, &wanted, &request).await?;

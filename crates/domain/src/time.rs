@@ -49,6 +49,11 @@ impl Timestamp {
         Self(self.0.div_euclid(60_000_000) * 60_000_000)
     }
 
+    /// The day of its month in UTC, from 1.
+    pub fn day_of_month(self) -> i64 {
+        OffsetDateTime::from_unix_timestamp(self.seconds()).map_or(1, |time| time.day().into())
+    }
+
     /// The time that an RFC 3339 text names: any offset, any number of fractional digits (cut to microseconds). In UTC it
     /// has a year of four digits, too, so that it can be written again.
     pub fn parse(text: &str) -> Option<Self> {

@@ -85,6 +85,8 @@ pub enum Grain {
     Hour,
     /// Per day (UTC).
     Day,
+    /// All of the time that is asked for, as one period that begins in 1970.
+    Whole,
 }
 
 impl Grain {
@@ -93,7 +95,63 @@ impl Grain {
         match self {
             Self::Hour => 3_600_000_000,
             Self::Day => 86_400_000_000,
+            Self::Whole => i64::MAX,
         }
+    }
+}
+
+/// Periods that people think in, in UTC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Period {
+    /// Hours.
+    Hour,
+    /// Days.
+    Day,
+    /// Months.
+    Month,
+}
+
+impl Period {
+    /// Most periods that are told of at once.
+    pub const MOST: usize = 800;
+
+    /// What usage is added up by in the store, so that it can be added up by this.
+    pub const fn grain(self) -> Grain {
+        match self {
+            Self::Hour => Grain::Hour,
+            Self::Day | Self::Month => Grain::Day,
+        }
+    }
+
+    /// The start of the period that holds a time.
+    pub fn start(self, at: Timestamp) -> Timestamp {
+        let length = self.grain().micros();
+        let start = Timestamp::from_micros(at.micros().div_euclid(length) * length);
+        if self == Self::Month { start.plus_seconds((1 - start.day_of_month()) * 86_400) } else { start }
+    }
+
+    /// The start of the period after that which holds a time.
+    pub fn next(self, at: Timestamp) -> Timestamp {
+        let start = self.start(at);
+        match self {
+            Self::Hour => start.plus_seconds(3_600),
+            Self::Day => start.plus_seconds(86_400),
+            // No month is longer, and none is half as long.
+            Self::Month => self.start(start.plus_seconds(31 * 86_400)),
+        }
+    }
+
+    /// The start of the period that lies so many before that which holds a time.
+    pub fn back(self, at: Timestamp, periods: usize) -> Timestamp {
+        (0..periods).fold(self.start(at), |start, _| self.start(start.plus_seconds(-1)))
+    }
+
+    /// The starts of all periods from that which holds `since` to the last before `until`; [`Period::MOST`] and one at most.
+    pub fn starts(self, since: Timestamp, until: Timestamp) -> Vec<Timestamp> {
+        let first = Some(self.start(since)).filter(|first| *first < until);
+        std::iter::successors(first, |start| Some(self.next(*start)).filter(|next| *next < until))
+            .take(Self::MOST + 1)
+            .collect()
     }
 }
 
@@ -112,4 +170,41 @@ pub struct UsageRow {
     pub count: i64,
     /// The last of them.
     pub last_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    #[test]
+    fn months_follow_each_other() {
+        let days: Vec<_> = Period::Month
+            .starts(at("2027-12-31T23:59:59Z"), at("2028-04-01T00:00:00Z"))
+            .iter()
+            .map(|start| start.to_string().chars().take(10).collect::<String>())
+            .collect();
+        assert_eq!(days, ["2027-12-01", "2028-01-01", "2028-02-01", "2028-03-01"]);
+        assert_eq!(Period::Month.back(at("2028-03-31T05:00:00Z"), 2), at("2028-01-01T00:00:00Z"));
+        assert_eq!(Period::Hour.back(at("2028-03-01T00:30:00Z"), 1), at("2028-02-29T23:00:00Z"));
+        assert_eq!(Period::Day.starts(at("2028-03-01T00:30:00Z"), at("2028-03-01T00:00:00Z")), []);
+        assert_eq!(Period::Hour.starts(at("2020-03-01T00:30:00Z"), at("2028-03-01T00:00:00Z")).len(), Period::MOST + 1);
+    }
+
+    proptest! {
+        #[test]
+        fn a_period_holds_what_lies_between_its_start_and_the_next(micros in -60_000_000_000_000_000_i64..8_000_000_000_000_000) {
+            for period in [Period::Hour, Period::Day, Period::Month] {
+                let time = Timestamp::from_micros(micros);
+                let (start, next) = (period.start(time), period.next(time));
+                prop_assert!(start <= time && time < next);
+                prop_assert_eq!((period.start(start), period.start(next)), (start, next));
+                prop_assert_eq!(period.start(next.plus_seconds(-1)), start);
+            }
+        }
+    }
 }

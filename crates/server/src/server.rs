@@ -20,6 +20,7 @@ use claviger_app::random::Random;
 use claviger_app::setup::FirstStart;
 use claviger_app::text_keys::{self, TextKeys};
 use claviger_app::{App, Parts};
+use claviger_console::Configuration;
 use claviger_domain::catalogue::Catalogue;
 use claviger_domain::network::Network;
 use claviger_domain::outgoing::Allowance;
@@ -163,7 +164,7 @@ impl Server {
         let router = Router::new()
             .merge(probe::router(Arc::new(move || app.ready())))
             .merge(claviger_api::router(api.clone()))
-            .merge(claviger_console::router(api.clone()));
+            .merge(claviger_console::router(api.clone(), Configuration(self.config.shown())));
         let edge = Edge {
             express: Some(Arc::new(move |head| claviger_api::answer_at_once(&api, head))),
             listener: self.listener,

@@ -39,6 +39,7 @@ const SHARED: &[(&str, &str, &str)] = &[
     migration!("shared", "0006", "requests"),
     migration!("shared", "0008", "load_order"),
     migration!("shared", "0009", "usage_log"),
+    migration!("shared", "0031", "application_lists"),
 ];
 const POSTGRES: [(&str, &str, &str); 3] = [
     migration!("postgres", "0001", "types"),

@@ -3,6 +3,7 @@
 
 mod issuers;
 mod mails;
+mod operator;
 mod sign_ins;
 mod sso;
 mod tenants;
@@ -83,7 +84,7 @@ row! {
 }
 
 impl SignedHeadRow {
-    fn read(self) -> Result<SignedHead> {
+    pub(crate) fn read(self) -> Result<SignedHead> {
         Ok(SignedHead {
             tenant: id_of!(TenantId, &self.tenant_id)?,
             number: self.number,

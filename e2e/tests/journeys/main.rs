@@ -7,7 +7,6 @@
     clippy::panic,
     clippy::print_stderr,
     clippy::unwrap_used,
-    dead_code,
     reason = "a journey that meets what it does not expect should stop there"
 )]
 
@@ -16,6 +15,7 @@ mod browser;
 mod checks;
 mod children;
 mod harness;
+mod levels;
 mod pages;
 mod server;
 mod signing_in;

@@ -1,7 +1,7 @@
 //! Tenants, and who sees what of them.
 
 use crate::harness::{Look, World, journey};
-use crate::server::{Mode, SUPER_ADMIN};
+use crate::server::{Credential, Mode, SUPER_ADMIN};
 
 /// Whoever belongs to a tenant finds nothing of what stands beside it.
 #[tokio::test]
@@ -34,6 +34,72 @@ async fn a_person_beneath_cannot_see_beside() {
         assert!(!browser.text().await.contains("Globex"), "the search finds what is beside");
         browser.open("/console/switch?q=lis").await;
         browser.see("Acme Lisbon").await;
+    })
+    .await;
+}
+
+/// A tenant is provisioned, and its first secret and its first person come of it.
+#[tokio::test]
+async fn an_organisation_is_provisioned() {
+    journey("provision", Mode::Serve, Look::default(), async |World { server, browser }| {
+        server.person(&server.root, "ada@example.com", SUPER_ADMIN).await;
+        browser.sign_in("ada@example.com").await;
+        browser.open(&format!("/console/tenants/{}/tenants", server.root)).await;
+        browser.see("No tenant stands beneath this one yet").await;
+        browser.press("Provision a tenant").await;
+        browser.fill("name", "Acme").await;
+        browser.click("input[name=kind][value=organization]").await;
+        browser.fill("application_name", "Bootstrap").await;
+        browser.choose("application_access_level_id", SUPER_ADMIN).await;
+        browser.fill("administrator_email", "grace@acme.example").await;
+        // The first person is to be an owner unless something else is ticked.
+        browser.press("Provision").await;
+        let job = browser.path().await;
+        // The page looks by itself until it is done.
+        browser.see("The first secret").await;
+        browser.open(&format!("/console/tenants/{}", server.root)).await;
+        browser.open(&job).await;
+        browser.press("Show the secret once").await;
+        let secret = browser.value("secret").await;
+        assert!(secret.starts_with("clv_"), "{secret}");
+        browser.press("I have stored it").await;
+        assert_eq!(browser.path().await, job);
+        browser.see("was shown").await;
+        assert!(!browser.client.source().await.unwrap().contains(&secret));
+        server.mail("grace@acme.example", "/people/invitation#").await;
+        browser.press("Go to the tenant").await;
+        browser.see("You are acting in Acme").await;
+    })
+    .await;
+}
+
+/// While a tenant is suspended nobody of it is let in; afterwards everything is as it was.
+#[tokio::test]
+async fn a_suspended_tenant_is_not_served() {
+    journey("suspended", Mode::Serve, Look::default(), async |World { server, browser }| {
+        server.person(&server.root, "ada@example.com", SUPER_ADMIN).await;
+        let org = server.tenant(&server.root, "Acme", "organization").await;
+        server.person(&org, "grace@acme.example", SUPER_ADMIN).await;
+        let level = server.auditor(&org).await;
+        let siem = Credential::of(&server.application(&org, "SIEM", &level).await);
+        assert!(server.verifies(&siem, "org.audits:READ").await);
+        browser.sign_in("ada@example.com").await;
+        browser.open(&format!("/console/tenants/{org}/details")).await;
+        browser.press("Suspend").await;
+        browser.see("nor anything beneath it is served").await;
+        browser.press("Suspend").await;
+        browser.see("none of its credentials works").await;
+        assert!(!server.verifies(&siem, "org.audits:READ").await);
+        browser.client.delete_all_cookies().await.unwrap();
+        browser.sign_in("grace@acme.example").await;
+        browser.see("not right").await;
+        browser.sign_in("ada@example.com").await;
+        browser.open(&format!("/console/tenants/{org}/details/reactivate")).await;
+        browser.press("Reactivate").await;
+        assert!(server.verifies(&siem, "org.audits:READ").await);
+        browser.client.delete_all_cookies().await.unwrap();
+        browser.sign_in("grace@acme.example").await;
+        assert_eq!(browser.path().await, format!("/console/tenants/{org}"));
     })
     .await;
 }

@@ -44,6 +44,9 @@ pub(crate) struct TenantsQuery {
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// This tenant and everything beneath it; the caller's own if not given.
+    #[param(value_type = Option<Uuid>)]
+    beneath: Option<TenantId>,
     /// Right beneath this tenant.
     #[param(value_type = Option<Uuid>)]
     parent_id: Option<TenantId>,
@@ -75,7 +78,7 @@ impl TenantsQuery {
             external_id: self.external_id.map(|id| parse_external_id("external_id", &id)).transpose()?,
         };
         let order = if self.sort == Some(OrderWord::Name) { TenantOrder::Name } else { TenantOrder::Id };
-        Ok((TenantQuery { filter, order, words }, page))
+        Ok((TenantQuery { beneath: self.beneath, filter, order, words }, page))
     }
 }
 

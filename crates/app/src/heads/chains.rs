@@ -79,12 +79,12 @@ async fn removed_for_good(store: &Store, tenant: TenantId, signed: &[SignedHead]
 }
 
 /// One chain, as far as it has been walked.
-struct Chain<'a> {
-    tenant: TenantId,
-    number: i64,
-    hash: [u8; 32],
-    heads: HashMap<i64, SignedHead>,
-    key: &'a UnparsedPublicKey<Vec<u8>>,
+pub(super) struct Chain<'a> {
+    pub(super) tenant: TenantId,
+    pub(super) number: i64,
+    pub(super) hash: [u8; 32],
+    pub(super) heads: HashMap<i64, SignedHead>,
+    pub(super) key: &'a UnparsedPublicKey<Vec<u8>>,
 }
 
 impl Chain<'_> {
@@ -120,7 +120,8 @@ impl Chain<'_> {
         }
     }
 
-    fn step(&mut self, one: &ChainedEntry) -> Result<(), String> {
+    /// Goes on by an entry.
+    pub(super) fn step(&mut self, one: &ChainedEntry) -> Result<(), String> {
         let (entry, next) = (&one.entry, self.number + 1);
         if entry.number < next {
             return Err(format!("entry {} belongs to no chain", entry.number));

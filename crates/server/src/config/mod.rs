@@ -203,6 +203,11 @@ impl Config {
         text
     }
 
+    /// Each key with its effective value in TOML, secrets masked; none where it is not set.
+    pub fn shown(&self) -> Vec<(&'static str, Option<String>)> {
+        KEYS.iter().map(|key| (key.name, (key.show)(self))).collect()
+    }
+
     /// What the edge is to enforce.
     pub fn edge_limits(&self) -> edge::Limits {
         edge::Limits {

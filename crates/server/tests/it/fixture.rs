@@ -220,6 +220,15 @@ impl Fixture {
     }
 
     /// The audit entries of a tenant, newest first, denials that are due among them.
+    /// Whether a text stands in a file of the store, where the store is files of the server's own.
+    pub(crate) fn files_hold(&self, text: &str) -> bool {
+        let Location::Sqlite { directory } = &self.location else { return false };
+        let files =
+            std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+        let mut held = files.map(|path| std::fs::read(path).unwrap());
+        held.any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+    }
+
     pub(crate) async fn audit(&self, tenant: &str) -> Vec<Value> {
         self.app.flush_denials().await.unwrap();
         let page = self.operator.get(&format!("/v1/tenants/{tenant}/audit?limit=1000")).await.expect(200);

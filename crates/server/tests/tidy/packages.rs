@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The staircase: each crate, and those of ours that it may use.
-const MAY_USE: [(&str, &[&str]); 7] = [
+const MAY_USE: [(&str, &[&str]); 8] = [
     ("claviger-domain", &[]),
     ("claviger-store", &["claviger-domain"]),
     ("claviger-app", &["claviger-domain", "claviger-store"]),
@@ -21,6 +21,7 @@ const MAY_USE: [(&str, &[&str]); 7] = [
         "claviger-server",
         &["claviger-domain", "claviger-store", "claviger-app", "claviger-kit", "claviger-api", "claviger-console"],
     ),
+    ("claviger-e2e", &[]),
 ];
 
 #[test]

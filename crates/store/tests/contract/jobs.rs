@@ -25,6 +25,8 @@ async fn a_job_is_made_and_ends(store: Store) {
     let second = tx.insert_job(tenant, &new(2)).await.unwrap();
     assert_eq!(second, first + 1);
     tx.commit().await.unwrap();
+    assert_eq!(store.list_running_jobs(9).await.unwrap(), [(tenant, first), (tenant, second)]);
+    assert_eq!(store.list_running_jobs(1).await.unwrap(), [(tenant, first)]);
     let stored = store.find_job(tenant, first).await.unwrap().unwrap();
     let expected = Job {
         id: JobId::from_u128(1),

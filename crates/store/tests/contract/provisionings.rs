@@ -72,6 +72,7 @@ async fn what_is_open_is_listed(store: Store) {
     let mut failed = job(3, 3);
     failed.fail(StepKind::Application, "no".into(), at(8));
     insert(&store, &[job(2, 2), job(1, 1), failed.clone()]).await;
+    assert_eq!(store.list_failed_provisionings(9).await.unwrap(), [(tenant_id(0), failed.id)]);
     let open = store.list_open_provisionings(9).await.unwrap();
     assert_eq!(open, [(tenant_id(0), job(1, 1).id), (tenant_id(0), job(2, 2).id)], "oldest first");
     assert_eq!(store.list_open_provisionings(1).await.unwrap().len(), 1);

@@ -134,6 +134,7 @@ async fn who_is_due_goes_from_below(store: Store) {
     let leaving = Tenant { status: Status::Deleting, purge_at: Some(at(60)), version: 2, ..tenant(1, "Tenant 1") };
     tx.update_tenant(&leaving, "tenant 1").await.unwrap();
     tx.commit().await.unwrap();
+    assert_eq!(store.list_tenants_to_go(9).await.unwrap(), [tenant_id(1)]);
     assert_eq!(store.list_due_purges(at(59), 9).await.unwrap(), []);
     assert_eq!(store.list_due_purges(at(60), 9).await.unwrap(), [tenant_id(1)]);
     let order = store.list_from_below(tenant_id(1), 9).await.unwrap();

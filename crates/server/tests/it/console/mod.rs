@@ -3,9 +3,14 @@
 mod access_levels;
 mod account;
 mod applications;
-mod browser;
+mod audit;
+pub(crate) mod browser;
 mod frame;
 mod links;
+mod operator;
 mod people;
 mod security;
 mod sign_in;
+mod sso;
+mod tenants;
+mod usage;

@@ -1,8 +1,9 @@
 //! Second factors: authenticators, codes by mail, recovery codes, the proof made anew, policies.
 
-use crate::fixture::{Answer, Fixture, on_both};
+use crate::fixture::{Answer, Fixture, on_both, run, send};
 use crate::mails::{mails_to, newest};
 use crate::people::{Person, half_way, person, stepped_up};
+use claviger_store::Engine;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -19,7 +20,10 @@ on_both!(
     i8_a_session_alone_is_not_enough_for_what_is_dangerous,
     i9_recovery_codes_are_used_once,
     i12_factors_are_reset_by_whoever_may_and_told,
+    j7_a_new_password_is_no_second_factor,
     k1_the_token_is_another_after_each_step,
+    k4_what_ends_a_session_ends_it_at_once,
+    k9_the_store_holds_no_session_that_could_be_used,
     a_stricter_policy_asks_for_what_is_missing,
     factors_and_sessions_hang_together,
     factors_are_renamed_and_seen_from_above,
@@ -148,6 +152,43 @@ async fn i2_a_code_is_accepted_once(f: Arc<Fixture>) {
     assert_eq!(statuses, [200, 401, 401, 401]);
     let half = half_way(&f, &ada).await;
     assert_eq!(second_factor(&half, totp(&code(&f, &secret, -1))).await.status, 401, "nor that of an earlier step");
+}
+
+/// I2, I4 and I9 on three nodes: what one has accepted no other one accepts, and they count together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i2_nodes_accept_a_code_once_between_them() {
+    run(Engine::Postgres, &[], async |f: Arc<Fixture>| {
+        let (ada, secret, recovery) = with_totp(&f).await;
+        let nodes = [f.join("two").await, f.join("three").await];
+        let clients = [ada.client.clone(), nodes[0].client(&ada.client), nodes[1].client(&ada.client)];
+        // They were started when the first one's clock had gone on already.
+        nodes.iter().for_each(|node| {
+            node.app.clock().advance(f.app.clock().now().seconds() - node.app.clock().now().seconds())
+        });
+        let later = || [&f.app, &nodes[0].app, &nodes[1].app].iter().for_each(|app| app.clock().advance(901));
+        let at_once = async |body: Value| {
+            let mut uses = Vec::new();
+            for client in clients.iter().cycle().take(6) {
+                let half = Person { client: client.clone(), ..half_way(&f, &ada).await };
+                let body = body.clone();
+                uses.push(tokio::spawn(async move { second_factor(&half, body).await.status.as_u16() }));
+            }
+            let statuses = futures_util::future::join_all(uses).await;
+            statuses.into_iter().map(Result::unwrap).collect::<Vec<_>>()
+        };
+        let right = at_once(totp(&code(&f, &secret, 0))).await;
+        assert_eq!(right.iter().filter(|status| **status == 200).count(), 1, "{right:?}");
+        later();
+        let right = at_once(json!({ "kind": "recovery_code", "code": recovery[0] })).await;
+        assert_eq!(right.iter().filter(|status| **status == 200).count(), 1, "{right:?}");
+        later();
+        let wrong = [at_once(totp("000000")).await, at_once(totp("000001")).await].concat();
+        assert_eq!(wrong.iter().filter(|status| **status == 401).count(), 5, "{wrong:?}");
+        for node in nodes {
+            node.stop().await;
+        }
+    })
+    .await;
 }
 
 async fn i4_checks_are_counted_for_the_account(f: Arc<Fixture>) {
@@ -336,6 +377,55 @@ async fn i12_factors_are_reset_by_whoever_may_and_told(f: Arc<Fixture>) {
     assert_eq!(f.audit(&ada.tenant).await.iter().filter(|entry| entry["action"] == "user.factors_reset").count(), 1);
     let half = half_way(&f, &ada).await;
     assert_eq!(half.get("/v1/sign-in/second-factor").await.expect(200)["wanted"], "nothing");
+}
+
+async fn j7_a_new_password_is_no_second_factor(f: Arc<Fixture>) {
+    const PASSWORD: &str = "correct horse battery staple";
+    let (ada, secret, _) = with_totp(&f).await;
+    let ask = async |path: &str, body: Value| {
+        let origin = f.operator.base.clone();
+        send(f.operator.bare(Method::POST, path).header("origin", origin).json(&body)).await
+    };
+    ask("/v1/password-resets", json!({ "email": "ada@example.com" })).await.expect(202);
+    let token = newest(&f, "ada@example.com").await.token();
+    f.app.clock().advance(1);
+    let set = ask("/v1/password-resets/complete", json!({ "token": token, "password": PASSWORD })).await;
+    assert_eq!((set.status.as_u16(), set.header("set-cookie")), (204, None), "nobody is signed in by it");
+    let entered = ask("/v1/sign-in", json!({ "email": "ada@example.com", "password": PASSWORD })).await;
+    let half = Person { cookie: cookie(&entered), ..ada };
+    assert_eq!(entered.expect(200)["stage"], "second_factor");
+    assert_eq!(half.get("/v1/me").await.code(401), "second_factor_needed");
+    let answer = second_factor(&half, totp(&code(&f, &secret, 0))).await;
+    Person { cookie: cookie(&answer), ..half }.get("/v1/me").await.expect(200);
+}
+
+async fn k4_what_ends_a_session_ends_it_at_once(f: Arc<Fixture>) {
+    let ada = ada(&f).await;
+    let another = async || {
+        let (session, cookie) = crate::people::session(&f, &ada.tenant, &ada.id).await;
+        Person { session, cookie, ..ada.clone() }
+    };
+    let (leaving, staying) = (another().await, another().await);
+    let left = leaving.post("/v1/sign-out", &json!({})).await;
+    assert!(left.header("set-cookie").unwrap().contains("Max-Age=0"), "{:?}", left.headers);
+    assert_eq!(leaving.get("/v1/me").await.code(401), "session_ended");
+    staying.get("/v1/me").await.expect(200);
+    let disabled = another().await;
+    f.operator.post(&format!("{}/disable", ada.path()), &json!({})).await.expect(200);
+    for person in [&staying, &disabled, &ada] {
+        assert_eq!(person.get("/v1/me").await.status, 401);
+    }
+    f.operator.post(&format!("{}/enable", ada.path()), &json!({})).await.expect(200);
+    assert_eq!(staying.get("/v1/me").await.code(401), "session_ended", "it does not come back");
+}
+
+async fn k9_the_store_holds_no_session_that_could_be_used(f: Arc<Fixture>) {
+    let ada = ada(&f).await;
+    assert!(!f.files_hold(&ada.cookie), "only its hash is kept");
+    assert!(ada.get("/v1/me").await.status == 200);
+    if let claviger_store::Location::Sqlite { .. } = f.location {
+        assert!(f.files_hold(&ada.session), "the id is found where the token is not");
+    }
 }
 
 async fn k1_the_token_is_another_after_each_step(f: Arc<Fixture>) {

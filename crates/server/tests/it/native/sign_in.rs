@@ -20,6 +20,7 @@ on_both![
     h6_guesses_are_counted_before_they_are_looked_at,
     h9_guesses_outlive_what_becomes_of_the_request,
     h8_who_cannot_sign_in_cannot_with_the_right_password,
+    h10_whoever_finds_no_place_is_told_to_come_back,
     h11_a_cheap_hash_is_made_anew_once,
     h12_a_changed_password_ends_other_sessions,
     k1_a_session_is_new_after_each_sign_in,
@@ -323,6 +324,27 @@ async fn k3_no_other_site_signs_anybody_in(f: Arc<Fixture>) {
         assert_eq!(refused.status, 415, "{media}");
     }
     assert_eq!(send(bare().json(&body)).await.status, 200, "a client that is no browser");
+}
+
+async fn h10_whoever_finds_no_place_is_told_to_come_back(f: Arc<Fixture>) {
+    let (org, ada) = start(&f).await;
+    let person = holder(&f, &org, &ada, crate::people::session(&f, &org, &ada).await.1);
+    let storm = (0..120).map(|number| {
+        let request = attempt(&f.operator, &format!("nobody{number}@acme.example"), PASSWORD);
+        tokio::spawn(send(request))
+    });
+    let storm: Vec<_> = storm.collect();
+    for _ in 0..20 {
+        assert_eq!(person.get("/v1/me").await.status, 200, "others are answered meanwhile");
+    }
+    let answers = futures_util::future::join_all(storm).await.into_iter().map(Result::unwrap);
+    let (hashed, refused): (Vec<_>, Vec<_>) = answers.partition(|answer| answer.status == 401);
+    assert!(!hashed.is_empty() && !refused.is_empty(), "{} of 120 were hashed", hashed.len());
+    for answer in refused {
+        assert!(answer.header("retry-after").is_some(), "{answer:?}");
+        assert_eq!(answer.status, 503);
+    }
+    sign_in(&f.operator, "ada@acme.example", PASSWORD).await.expect(200);
 }
 
 async fn an_address_that_guesses_is_told_to_wait(f: Arc<Fixture>) {

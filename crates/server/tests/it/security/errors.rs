@@ -93,7 +93,7 @@ async fn q5_what_is_not_documented_is_not_there(f: Arc<Fixture>) {
         "/v2",
         "/metrics",
         "/admin",
-        "/console",
+        "/administrator",
         "/debug/pprof",
         "/.env",
         "/.git/config",

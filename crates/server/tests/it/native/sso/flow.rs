@@ -1,17 +1,19 @@
 //! The way to a provider and back, and who somebody is afterwards.
 
-use super::{Scene, ask, come_back, on_both_outgoing};
+use super::{Begun, Scene, ask, come_back, on_both_outgoing};
+use crate::console::browser::Browser;
 use crate::fixture::{Fixture, send};
 use crate::native::sign_in::{PASSWORD, cookie, give_password, seen, sign_in};
 use crate::people::{built_in, user};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::Method;
+use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 on_both_outgoing![
     somebody_signs_in_at_the_provider,
+    the_console_leads_there_and_back,
     a_browser_goes_on_within_this_server,
     the_domain_alone_says_where_to_sign_in,
     a_client_proves_itself_as_the_provider_wants_it,
@@ -23,6 +25,30 @@ on_both_outgoing![
     no_other_site_begins_a_sign_in,
     who_begins_too_many_sign_ins_waits,
 ];
+
+async fn the_console_leads_there_and_back(f: Arc<Fixture>) {
+    let scene = Scene::set(&f, json!({})).await;
+    user(&f, &scene.org, "ada@acme.example", &[&built_in(&f, "View All").await]).await;
+    let browser = Browser::new(&f);
+    let begin = async |email: &str| {
+        browser.post("/console/sign-in/sso", &[("email", email), ("next", "/console/switch")]).await
+    };
+    let told = begin("ada@elsewhere.example").await;
+    assert!(told.text.contains("sign in here by password"), "{}", told.text);
+    assert!(browser.cookie("__Host-claviger_sso").is_none());
+    let page = begin("ada@acme.example").await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    let (_, link) = page.text.split_once(r#"<a class="button main" href=""#).expect("a link");
+    let link = link.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&");
+    let url = Url::parse(&link).unwrap();
+    assert!(url.as_str().starts_with(&format!("{}/authorize?", scene.idp.url)), "{url}");
+    let cookie = browser.cookie("__Host-claviger_sso").expect("a cookie");
+    let begun = Begun { query: url.query_pairs().into_owned().collect(), cookie };
+    let token = scene.idp.token(&scene.claims(&f, &begun, "ada@acme.example"));
+    let back = scene.back_with(&f, &begun, json!({ "id_token": token })).await;
+    assert_eq!(back.status, 200, "{}", back.text);
+    assert!(back.text.contains("/console/switch"), "{}", back.text);
+}
 
 async fn somebody_signs_in_at_the_provider(f: Arc<Fixture>) {
     let scene = Scene::set(&f, json!({})).await;

@@ -13,9 +13,12 @@ pub use claviger_kit as kit;
 pub use native::openapi_json;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::response::Response;
 use http::Method;
 use kit::{Api, Head};
+use std::ops::ControlFlow;
+use std::pin::Pin;
 
 /// All routes of all faces.
 pub fn router(api: Api) -> Router {
@@ -31,5 +34,19 @@ pub fn answer_at_once(api: &Api, head: Head<'_>) -> Option<Response> {
     match head.uri.path() {
         native::VERIFY if matches!(*head.method, Method::GET | Method::POST) => native::verify_at_once(api, head),
         _ => None,
+    }
+}
+
+/// An answer on its way.
+pub type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// The answer to whoever exchanges a credential for a token, without a way through a router: many clients do so before each
+/// call. A request that asks for anything else goes on to [`router`].
+pub fn answer_exchange(api: &Api, request: Request) -> ControlFlow<Answering, Request> {
+    match request.uri().path() {
+        _ if *request.method() != Method::POST => ControlFlow::Continue(request),
+        oauth::TOKEN => ControlFlow::Break(Box::pin(oauth::answer_exchange(api.clone(), request))),
+        cylance::TOKEN => ControlFlow::Break(Box::pin(cylance::answer_exchange(api.clone(), request))),
+        _ => ControlFlow::Continue(request),
     }
 }

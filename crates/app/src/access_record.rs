@@ -7,10 +7,11 @@ use claviger_domain::access::{Access, Filter, position};
 use claviger_domain::grants::Verb;
 use claviger_domain::id::TenantId;
 use claviger_domain::page::{Page, PageRequest};
+use claviger_store::access_record::AccessBlock;
 
 const PERMISSION: &str = "access-record";
-/// Entries that are written in one transaction.
-const AT_ONCE: usize = 4_096;
+/// Blocks that are written in one transaction.
+const AT_ONCE: usize = 256;
 
 impl App {
     /// Entries of a tenant's access record, newest first. Needs `access-record:READ`.
@@ -34,25 +35,25 @@ impl App {
     /// Writes the entries that wait. What cannot be written waits on.
     pub async fn flush_accesses(&self) -> Result<()> {
         let _writing = self.writing.lock().await;
-        let (mut entries, lost) = self.state.tokens.accesses.take();
+        let (mut blocks, lost) = self.state.tokens.accesses.take();
         if lost > 0 {
             tracing::error!(lost, "entries of the access record had no room while the store was away");
         }
-        while !entries.is_empty() {
-            let rest = entries.split_off(entries.len().min(AT_ONCE));
-            if let Err(error) = self.write_accesses(&entries).await {
-                entries.extend(rest);
-                self.state.tokens.accesses.put_back(entries);
+        while !blocks.is_empty() {
+            let rest = blocks.split_off(blocks.len().min(AT_ONCE));
+            if let Err(error) = self.write_accesses(&blocks).await {
+                blocks.extend(rest);
+                self.state.tokens.accesses.put_back(blocks);
                 return Err(error);
             }
-            entries = rest;
+            blocks = rest;
         }
         Ok(())
     }
 
-    async fn write_accesses(&self, entries: &[Access]) -> Result<()> {
+    async fn write_accesses(&self, blocks: &[AccessBlock]) -> Result<()> {
         let mut tx = self.state.store.begin().await?;
-        tx.insert_accesses(entries).await?;
+        tx.insert_accesses(blocks).await?;
         tx.commit().await
     }
 }

@@ -45,7 +45,7 @@ impl App {
                     break;
                 }
                 Found::NotLoaded => self.look_up(assertion.client_id).await?,
-                Found::NotOpened(tenant, application) => self.open_macs(tenant, application).await?,
+                Found::NotOpened(tenant, application) => Box::pin(self.open_macs(tenant, application)).await?,
             }
         }
         let Some(caller) = caller else { return Err(self.stranger(Refusal::UnknownClient, origin)) };
@@ -76,7 +76,7 @@ impl App {
             && state.keyring.affords_look_up(call.monotonic)
         {
             let nobody = (TenantId::from_u128(0), ApplicationId::from_u128(0));
-            state.store.list_sealed_macs(nobody.0, nobody.1).await?;
+            Box::pin(state.store.list_sealed_macs(nobody.0, nobody.1)).await?;
         }
         Ok(())
     }

@@ -32,22 +32,13 @@ impl App {
     pub(crate) async fn accept_once(&self, single: &Single<'_>, now: Timestamp) -> Result<bool> {
         let Single { kind, maker, tenant, jti, could_be, ends_at } = *single;
         let (state, key) = (&self.state, ReplayKey::of(kind, maker, jti));
+        // Boxed, so that what memory answers does not carry the room of the store's statements about.
         if state.nodes.shared {
-            if state.store.accept_once(key.as_bytes(), ends_at, could_be).await? {
-                return Ok(true);
-            }
-            if state.store.find_replay_birth().await?.is_none() {
-                tracing::warn!(
-                    "the database has forgotten which assertions were accepted; those made before now are refused"
-                );
-                let mut tx = state.store.begin().await?;
-                // By the clock of all nodes, and not as it was when the call came.
-                tx.begin_replay(state.shared_now()).await?;
-                tx.commit().await?;
-            }
-            return Ok(false);
+            return Box::pin(self.accept_once_of_all(key, could_be, ends_at)).await;
         }
-        state.tokens.replay_taken.get_or_try_init(|| self.take_replay()).await?;
+        if !state.tokens.replay_taken.initialized() {
+            Box::pin(state.tokens.replay_taken.get_or_try_init(|| self.take_replay())).await?;
+        }
         match state.tokens.replay.accept(tenant.as_u128(), key, could_be, ends_at, now) {
             Acceptance::First => Ok(true),
             Acceptance::Again => Ok(false),
@@ -55,6 +46,24 @@ impl App {
                 Err(Error::Unavailable("too many assertions are remembered; shorter lives make room sooner".into()))
             }
         }
+    }
+
+    /// The same where several servers share the store.
+    async fn accept_once_of_all(&self, key: ReplayKey, could_be: Timestamp, ends_at: Timestamp) -> Result<bool> {
+        let state = &self.state;
+        if state.store.accept_once(key.as_bytes(), ends_at, could_be).await? {
+            return Ok(true);
+        }
+        if state.store.find_replay_birth().await?.is_none() {
+            tracing::warn!(
+                "the database has forgotten which assertions were accepted; those made before now are refused"
+            );
+            let mut tx = state.store.begin().await?;
+            // By the clock of all nodes, and not as it was when the call came.
+            tx.begin_replay(state.shared_now()).await?;
+            tx.commit().await?;
+        }
+        Ok(false)
     }
 
     /// Takes over what a clean stop has saved. It is gone from the store from then on: only the next clean stop saves it.

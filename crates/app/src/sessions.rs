@@ -11,7 +11,7 @@ use crate::live::sessions::{Session, TokenHash};
 use crate::state::State;
 use crate::unit::Unit;
 use crate::verify::{Call, advise, check, check_bound, check_bound_state, check_end, check_standing};
-use claviger_domain::access::{Access, clean};
+use claviger_domain::access::Access;
 use claviger_domain::grants::{GrantSet, Verb};
 use claviger_domain::id::{ClientId, SignInId, TokenId};
 use claviger_domain::scope::{self, Scope};
@@ -109,7 +109,7 @@ impl App {
         tokens.stamp(at);
         let life = lifetime(wish.usual, tokens.rules.lifetimes(&record.tenant).into_iter(), wish.lifetime);
         let exp = (now.seconds() + life).min(key.times().retires_at.seconds());
-        let id = TokenId::new(at, self.state.random.bytes()?);
+        let id = TokenId::new(at, self.state.random.id_bytes()?);
         let client_id = record.client_id().to_string();
         let claims = Claims {
             iss: settings.issuer.clone(),
@@ -139,15 +139,15 @@ impl App {
         }
         caller.count();
         let expires_at = claims.expires_at();
-        tokens.accesses.add(Access {
+        tokens.accesses.add(&Access {
             tenant_id: record.tenant.id,
             at: now,
             token_id: id,
             application_id: record.id,
-            door: wish.door.into(),
+            door: wish.door,
             address: caller.origin().address(),
-            user_agent: clean(wish.user_agent),
-            source: clean(wish.source),
+            user_agent: wish.user_agent,
+            source: wish.source,
             expires_at,
         });
         let scope = match narrowed {

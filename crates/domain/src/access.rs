@@ -10,9 +10,9 @@ pub const KEPT_DAYS: i64 = 90;
 /// Most characters of what a client says of where it runs.
 pub const SOURCE_MAX: usize = 200;
 
-/// One exchange.
+/// One exchange, with texts of its own or, on its way to a block, with those of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Access {
+pub struct Access<Text = String> {
     /// Whose application.
     pub tenant_id: TenantId,
     /// When.
@@ -22,13 +22,13 @@ pub struct Access {
     /// The application.
     pub application_id: ApplicationId,
     /// By which door, such as `client_credentials`.
-    pub door: String,
+    pub door: Text,
     /// From where, if that is known.
     pub address: Option<IpAddr>,
     /// What the client calls itself.
-    pub user_agent: String,
+    pub user_agent: Text,
     /// What the client says of where it runs; empty where the door does not ask.
-    pub source: String,
+    pub source: Text,
     /// When the token ends.
     pub expires_at: Timestamp,
 }
@@ -44,9 +44,23 @@ pub struct Filter {
     pub application: Option<ApplicationId>,
 }
 
+impl Filter {
+    /// Whether it takes an entry.
+    pub fn takes(&self, access: &Access) -> bool {
+        self.since.is_none_or(|since| access.at >= since)
+            && self.until.is_none_or(|until| access.at < until)
+            && self.application.is_none_or(|application| access.application_id == application)
+    }
+}
+
 /// A text of a client's own choice as it is kept: without control characters, and cut.
 pub fn clean(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(SOURCE_MAX).collect()
+    cleaned(text).collect()
+}
+
+/// The characters of [`clean`].
+pub fn cleaned(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| !c.is_control()).take(SOURCE_MAX)
 }
 
 /// Where an entry stands in a list.

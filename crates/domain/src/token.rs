@@ -127,6 +127,12 @@ impl Claims {
 /// `"name":"value",` with what JSON wants escaped.
 fn quote(json: &mut String, name: &str, value: &str) {
     let _ = write!(json, "\"{name}\":\"");
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+    if value.bytes().all(plain) {
+        json.push_str(value);
+        json.push_str("\",");
+        return;
+    }
     for c in value.chars() {
         match c {
             '"' | '\\' => {

@@ -120,7 +120,7 @@ async fn authenticate_person(api: &Api, parts: &Parts) -> Result<Option<Caller>>
     }
     cookies::check_own_page(api, parts.into())?;
     let (origin, _) = circumstances(api, parts.into());
-    api.app.authenticate_user(session, origin).await.map(Some)
+    Box::pin(api.app.authenticate_user(session, origin)).await.map(Some)
 }
 
 impl FromRequestParts<Api> for Authenticated {

@@ -41,7 +41,7 @@ pub async fn authenticate_client(api: &Api, parts: &Parts, form: &Form) -> Resul
         if others || !none {
             return Err(twice());
         }
-        let caller = authenticate_by_key(api, form, assertion, origin, user_agent).await?;
+        let caller = Box::pin(authenticate_by_key(api, form, assertion, origin, user_agent)).await?;
         return Ok(Client { caller: with_request(caller, parts), user_agent: user_agent.to_owned() });
     }
     let proof = match (credential::read(parts.into(), &mut buffer), secret) {
@@ -116,12 +116,7 @@ pub fn stranger(api: &Api, parts: &Parts, refusal: Refusal) -> Error {
 }
 
 /// What a door of that family answers, counted for the operator.
-pub async fn exchanged<T, E>(
-    api: &Api,
-    family: &'static str,
-    answering: impl Future<Output = Result<T, E>>,
-) -> Result<T, E> {
-    let answer = answering.await;
+pub fn exchanged<T, E>(api: &Api, family: &'static str, answer: Result<T, E>) -> Result<T, E> {
     api.app.count_exchange(family, answer.is_ok());
     answer
 }

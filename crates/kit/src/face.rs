@@ -96,7 +96,15 @@ pub fn framed<F: Face>(router: Router) -> Router {
     router.layer(from_fn(frame::<F>))
 }
 
-async fn frame<F: Face>(mut request: Request, next: Next) -> Response {
+async fn frame<F: Face>(request: Request, next: Next) -> Response {
+    within::<F, _>(request, |request| next.run(request)).await
+}
+
+/// Has a request answered within the frame that [`framed`] puts around routes.
+pub async fn within<F: Face, A: Future<Output = Response>>(
+    mut request: Request,
+    answer: impl FnOnce(Request) -> A,
+) -> Response {
     let id = request.extensions().get::<RequestId>().copied().unwrap_or_default();
     let uri = request.uri().clone();
     let slot = QuotaSlot::default();
@@ -105,7 +113,7 @@ async fn frame<F: Face>(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(acknowledged.clone());
     let advice = AdviceSlot::default();
     request.extensions_mut().insert(advice.clone());
-    let mut response = next.run(request).await;
+    let mut response = answer(request).await;
     if let Some(Failed(error)) = response.extensions_mut().remove::<Failed>() {
         response = answer_failure::<F>(&error, &Asked { id, path: uri.path() });
     }

@@ -33,7 +33,7 @@ pub use caller::{Presentation, circumstances, visit, with_request};
 pub use client::{Client, authenticate_client, without_credential};
 pub use client::{authenticate_assertion, exchanged, stranger};
 pub use credential::{Unreadable, auth_token, proof as presented_proof};
-pub use face::{Asked, Face, Failure, answer_failure, fallback, framed, method_fallback, status};
+pub use face::{Asked, Face, Failure, answer_failure, fallback, framed, method_fallback, status, within};
 pub use fields::{Fields, given, not_null};
 pub use form::Form;
 pub use instance_hosts::InstanceHosts;

@@ -5,7 +5,7 @@ use crate::commands::Failure;
 use crate::config::{Config, TlsMode};
 use crate::credentials::{Credentials, Operator};
 use crate::data_dir::DataDir;
-use crate::edge::{self, Edge};
+use crate::edge::{self, Edge, Express};
 use crate::metrics::{self, Counters};
 use crate::probe;
 use crate::root_key::{self, Found};
@@ -57,6 +57,15 @@ pub struct Server {
     tasks: Vec<JoinHandle<()>>,
     background: JoinHandle<()>,
     _data_dir: DataDir,
+}
+
+/// What does not go through the router.
+fn express(api: Api) -> Express {
+    let exchanges = api.clone();
+    Express {
+        at_once: Box::new(move |head| claviger_api::answer_at_once(&api, head)),
+        whole: Box::new(move |request| claviger_api::answer_exchange(&exchanges, request)),
+    }
 }
 
 impl Server {
@@ -166,7 +175,7 @@ impl Server {
             .merge(claviger_api::router(api.clone()))
             .merge(claviger_console::router(api.clone(), Configuration(self.config.shown())));
         let edge = Edge {
-            express: Some(Arc::new(move |head| claviger_api::answer_at_once(&api, head))),
+            express: Some(express(api)),
             listener: self.listener,
             tls: self.tls,
             limits: self.config.edge_limits(),

@@ -65,7 +65,7 @@ pub const PURGED: &[(&str, &str)] = &[
     table!("leaks", "hash"),
     table!("revoked_tokens", "token_id"),
     table!("token_rules", "subject"),
-    table!("access_record", "at, token_id"),
+    table!("access_blocks", "last_at, id"),
     table!("sign_in_instances", "sign_in_id, instance_id"),
     table!("sign_ins", "id"),
     table!("idempotency", "application_id, once_key"),

@@ -64,7 +64,8 @@ const WITH_TEXT: &[(&str, &str, [&str; 2])] = &[
     with_text!("0025", "factors"),
     with_text!("0026", "sso"),
     with_text!("0028", "access_profiles"),
-    with_text!("0029", "last_sign_in"),
+    with_text!("0029", "access_blocks"),
+    with_text!("0030", "last_sign_in"),
 ];
 
 /// How a stored schema compares with the one this program knows.

@@ -44,7 +44,7 @@ impl Face for Csp {
 
 /// Answers `POST /csp/gateway/am/api/auth/token`.
 pub(super) async fn by_app(State(api): State<Api>, request: Request) -> Result<Response, Failure> {
-    exchanged(&api, FAMILY, exchange_app(&api, request)).await
+    exchanged(&api, FAMILY, exchange_app(&api, request).await)
 }
 
 async fn exchange_app(api: &Api, request: Request) -> Result<Response, Failure> {
@@ -59,7 +59,7 @@ async fn exchange_app(api: &Api, request: Request) -> Result<Response, Failure> 
 
 /// Answers `POST /csp/gateway/am/api/auth/api-tokens/authorize`.
 pub(super) async fn by_api_token(State(api): State<Api>, request: Request) -> Result<Response, Failure> {
-    exchanged(&api, FAMILY, exchange_api_token(&api, request)).await
+    exchanged(&api, FAMILY, exchange_api_token(&api, request).await)
 }
 
 async fn exchange_api_token(api: &Api, request: Request) -> Result<Response, Failure> {

@@ -7,3 +7,14 @@ mod error;
 mod gate;
 pub mod routes;
 mod token;
+
+pub(crate) use token::PATH as TOKEN;
+
+use crate::kit::{Api, within};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+
+/// Answers `POST /auth/v2/token`, as the router would.
+pub(crate) async fn answer_exchange(api: Api, request: Request) -> Response {
+    within::<error::UserApi, _>(request, async |request| token::issue(State(api), request).await.into_response()).await
+}

@@ -11,7 +11,7 @@ use claviger_domain::{Error, Refusal};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-pub(super) const PATH: &str = "/auth/v2/token";
+pub(crate) const PATH: &str = "/auth/v2/token";
 /// How long the tokens of this family live where no tenant has said anything, in seconds: its clients count on it.
 const LIFETIME: i64 = 1_800;
 
@@ -27,7 +27,7 @@ struct TokenBody<'a> {
 
 /// Answers `POST /auth/v2/token`.
 pub(super) async fn issue(State(api): State<Api>, request: Request) -> Answer {
-    exchanged(&api, "cylance", exchange(&api, request)).await
+    exchanged(&api, "cylance", exchange(&api, request).await)
 }
 
 async fn exchange(api: &Api, request: Request) -> Answer {

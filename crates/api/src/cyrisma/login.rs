@@ -28,7 +28,7 @@ struct TokenBody<'a> {
 
 /// Answers `POST /app/partner/login`.
 pub(super) async fn login(State(api): State<Api>, request: Request) -> Answer {
-    exchanged(&api, "cyrisma", exchange(&api, request)).await
+    exchanged(&api, "cyrisma", exchange(&api, request).await)
 }
 
 async fn exchange(api: &Api, request: Request) -> Answer {

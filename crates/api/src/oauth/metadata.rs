@@ -12,7 +12,7 @@ use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
-pub(super) const TOKEN: &str = "/oauth2/token";
+pub(crate) const TOKEN: &str = "/oauth2/token";
 pub(super) const INTROSPECTION: &str = "/oauth2/introspect";
 pub(super) const REVOCATION: &str = "/oauth2/revoke";
 pub(super) const KEYS: &str = "/.well-known/jwks.json";

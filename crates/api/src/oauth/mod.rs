@@ -8,3 +8,14 @@ mod revocation;
 pub mod routes;
 mod token;
 mod workload;
+
+pub(crate) use metadata::TOKEN;
+
+use crate::kit::{Api, within};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+
+/// Answers `POST /oauth2/token`, as the router would.
+pub(crate) async fn answer_exchange(api: Api, request: Request) -> Response {
+    within::<error::OAuth, _>(request, async |request| token::issue(State(api), request).await.into_response()).await
+}

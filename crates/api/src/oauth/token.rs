@@ -26,14 +26,14 @@ pub(super) struct TokenBody<'a> {
 
 /// Answers `POST /oauth2/token`.
 pub(super) async fn issue(State(api): State<Api>, request: Request) -> Answer {
-    exchanged(&api, "oauth", exchange(&api, request)).await
+    exchanged(&api, "oauth", exchange(&api, request).await)
 }
 
 async fn exchange(api: &Api, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let form = Form::read(&parts.headers, body).await?;
     if let Some(grant) = form.get("grant_type").and_then(workload::Grant::parse) {
-        return workload::exchange(api, &parts, &form, grant).await;
+        return Box::pin(workload::exchange(api, &parts, &form, grant)).await;
     }
     let client = authenticate_client(api, &parts, &form).await?;
     let binding = binding(api, &parts, &client.caller).await?;
@@ -65,7 +65,7 @@ pub(super) async fn binding(api: &Api, parts: &Parts, caller: &Caller) -> Result
         Error::Malformed { code: "invalid_dpop_proof", detail }
     };
     let Some(proof) = presented_proof(parts.into()).map_err(|_| refused())? else { return Ok(None) };
-    let proved = api.app.verify_proof(proof, caller.tenant().id, api.app.clock().now()).await?;
+    let proved = Box::pin(api.app.verify_proof(proof, caller.tenant().id, api.app.clock().now())).await?;
     proved.map(Some).ok_or_else(refused)
 }
 

@@ -1,7 +1,10 @@
-//! Entries of the access record on their way to the store: an exchange puts one here and waits for nothing.
+//! Entries of the access record on their way to the store: an exchange puts one into a block here and waits for nothing.
 
 use claviger_domain::access::Access;
+use claviger_domain::id::TenantId;
+use claviger_store::access_record::AccessBlock;
 use parking_lot::Mutex;
+use std::collections::HashMap;
 
 /// Most entries that wait. What comes while the store is away for longer is counted and logged, and not kept.
 const WAITING_MAX: usize = 200_000;
@@ -14,33 +17,96 @@ pub struct Accesses {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    entries: Vec<Access>,
+    /// The block of each tenant that has room.
+    open: HashMap<TenantId, AccessBlock>,
+    full: Vec<AccessBlock>,
+    entries: usize,
     lost: u64,
 }
 
 impl Accesses {
     /// Takes an entry.
-    pub fn add(&self, access: Access) {
+    pub fn add(&self, access: &Access<&str>) {
         let mut waiting = self.waiting.lock();
-        if waiting.entries.len() < WAITING_MAX {
-            waiting.entries.push(access);
-        } else {
-            waiting.lost += 1;
+        let Waiting { open, full, entries, lost } = &mut *waiting;
+        if *entries >= WAITING_MAX {
+            *lost += 1;
+            return;
+        }
+        *entries += 1;
+        let block = open.entry(access.tenant_id).or_insert_with(|| AccessBlock::new(access.tenant_id));
+        block.add(access);
+        if block.is_full() {
+            full.push(std::mem::replace(block, AccessBlock::new(access.tenant_id)));
         }
     }
 
-    /// Takes what waits, and how many had no room since the last time.
-    pub fn take(&self) -> (Vec<Access>, u64) {
-        let mut waiting = self.waiting.lock();
-        (std::mem::take(&mut waiting.entries), std::mem::take(&mut waiting.lost))
+    /// Takes what waits, and how many entries had no room since the last time.
+    pub fn take(&self) -> (Vec<AccessBlock>, u64) {
+        let Waiting { open, full, lost, .. } = std::mem::take(&mut *self.waiting.lock());
+        let open = open.into_values().filter(|block| block.entries() > 0);
+        (full.into_iter().chain(open).collect(), lost)
     }
 
     /// Puts back what could not be written.
-    pub fn put_back(&self, mut entries: Vec<Access>) {
+    pub fn put_back(&self, mut blocks: Vec<AccessBlock>) {
         let mut waiting = self.waiting.lock();
-        entries.append(&mut waiting.entries);
-        waiting.lost += u64::try_from(entries.len().saturating_sub(WAITING_MAX)).unwrap_or(u64::MAX);
-        entries.truncate(WAITING_MAX);
-        waiting.entries = entries;
+        blocks.append(&mut waiting.full);
+        waiting.entries += blocks.iter().map(AccessBlock::entries).sum::<usize>();
+        while waiting.entries > WAITING_MAX
+            && let Some(newest) = blocks.pop()
+        {
+            waiting.entries -= newest.entries();
+            waiting.lost += u64::try_from(newest.entries()).unwrap_or(u64::MAX);
+        }
+        waiting.full = blocks;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use claviger_domain::id::{ApplicationId, TokenId};
+    use claviger_domain::time::Timestamp;
+
+    fn add(accesses: &Accesses, number: u128) {
+        accesses.add(&Access {
+            tenant_id: TenantId::from_u128(number % 3),
+            at: Timestamp::from_micros(1),
+            token_id: TokenId::from_u128(number),
+            application_id: ApplicationId::from_u128(1),
+            door: "assertion",
+            address: None,
+            user_agent: "",
+            source: "",
+            expires_at: Timestamp::from_micros(2),
+        });
+    }
+
+    fn entries(blocks: &[AccessBlock]) -> usize {
+        blocks.iter().map(AccessBlock::entries).sum()
+    }
+
+    #[test]
+    fn what_is_put_back_waits_with_what_came_since() {
+        let accesses = Accesses::default();
+        (0..1_000).for_each(|number| add(&accesses, number));
+        let (taken, _) = accesses.take();
+        assert_eq!((entries(&taken), accesses.take().0.len()), (1_000, 0));
+        add(&accesses, 1);
+        accesses.put_back(taken);
+        assert_eq!(entries(&accesses.take().0), 1_001);
+    }
+
+    #[test]
+    fn there_is_an_end_to_waiting() {
+        let accesses = Accesses::default();
+        (0..200_010).for_each(|number| add(&accesses, number));
+        let (taken, lost) = accesses.take();
+        assert_eq!((entries(&taken), lost), (200_000, 10));
+        (0..1_000).for_each(|number| add(&accesses, number));
+        accesses.put_back(taken);
+        let (taken, lost) = accesses.take();
+        assert!(entries(&taken) <= 200_000 && entries(&taken) + usize::try_from(lost).unwrap() == 201_000);
     }
 }

@@ -16,13 +16,17 @@ mod watched;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::response::Response;
+use claviger_api::Answering;
 use claviger_api::kit::Head;
+use http::Request;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_rustls::TlsAcceptor;
@@ -61,9 +65,16 @@ pub struct Edge {
     pub timed: bool,
 }
 
-/// Answers from the head of a request alone, at once, without a way through the router; whatever it leaves goes there. Not
-/// asked about requests that have a body.
-pub type Express = Arc<dyn Fn(Head<'_>) -> Option<Response> + Send + Sync>;
+/// Answers a request, or lets it go on to the router.
+pub type Whole = dyn Fn(Request<Body>) -> ControlFlow<Answering, Request<Body>> + Send + Sync;
+
+/// What is answered without a way through the router; whatever it leaves goes there.
+pub struct Express {
+    /// Answers from the head of a request alone, at once. Not asked about requests that have a body.
+    pub at_once: Box<dyn Fn(Head<'_>) -> Option<Response> + Send + Sync>,
+    /// Answers whole requests, or lets them go on.
+    pub whole: Box<Whole>,
+}
 
 /// How serving ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

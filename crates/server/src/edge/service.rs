@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -86,7 +87,7 @@ impl Door {
     }
 
     fn express(&self, request: &Request<Incoming>, id: RequestId, version: Version) -> Option<Response> {
-        let express = self.house.express.as_ref().filter(|_| request.body().is_end_stream())?;
+        let express = &self.house.express.as_ref().filter(|_| request.body().is_end_stream())?.at_once;
         let (method, uri, headers) = (request.method(), request.uri(), request.headers());
         let head = Head { method, uri, headers, peer: Some(Peer(self.peer)), id };
         std::panic::catch_unwind(AssertUnwindSafe(|| express(head))).unwrap_or_else(|_| Some(self.survive(id, version)))
@@ -94,13 +95,20 @@ impl Door {
 
     async fn route(&self, request: Request<Incoming>, id: RequestId, version: Version) -> Response {
         let request = request.map(|body| self.receive(body));
-        let mut router = self.house.router.clone();
-        let handled = AssertUnwindSafe(async move { router.call(request).await }).catch_unwind().await;
-        match handled {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(never)) => match never {},
-            Err(_) => self.survive(id, version),
-        }
+        let handled = async {
+            let request = match &self.house.express {
+                Some(express) => match (express.whole)(request) {
+                    ControlFlow::Break(answering) => return answering.await,
+                    ControlFlow::Continue(request) => request,
+                },
+                None => request,
+            };
+            match self.house.router.clone().call(request).await {
+                Ok(answer) => answer,
+                Err(never) => match never {},
+            }
+        };
+        AssertUnwindSafe(handled).catch_unwind().await.unwrap_or_else(|_| self.survive(id, version))
     }
 
     /// Answers in the place of a handler that panicked.

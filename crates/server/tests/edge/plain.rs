@@ -218,7 +218,7 @@ async fn one_peer_gets_its_share_and_a_full_house_sheds_the_idle() {
 async fn a_panic_costs_one_request() {
     let running = Running::start(Limits::default(), None);
     let mut io = running.connect().await;
-    for path in ["/panic", "/express/panic"] {
+    for path in ["/panic", "/express/panic", "/whole/panic"] {
         let answer = ask(&mut io, format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 500"), "{answer}");
         assert!(answer.contains("content-type: application/problem+json"), "{answer}");
@@ -229,7 +229,7 @@ async fn a_panic_costs_one_request() {
         assert!(!answer.contains("on purpose"));
         assert!(ask(&mut io, HEALTH).await.starts_with("HTTP/1.1 204"), "the same connection goes on");
     }
-    assert!(running.counted("claviger_panics_total 2"));
+    assert!(running.counted("claviger_panics_total 3"));
 }
 
 #[tokio::test]
@@ -240,6 +240,8 @@ async fn express_takes_what_has_no_body_and_leaves_the_rest_to_the_router() {
     assert!(answer.ends_with(&io.local_addr().unwrap().to_string()), "{answer}");
     let answer = ask(&mut io, b"POST /express HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\nx").await;
     assert!(answer.ends_with("routed"), "{answer}");
+    let answer = ask(&mut io, b"POST /whole HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc").await;
+    assert!(answer.ends_with(&format!("{} 3", io.local_addr().unwrap())), "{answer}");
     assert!(ask(&mut io, HEALTH).await.starts_with("HTTP/1.1 204"), "the connection goes on");
     let line = format!("GET /express HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "x".repeat(9_000));
     assert!(ask(&mut io, line.as_bytes()).await.starts_with("HTTP/1.1 431"), "limits come first");

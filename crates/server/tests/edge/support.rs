@@ -1,6 +1,7 @@
 //! A running edge with a tiny router, and clients for it.
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,8 +11,9 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
+use claviger_api::Answering;
 use claviger_api::kit::{Head, Peer, RequestId};
-use claviger_server::edge::{Drained, Edge, Limits, bind};
+use claviger_server::edge::{Drained, Edge, Express, Limits, bind};
 use claviger_server::metrics::Counters;
 use claviger_server::tls::TlsReloader;
 use http_body_util::Full;
@@ -57,7 +59,7 @@ impl Running {
         edge.limits = limits;
         edge.tls = tls;
         edge.timed = true;
-        edge.express = Some(Arc::new(express));
+        edge.express = Some(Express { at_once: Box::new(express), whole: Box::new(whole) });
         let (address, counters) = (edge.listener.local_addr().unwrap(), Arc::clone(&edge.counters));
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(edge.serve(routes(), async move {
@@ -82,6 +84,19 @@ fn express(head: Head<'_>) -> Option<axum::response::Response> {
         "/express" => Some(head.peer.unwrap().0.to_string().into_response()),
         "/express/panic" => panic!("on purpose"),
         _ => None,
+    }
+}
+
+fn whole(request: http::Request<axum::body::Body>) -> ControlFlow<Answering, http::Request<axum::body::Body>> {
+    match request.uri().path() {
+        "/whole" => ControlFlow::Break(Box::pin(async move {
+            let peer = request.extensions().get::<Peer>().unwrap().0;
+            let body =
+                axum::body::to_bytes(request.into_body(), usize::MAX).await.map_err(|_| http::StatusCode::BAD_REQUEST);
+            body.map(|body| format!("{peer} {}", body.len())).into_response()
+        })),
+        "/whole/panic" => ControlFlow::Break(Box::pin(async { panic!("on purpose") })),
+        _ => ControlFlow::Continue(request),
     }
 }
 

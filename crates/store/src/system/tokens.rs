@@ -43,7 +43,8 @@ impl Tx {
         let dead = now.plus_seconds(-LIFETIME_MAX - LEEWAY);
         self.execute("delete from revoked_tokens where expires_at < $1", args![now.plus_seconds(-LEEWAY)]).await?;
         self.execute("delete from token_rules where subject <> '' and not_before < $1", args![dead]).await?;
-        self.execute("delete from access_record where at < $1", args![now.plus_seconds(-KEPT_DAYS * 86_400)]).await?;
+        self.execute("delete from access_blocks where last_at < $1", args![now.plus_seconds(-KEPT_DAYS * 86_400)])
+            .await?;
         self.execute(
             "delete from signing_keys where retires_at < $1 or revoked_at < $1",
             args![now.plus_seconds(-KEY_SECONDS)],

@@ -7,12 +7,12 @@ use claviger_domain::Result;
 use claviger_domain::application::Rights;
 use claviger_domain::findings::{DAYS_DEFAULT, Finding, Kind, Look, Patience};
 use claviger_domain::grants::{GrantSet, Grants, Verb};
-use claviger_domain::id::TenantId;
+use claviger_domain::id::{ApplicationId, TenantId};
 use claviger_domain::page::{Page, PageRequest};
 use claviger_store::findings::Holder;
 
 const PERMISSION: &str = "findings";
-/// Applications that are read at a time.
+/// Applications that are read at a time, at most.
 const BATCH: i64 = 256;
 /// Applications that are looked at for one page: it may be short, or empty, and have a next one all the same.
 const LOOKED_AT: usize = 2_048;
@@ -20,6 +20,8 @@ const LOOKED_AT: usize = 2_048;
 /// Which findings are asked for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FindingsQuery {
+    /// About this application alone.
+    pub application: Option<ApplicationId>,
     /// Of this kind alone.
     pub kind: Option<Kind>,
     /// Days without use that are too many, in place of those that hold for the tenant.
@@ -45,14 +47,23 @@ impl App {
         };
         let limit = usize::try_from(page.limit).unwrap_or(0);
         let mut after = page.after.clone().unwrap_or_default();
+        if let Some(only) = query.application {
+            after = after.max(format!("{only}|"));
+        }
         let (mut items, mut looked_at): (Vec<Finding>, _) = (Vec::new(), 0);
+        // Most applications have something to be found, so that as many as fit the page are enough as a rule.
+        let mut batch = if query.application.is_some() { 1 } else { page.fetch().min(BATCH) };
         loop {
-            let looks = self.looks(tenant, after.split('|').next().unwrap_or_default()).await?;
+            let looks = self.looks(tenant, after.split('|').next().unwrap_or_default(), batch).await?;
             let found = looks.iter().flat_map(|look| match query.kind {
                 Some(Kind::StaticSecret) => look.static_secret(now).into_iter().collect(),
                 _ => look.findings(patience, now),
             });
-            for found in found.filter(|found| query.kind.is_none_or(|kind| kind == found.kind)) {
+            let wanted = |found: &Finding| {
+                query.kind.is_none_or(|kind| kind == found.kind)
+                    && query.application.is_none_or(|application| application == found.application)
+            };
+            for found in found.filter(wanted) {
                 if found.position() <= after {
                     continue;
                 }
@@ -63,7 +74,8 @@ impl App {
                 items.push(found);
             }
             looked_at += looks.len();
-            let Some(last) = looks.last().filter(|_| i64::try_from(looks.len()).is_ok_and(|read| read == BATCH)) else {
+            let full = query.application.is_none() && i64::try_from(looks.len()).is_ok_and(|read| read == batch);
+            let Some(last) = looks.last().filter(|_| full) else {
                 return Ok(Page::gathered(items, None));
             };
             // Behind every finding of that application.
@@ -71,13 +83,14 @@ impl App {
             if looked_at >= LOOKED_AT {
                 return Ok(Page::gathered(items, Some(&after)));
             }
+            batch = BATCH;
         }
     }
 
     /// What is known of some applications, from that id on.
-    async fn looks(&self, tenant: TenantId, first: &str) -> Result<Vec<Look>> {
+    async fn looks(&self, tenant: TenantId, first: &str, limit: i64) -> Result<Vec<Look>> {
         let store = &self.state.store;
-        let holders = store.list_holders(tenant, first, BATCH).await?;
+        let holders = store.list_holders(tenant, first, limit).await?;
         let (Some(first), Some(last)) = (holders.first(), holders.last()) else { return Ok(Vec::new()) };
         let (first, last) = (first.application.id, last.application.id);
         let mut rights = store.right_uses(tenant, first, last).await?;

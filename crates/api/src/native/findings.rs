@@ -77,6 +77,9 @@ impl From<Kind> for KindWord {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FindingQuery {
+    /// About this application alone.
+    #[param(value_type = Option<Uuid>)]
+    application_id: Option<ApplicationId>,
     /// Of this kind alone.
     #[param(inline)]
     kind: Option<KindWord>,
@@ -193,7 +196,7 @@ pub(crate) async fn list_findings(
 ) -> Answer {
     let request = PageRequest::parse(query.limit, query.cursor.as_deref())?;
     let days = query.days.map(|days| parse_days("days", days)).transpose()?;
-    let wanted = FindingsQuery { kind: query.kind.map(Kind::from), days };
+    let wanted = FindingsQuery { application: query.application_id, kind: query.kind.map(Kind::from), days };
     let found = api.app.list_findings(&caller, tenant, wanted, &request).await?;
     page(&uri, found.map(|found| FindingBody::of(tenant, found)))
 }

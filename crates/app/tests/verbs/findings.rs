@@ -10,7 +10,7 @@ use claviger_domain::secret::SecretHash;
 use claviger_store::secrets::StoredSecret;
 use claviger_store::testing::bulk::insert_applications;
 
-on_both![a_page_does_not_read_the_whole_tenant, an_empty_page_goes_on];
+on_both![a_page_does_not_read_the_whole_tenant, an_empty_page_goes_on, one_application_is_asked_about_alone];
 
 const MANY: usize = 3_000;
 
@@ -71,7 +71,7 @@ async fn a_page_does_not_read_the_whole_tenant(f: Fixture) {
 
 async fn an_empty_page_goes_on(f: Fixture) {
     let tenant = many(&f).await;
-    let wanted = FindingsQuery { kind: Some(Kind::NoOwner), days: None };
+    let wanted = FindingsQuery { kind: Some(Kind::NoOwner), ..FindingsQuery::default() };
     let first =
         f.app.list_findings(&f.operator, tenant, wanted, &PageRequest { limit: 50, after: None }).await.unwrap();
     assert!(first.items.is_empty());
@@ -80,4 +80,21 @@ async fn an_empty_page_goes_on(f: Fixture) {
     let second = f.app.list_findings(&f.operator, tenant, wanted, &next).await.unwrap();
     assert_eq!((second.items.len(), second.next), (1, None));
     assert_eq!(second.items[0].name, new("model", &[]).name.as_str());
+}
+
+async fn one_application_is_asked_about_alone(f: Fixture) {
+    let tenant = many(&f).await;
+    f.app.fold_usage().await.unwrap();
+    let asked = |id: u128, limit: i64, after: Option<String>| {
+        let application = Some(ApplicationId::from_u128(0x0190_0000_0000_7000_9000_0000_0000_0000 + id));
+        let query = FindingsQuery { application, ..FindingsQuery::default() };
+        let (app, operator) = (&f.app, &f.operator);
+        async move { app.list_findings(operator, tenant, query, &PageRequest { limit, after }).await.unwrap() }
+    };
+    for id in [0, 1_500, 2_999] {
+        let found = asked(id, 20, None).await;
+        assert!(!found.items.is_empty() && found.next.is_none());
+        assert!(found.items.iter().all(|one| one.name == format!("app {id}")));
+    }
+    assert!(asked(MANY as u128, 20, None).await.items.is_empty());
 }

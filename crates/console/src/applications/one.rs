@@ -109,16 +109,15 @@ async fn page(
         .render(person, &content)
 }
 
-/// What is found about one application: those of its tenant are listed by id.
+/// What is found about one application.
 async fn findings(
     api: &Api,
     person: &Person,
     (tenant, id): (TenantId, ApplicationId),
 ) -> Result<Vec<Finding>, Failure> {
-    let request = PageRequest { limit: 20, after: Some(format!("{id}|")) };
-    let page = api.app.list_findings(&person.caller, tenant, FindingsQuery::default(), &request).await;
-    let found = if_allowed(page)?.map(|page| page.items).unwrap_or_default();
-    Ok(found.into_iter().filter(|finding| finding.application == id).collect())
+    let query = FindingsQuery { application: Some(id), ..FindingsQuery::default() };
+    let page = api.app.list_findings(&person.caller, tenant, query, &PageRequest::parse(Some(20), None)?).await;
+    Ok(if_allowed(page)?.map(|page| page.items).unwrap_or_default())
 }
 
 /// Enables or disables it.

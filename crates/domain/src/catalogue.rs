@@ -187,6 +187,12 @@ impl Catalogue {
                 let verb = verb.ok_or_else(|| {
                     fail(format!("{}: scope {scope:?} maps to {word:?}, which it does not offer", row.name))
                 })?;
+                // RFC 6749, 3.3.
+                if scope.is_empty() || !scope.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\')) {
+                    return Err(fail(format!(
+                        "the scope {scope:?} has blanks, quotes, backslashes or other than ASCII"
+                    )));
+                }
                 if self.permissions.iter().any(|p| p.scopes.contains_key(&scope)) {
                     return Err(fail(format!("the scope {scope:?} is defined twice")));
                 }

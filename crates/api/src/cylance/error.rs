@@ -71,7 +71,12 @@ impl IntoResponse for Refused {
 
 /// An answer in JSON.
 pub(super) fn answer(status: StatusCode, body: &impl Serialize) -> Response {
-    let mut response = Response::new(Body::from(serde_json::to_vec(body).unwrap_or_default()));
+    answer_text(status, serde_json::to_string(body).unwrap_or_default())
+}
+
+/// The same of a text that is JSON already.
+pub(super) fn answer_text(status: StatusCode, json: String) -> Response {
+    let mut response = Response::new(Body::from(json));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

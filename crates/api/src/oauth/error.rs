@@ -27,7 +27,12 @@ impl Face for OAuth {
 
 /// A JSON answer that nobody keeps.
 pub(super) fn answer<T: Serialize>(status: StatusCode, body: &T) -> Response {
-    let mut response = Response::new(Body::from(serde_json::to_vec(body).unwrap_or_default()));
+    answer_text(status, serde_json::to_string(body).unwrap_or_default())
+}
+
+/// The same of a text that is JSON already.
+pub(super) fn answer_text(status: StatusCode, json: String) -> Response {
+    let mut response = Response::new(Body::from(json));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -1,9 +1,10 @@
 //! `/oauth2/token`: a credential for a session token.
 
-use super::error::{Answer, answer};
+use super::error::{Answer, answer_text};
 use super::workload;
 use crate::kit::{Api, Client, Form, authenticate_client, exchanged, presented_proof};
 use axum::extract::{Request, State};
+use axum::response::Response;
 use claviger_app::caller::Caller;
 use claviger_app::dpop::Thumbprint;
 use claviger_app::sessions::{Issued, Wish};
@@ -11,17 +12,40 @@ use claviger_domain::token::{LIFETIME_DEFAULT, LIFETIME_MAX};
 use claviger_domain::{Error, Result};
 use http::StatusCode;
 use http::request::Parts;
-use serde::Serialize;
+use std::fmt::Write as _;
 
-#[derive(Serialize)]
+/// A token as it is answered.
 pub(super) struct TokenBody<'a> {
     pub(super) access_token: &'a str,
     /// What came of a token exchange (RFC 8693, 2.2.1).
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) issued_token_type: Option<&'static str>,
     pub(super) token_type: &'static str,
     pub(super) expires_in: i64,
     pub(super) scope: &'a str,
+}
+
+impl TokenBody<'_> {
+    /// As JSON. Neither a token (RFC 7515) nor a scope (RFC 6749, 3.3) can have anything in it that JSON wants escaped, and to look
+    /// for that in a thousand characters costs as much as to verify a secret.
+    fn json(&self) -> String {
+        let Self { access_token, issued_token_type, token_type, expires_in, scope } = self;
+        let issued = issued_token_type.map_or_else(String::new, |kind| format!(r#""issued_token_type":"{kind}","#));
+        let mut json = String::with_capacity(access_token.len() + issued.len() + scope.len() + 96);
+        json.push_str(r#"{"access_token":""#);
+        json.push_str(access_token);
+        json.push_str("\",");
+        json.push_str(&issued);
+        // Writing to a text cannot fail.
+        let _ = write!(json, r#""token_type":"{token_type}","expires_in":{expires_in},"scope":""#);
+        json.push_str(scope);
+        json.push_str("\"}");
+        json
+    }
+
+    /// The answer that brings it.
+    pub(super) fn answer(&self) -> Response {
+        answer_text(StatusCode::OK, self.json())
+    }
 }
 
 /// Answers `POST /oauth2/token`.
@@ -55,7 +79,7 @@ async fn exchange(api: &Api, request: Request) -> Answer {
         expires_in: issued.expires_in,
         scope: &issued.scope,
     };
-    Ok(answer(StatusCode::OK, &body))
+    Ok(body.answer())
 }
 
 /// The key that a proof of possession shows the client to have, if there is a proof (RFC 9449, 5).
@@ -105,4 +129,31 @@ pub(super) fn check_target(api: &Api, form: &Form) -> Result<()> {
         return Err(Error::Malformed { code: "invalid_target", detail: "tokens are for this server alone".into() });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn what_is_written_is_json() {
+        let read = |issued_token_type| {
+            let body = TokenBody {
+                access_token: "a-b_c.d.e",
+                issued_token_type,
+                token_type: "Bearer",
+                expires_in: 900,
+                scope: "org.audits:READ device:list",
+            };
+            serde_json::from_str::<Value>(&body.json()).unwrap()
+        };
+        let plain = json!({
+            "access_token": "a-b_c.d.e", "token_type": "Bearer", "expires_in": 900, "scope": "org.audits:READ device:list",
+        });
+        assert_eq!(read(None), plain);
+        let mut exchanged = plain;
+        exchanged["issued_token_type"] = json!("urn:x");
+        assert_eq!(read(Some("urn:x")), exchanged);
+    }
 }

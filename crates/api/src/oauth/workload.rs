@@ -1,7 +1,7 @@
 //! Tokens of trusted issuers at `/oauth2/token`: as an assertion (RFC 7523), or to be exchanged (RFC 8693). The two differ in
 //! their words alone.
 
-use super::error::{Answer, answer};
+use super::error::Answer;
 use super::metadata::TOKEN;
 use super::token::{TokenBody, binding, check_target, lifetime};
 use crate::kit::{Api, Form, without_credential};
@@ -10,7 +10,6 @@ use claviger_app::workload::Assertion;
 use claviger_domain::id::TenantId;
 use claviger_domain::token::LIFETIME_DEFAULT;
 use claviger_domain::{Error, Result};
-use http::StatusCode;
 use http::request::Parts;
 
 pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -98,5 +97,5 @@ pub(super) async fn exchange(api: &Api, parts: &Parts, form: &Form, grant: Grant
         expires_in: issued.expires_in,
         scope: &issued.scope,
     };
-    Ok(answer(StatusCode::OK, &body))
+    Ok(body.answer())
 }

@@ -6,6 +6,7 @@
 
 mod api;
 mod child;
+mod console;
 mod creates;
 mod in_process;
 mod load;

@@ -9,7 +9,7 @@ use crate::random::Random;
 use crate::stores::{self, Credential};
 use crate::table::{Table, median};
 use crate::{Outcome, say};
-use crate::{people, revocations, rotations, tenants, tokens};
+use crate::{console, people, revocations, rotations, tenants, tokens};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
@@ -71,6 +71,9 @@ pub(crate) fn all(scratch: &Path) -> Outcome<Table> {
     }
     if wanted("people") {
         people::measure(&mut table, &scratch.join("people"))?;
+    }
+    if wanted("console") {
+        console::measure(&mut table, &scratch.join("console"))?;
     }
     Ok(table)
 }

@@ -161,14 +161,16 @@ async fn accepted(servers: &[Server], applications: usize) -> Outcome<usize> {
     Ok(accepted)
 }
 
-struct MadeTree {
+pub(crate) struct MadeTree {
     operator: Credential,
+    /// The tenant of the operator.
+    pub(crate) root: TenantId,
     partner: TenantId,
     directory: std::path::PathBuf,
 }
 
 /// Makes a store of partners, each with so many organisations, over which the applications are spread.
-async fn make(
+pub(crate) async fn make(
     location: Location,
     directory: &Path,
     partners: usize,
@@ -203,7 +205,7 @@ async fn make(
     }
     app.store().close().await;
     let operator = Credential { client_id: first.client_id.to_string(), secret: first.secret.text.reveal() };
-    Ok(MadeTree { operator, partner: partner(0).id, directory: directory.to_owned() })
+    Ok(MadeTree { operator, root: first.tenant_id, partner: partner(0).id, directory: directory.to_owned() })
 }
 
 fn tenant(number: usize, kind: Kind, parent: TenantId) -> Tenant {

@@ -53,12 +53,20 @@ fn exchanges(table: &mut Table, directory: &Path) -> Outcome<()> {
     let secrets = Tokens::basic(made.iter().map(|made| &made.credential));
     let (mut ratios, mut asserted, mut costs) = (Vec::new(), Vec::new(), <[Vec<f64>; 4]>::default());
     for round in 0..ROUNDS as u64 {
+        let assertions = Tokens::assertions(assertions(&made, 2 * (EXCHANGES + 100))?);
         let cost = |question, tokens| measure::cost(&server, question, tokens, EXCHANGES, round);
-        let assertions = Tokens::assertions(assertions(&made, EXCHANGES + 100)?);
-        let before = cost(Question::Health, &secrets)?;
-        let exchange = cost(Question::Exchange, &secrets)?;
-        let assertion = cost(Question::Assertion, &assertions)?;
-        let (bare, signature) = (f64::midpoint(before, cost(Question::Health, &secrets)?), signature()?);
+        let mut sums = [0.0; 4];
+        // There and back, so that a machine that gets slower meanwhile does so for all alike.
+        for place in (0..sums.len()).chain((0..sums.len()).rev()) {
+            let took = match place {
+                0 => cost(Question::Exchange, &secrets)?,
+                1 => cost(Question::Assertion, &assertions)?,
+                2 => signature()?,
+                _ => cost(Question::Health, &secrets)?,
+            };
+            sums.iter_mut().skip(place).take(1).for_each(|sum| *sum += took / 2.0);
+        }
+        let [exchange, assertion, signature, bare] = sums;
         ratios.push(exchange / (signature + bare));
         asserted.push(assertion / (signature + bare));
         let round = [exchange, assertion, signature, bare];

@@ -9,6 +9,7 @@ mod frame;
 mod links;
 mod operator;
 mod people;
+mod provisionings;
 mod security;
 mod sign_in;
 mod sso;

@@ -28,7 +28,7 @@ async fn ada(f: &Fixture) -> Person {
 }
 
 /// The key on the page, as an authenticator has it, and where its code goes.
-fn key_and_form(page: &str) -> (String, String) {
+pub(super) fn key_and_form(page: &str) -> (String, String) {
     let key = page.split("id=\"key\"").nth(1).unwrap().split("value=\"").nth(1).unwrap().split('"').next().unwrap();
     let form = page.split('"').find(|text| text.ends_with("/confirm")).unwrap();
     (key.replace(' ', ""), form.to_owned())

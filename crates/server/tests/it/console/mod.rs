@@ -10,6 +10,7 @@ mod links;
 mod operator;
 mod pages;
 mod people;
+mod probes;
 mod provisionings;
 mod security;
 mod sign_in;

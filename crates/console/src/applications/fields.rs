@@ -1,13 +1,15 @@
 //! The fields of an application in a form: filled in, read, and compared with what is there.
 
 use crate::form::{Errors, Form};
-use crate::rights_matrix::{FIELD, Matrix, Ticks, ticked};
+use crate::matrix::{FIELD, Matrix, ticked, written};
 use crate::session::Person;
+use crate::show::field;
 use crate::tenants::if_allowed;
 use askama::Template;
 use claviger_domain::access_level::AccessLevel;
 use claviger_domain::application::{Application, ApplicationPatch, NewApplication, Reach, Rights, parse_expiry};
 use claviger_domain::catalogue::Catalogue;
+use claviger_domain::findings::{DAYS_DEFAULT, days_ago};
 use claviger_domain::grants::Grants;
 use claviger_domain::id::{AccessLevelId, TenantId};
 use claviger_domain::name::{DESCRIPTION_MAX, Name, parse_owner, parse_text};
@@ -17,7 +19,6 @@ use claviger_domain::rate::RateLimit;
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
 use claviger_kit::{Api, Fields};
-use std::collections::BTreeSet;
 
 /// The fields as they are shown.
 #[derive(Template)]
@@ -33,25 +34,25 @@ pub(super) struct FieldsView<'a> {
 }
 
 impl<'a> FieldsView<'a> {
-    /// The fields of a form; `used` are rights that were used lately, where that is known.
+    /// The fields of a form; `uses` says when rights were used last, where that is known.
     pub(super) async fn of(
         api: &Api,
         person: &Person,
         tenant: TenantId,
         (form, errors): (&'a Form, &'a Errors),
-        used: Option<&BTreeSet<String>>,
+        uses: Option<&[(String, Timestamp)]>,
     ) -> Result<Self> {
         let all = PageRequest::parse(Some(LIMIT_MAX), None)?;
         let levels = if_allowed(api.app.list_access_levels(&person.caller, tenant, &all).await)?;
-        let catalogue = api.app.catalogue();
-        // What the catalogue does not know was refused already, and cannot be ticked.
-        let grants = ticked(form, catalogue).unwrap_or_default();
-        let ticks = Ticks { grants: &grants, used, editable: true };
+        let mut matrix = Matrix::to_tick(api.app.catalogue(), &person.caller.grants(), &ticked(form));
+        if let Some(uses) = uses {
+            matrix = matrix.with_uses(uses, days_ago(api.app.clock().now(), DAYS_DEFAULT), false);
+        }
         Ok(Self {
             form,
             errors,
             levels: levels.map(|page| page.items).unwrap_or_default(),
-            matrix: Matrix::new(catalogue, &ticks, |name, verb| person.may(name, verb)),
+            matrix,
             address: person.caller.origin().address().map(|address| address.to_string()).unwrap_or_default(),
             beneath: person.user().reach == Reach::Beneath,
             legacy: form.is("rights", "legacy"),
@@ -136,7 +137,7 @@ impl Draft {
 
     /// What is to be changed about what is there; `confirm` where the person knows that networks shut out.
     pub(super) fn into_patch(self, before: &Application) -> ApplicationPatch {
-        let same_end = shown(self.expires_at) == shown(before.expires_at);
+        let same_end = field(self.expires_at) == field(before.expires_at);
         ApplicationPatch {
             name: Some(self.name).filter(|name| name.as_str() != before.name),
             description: Some(self.description).filter(|text| *text != before.description),
@@ -156,7 +157,7 @@ impl Draft {
 
 fn rights(fields: &mut Fields, form: &Form, catalogue: &Catalogue) -> Option<Rights> {
     match form.get("rights") {
-        "own" => fields.take(ticked(form, catalogue)).map(Rights::Inline),
+        "own" => fields.take(written(form, catalogue)).map(Rights::Inline),
         "legacy" => None,
         _ => match form.given("access_level_id").and_then(AccessLevelId::parse) {
             Some(level) => Some(Rights::Level(level)),
@@ -170,18 +171,13 @@ fn rights(fields: &mut Fields, form: &Form, catalogue: &Catalogue) -> Option<Rig
 
 /// The end as a browser's field for times has it, which is UTC here.
 fn moment(pointer: &str, text: &str, now: Timestamp, before: Option<&Application>) -> Result<Timestamp> {
-    if let Some(end) = before.and_then(|before| before.expires_at).filter(|end| shown(Some(*end)) == text) {
+    if let Some(end) = before.and_then(|before| before.expires_at).filter(|end| field(Some(*end)) == text) {
         return Ok(end);
     }
     let seconds = if text.len() == 16 { ":00Z" } else { "Z" };
     let at = Timestamp::parse(&format!("{text}{seconds}"))
         .ok_or_else(|| Error::invalid(pointer, "not a date with a time", "give one such as 2027-01-31T18:00"))?;
     parse_expiry(pointer, at, now)
-}
-
-/// A time as a field shows it, to the minute.
-fn shown(at: Option<Timestamp>) -> String {
-    at.map(|at| at.to_string().chars().take(16).collect()).unwrap_or_default()
 }
 
 fn rate_limit(form: &Form) -> Result<Option<RateLimit>> {
@@ -203,7 +199,7 @@ pub(super) fn form_of(application: &Application) -> Form {
         ("description", application.description.clone()),
         ("owner", application.owner.clone().unwrap_or_default()),
         ("reach", application.reach.as_str().to_owned()),
-        ("expires_at", shown(application.expires_at)),
+        ("expires_at", field(application.expires_at)),
         ("dpop_bound", application.dpop_bound.to_string()),
     ];
     match &application.rights {

@@ -1,7 +1,7 @@
 //! Identity providers as they are administered.
 
-use super::{Scene, on_both_outgoing};
-use crate::fixture::Fixture;
+use super::Scene;
+use crate::fixture::{Fixture, on_both_outgoing};
 use crate::people::{SUPER_ADMIN, built_in, person, stepped_up, user};
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -12,6 +12,7 @@ mod neighbours;
 mod nodes;
 mod protected;
 mod references;
+mod restored;
 mod scanners;
 mod secrets;
 mod start;

@@ -85,6 +85,7 @@
     const tools = box.querySelector('[data-matrix-tools]');
     const words = tools.querySelector('input[type=search]');
     const ticked = tools.querySelector('[data-matrix-ticked]');
+    const used = tools.querySelector('[data-matrix-used]');
     const status = tools.querySelector('[role=status]');
     const narrow = () => {
       const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -95,18 +96,19 @@
         rows.forEach((row) => {
           const text = `${head.textContent} ${row.cells[0].textContent}`.toLowerCase();
           row.hidden = 'unused' in row.dataset || !wanted.every((word) => text.includes(word))
-            || Boolean(ticked && ticked.checked && !row.querySelector('input:checked'));
+            || Boolean(ticked && ticked.checked && !row.querySelector('input:checked'))
+            || Boolean(used && used.checked && !('used' in row.dataset));
           if (!row.hidden) shown += 1;
         });
         group.hidden = shown === 0;
         count += shown;
       });
-      status.textContent = wanted.length || (ticked && ticked.checked) ? `${count} shown` : '';
+      status.textContent = wanted.length || [ticked, used].some((one) => one && one.checked) ? `${count} shown` : '';
     };
     tools.hidden = false;
     words.addEventListener('input', narrow);
     words.addEventListener('keydown', (event) => { if (event.key === 'Enter') event.preventDefault(); });
-    if (ticked) ticked.addEventListener('change', narrow);
+    [ticked, used].forEach((one) => { if (one) one.addEventListener('change', narrow); });
   };
 
   // The text of a file that was chosen, into the field that is sent.
@@ -133,34 +135,6 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
 
-  // Rows that are searched for, and of these only what is ticked or was used.
-  const rights = (box) => {
-    const search = box.querySelector('[data-rights-search]');
-    const only = [...box.querySelectorAll('[data-rights-only]')];
-    const count = box.querySelector('[data-rights-count]');
-    const show = () => {
-      const wanted = search.value.trim().toLowerCase();
-      box.querySelectorAll('.category').forEach((category) => {
-        let any = false;
-        category.querySelectorAll('tbody tr').forEach((row) => {
-          const ticked = row.querySelector('input:checked') !== null || (!row.querySelector('input') && 'ticked' in row.dataset);
-          const fits = (!wanted || row.firstElementChild.textContent.toLowerCase().includes(wanted))
-            && only.every((one) => !one.checked || (one.dataset.rightsOnly === 'ticked' ? ticked : 'used' in row.dataset));
-          row.hidden = !fits;
-          any = any || fits;
-        });
-        category.hidden = !any;
-        if (any && (wanted || only.some((one) => one.checked))) category.open = true;
-      });
-    };
-    const tell = () => { if (count) count.textContent = `${box.querySelectorAll('input[name=grant]:checked').length} rights`; };
-    box.querySelector('[data-tools]').hidden = false;
-    search.addEventListener('input', show);
-    search.addEventListener('keydown', (event) => { if (event.key === 'Enter') event.preventDefault(); });
-    only.forEach((one) => one.addEventListener('change', show));
-    if (box.querySelector('input[name=grant]')) box.addEventListener('change', tell);
-  };
-
   // The browser's answer goes with the form, so that what it brings along is shown as any page is.
   const newPasskey = async (form) => {
     const asked = await post('/v1/me/factors/passkeys/begin', {});
@@ -184,7 +158,6 @@
     each(root, '[data-matrix]', matrix);
     each(root, '[data-file-into]', fileInto);
     each(root, '[data-copy], [data-script], [data-add-line]', (found) => { found.hidden = false; });
-    each(root, '[data-rights]', rights);
     each(root, '[data-add-line]', (button) => button.addEventListener('click', () => {
       const area = document.getElementById(button.dataset.addLine);
       const lines = area.value.split('\n').map((line) => line.trim()).filter(Boolean);

@@ -7,8 +7,11 @@ mod import;
 mod list;
 mod one;
 
+use crate::show;
 use axum::Router;
 use axum::routing::{get, post};
+use claviger_domain::access_level::LevelUses;
+use claviger_domain::error::Referrer;
 use claviger_kit::Api;
 
 /// Its routes.
@@ -22,4 +25,11 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/console/tenants/{tenant_id}/access-levels/{id}/duplicate", post(one::duplicate))
         .route("/console/tenants/{tenant_id}/access-levels/{id}/export", get(import::export))
         .route("/console/tenants/{tenant_id}/access-levels/{id}/delete", get(delete::show).post(delete::delete))
+}
+
+/// How many have a level beyond those who are named, in words; empty for none.
+fn more(uses: &LevelUses, named: &[Referrer]) -> String {
+    let named = i64::try_from(named.len()).unwrap_or(i64::MAX);
+    let more = uses.applications + uses.users - named;
+    if more > 0 { format!("and {} more", show::number(&more)) } else { String::new() }
 }

@@ -24,7 +24,6 @@ mod operator;
 mod page;
 mod people;
 mod place;
-mod rights_matrix;
 mod security;
 mod session;
 mod show;

@@ -11,8 +11,8 @@ use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
 use std::collections::{BTreeMap, HashMap};
 
-/// The name of its boxes.
-const FIELD: &str = "grant";
+/// The name of its boxes: the value of each is a right.
+pub(crate) const FIELD: &str = "grant";
 
 /// The matrix.
 #[derive(Debug)]
@@ -104,7 +104,7 @@ impl Matrix {
             for cell in &mut row.cells {
                 cell.used = uses.get(format!("{}:{}", row.name, cell.verb).as_str()).copied();
             }
-            row.hidden = only && row.cells.iter().all(|cell| cell.used.is_none());
+            row.hidden = only && !row.is_used();
         }
         Self { uses: true, only_used: only, ..self }
     }
@@ -128,6 +128,13 @@ impl Matrix {
     pub(crate) fn size(&self) -> String {
         let count = i64::try_from(self.rows().count()).unwrap_or(i64::MAX);
         counted(&count, "permission", "permissions")
+    }
+}
+
+impl Row {
+    /// Whether any of its rights was used.
+    pub(crate) fn is_used(&self) -> bool {
+        self.cells.iter().any(|cell| cell.used.is_some())
     }
 }
 
@@ -289,6 +296,7 @@ mod tests {
         );
         let shown: Vec<_> = matrix.rows().filter(|row| !row.hidden).map(|row| row.name.as_str()).collect();
         assert_eq!(shown, ["org.audits"]);
+        assert_eq!(matrix.rows().filter(|row| row.is_used()).count(), 1);
         assert!(cell(&matrix, "applications", Verb::Read).ticked);
         matrix.mark(&Right::new("applications", Verb::Update));
         assert!(cell(&matrix, "applications", Verb::Update).wrong);

@@ -12,18 +12,20 @@ mod sessions;
 pub(crate) use self::edit::names as edit_names;
 pub(crate) use self::one::{conditions, kind_words};
 
+use crate::form::Errors;
 use crate::session::Person;
 use axum::Router;
 use axum::routing::{get, post};
-use claviger_domain::Result;
 use claviger_domain::access_level::AccessLevel;
 use claviger_domain::application::Reach;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{AccessLevelId, TenantId, UserId};
 use claviger_domain::page::{LIMIT_MAX, PageRequest};
-use claviger_domain::user::Status;
+use claviger_domain::user::{Status, User};
 use claviger_domain::user_session::Method;
-use claviger_kit::Api;
+use claviger_domain::{Error, Result};
+use claviger_kit::{Api, Failure, status};
+use http::StatusCode;
 use std::collections::HashMap;
 
 /// Its routes.
@@ -76,7 +78,7 @@ impl Names {
                 match api.app.find_access_level(&person.caller, tenant, id).await {
                     Ok(level) => drop(names.insert(id, level.name)),
                     // It was deleted meanwhile.
-                    Err(claviger_domain::Error::NotFound(_)) => {}
+                    Err(Error::NotFound(_)) => {}
                     Err(error) => return Err(error),
                 }
             }
@@ -102,6 +104,18 @@ async fn levels(api: &Api, person: &Person, tenant: TenantId) -> Result<Vec<Acce
     }
     let all = PageRequest::parse(Some(LIMIT_MAX), None)?;
     Ok(api.app.list_access_levels(&person.caller, tenant, &all).await?.items)
+}
+
+/// What the form of a change that was refused is shown again with: the person as it is, and what stood in the way.
+async fn again(
+    api: &Api,
+    person: &Person,
+    (tenant, id): (TenantId, UserId),
+    error: Error,
+) -> Result<(User, Errors, StatusCode), Failure> {
+    let status = status(&error);
+    let errors = Errors::of(error).map_err(Failure)?;
+    Ok((api.app.find_user(&person.caller, tenant, id).await?, errors, status))
 }
 
 /// What a status is called, and the look of its badge.

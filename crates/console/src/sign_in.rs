@@ -15,6 +15,7 @@ use axum::Router;
 use axum::extract::{FromRequestParts, State};
 use axum::response::Response;
 use axum::routing::{get, post};
+use claviger_app::second_factors::Asked;
 use claviger_app::user_sign_in::{Attempt, Entered};
 use claviger_domain::Error;
 use claviger_domain::password::Password;
@@ -62,6 +63,11 @@ pub(crate) fn routes() -> Router<Api> {
         .merge(first_person::routes())
         .merge(sso::routes())
         .merge(step_up::routes())
+}
+
+/// Whether somebody has a kind of second factor.
+pub(crate) fn has(asked: &Asked, kind: &str) -> bool {
+    asked.kinds.iter().any(|known| known.as_str() == kind)
 }
 
 /// A page of the console to go on to.

@@ -28,15 +28,6 @@ struct Delete<'a> {
     named: Vec<Referrer>,
 }
 
-impl Delete<'_> {
-    /// How many have it beyond those who are named; empty for none.
-    fn more(&self) -> String {
-        let named = i64::try_from(self.named.len()).unwrap_or(i64::MAX);
-        let more = self.uses.applications + self.uses.users - named;
-        if more > 0 { format!("and {} more", show::number(&more)) } else { String::new() }
-    }
-}
-
 /// Asks.
 pub(crate) async fn show(
     State(api): State<Api>,

@@ -75,13 +75,6 @@ impl One<'_> {
     fn is_built_in(&self) -> bool {
         self.level.tenant_id.is_none()
     }
-
-    /// How many have it beyond those who are named; empty for none.
-    fn more(&self) -> String {
-        let named = i64::try_from(self.named.len()).unwrap_or(i64::MAX);
-        let more = self.uses.applications + self.uses.users - named;
-        if more > 0 { format!("and {} more", show::number(&more)) } else { String::new() }
-    }
 }
 
 /// Shows it.

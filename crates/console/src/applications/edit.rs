@@ -15,7 +15,6 @@ use claviger_domain::id::{ApplicationId, TenantId};
 use claviger_kit::{Api, Failure, Path, status};
 use http::StatusCode;
 use serde_json::json;
-use std::collections::BTreeSet;
 
 #[derive(Template)]
 #[template(path = "applications/edit.html")]
@@ -41,13 +40,12 @@ async fn page(
 ) -> Answer {
     let (place, application) = found(api, person, tenant, id).await?;
     let shown = form.cloned().unwrap_or_else(|| form_of(&application));
-    let used = if person.may("usage", Verb::Read) {
-        let used = api.app.last_use_of_rights(&person.caller, tenant, id).await;
-        crate::tenants::if_allowed(used)?.map(|used| used.into_iter().map(|(right, _)| right).collect::<BTreeSet<_>>())
+    let uses = if person.may("usage", Verb::Read) {
+        crate::tenants::if_allowed(api.app.last_use_of_rights(&person.caller, tenant, id).await)?
     } else {
         None
     };
-    let fields = FieldsView::of(api, person, tenant, (&shown, errors), used.as_ref()).await?;
+    let fields = FieldsView::of(api, person, tenant, (&shown, errors), uses.as_deref()).await?;
     let head = Head::of(person, &place, &application, "/edit");
     let path = format!("/v1/tenants/{tenant}/applications/{id}");
     Page::new(&application.name, Section::Applications)

@@ -1,13 +1,14 @@
 //! The fields of an application in a form: filled in, read, and compared with what is there.
 
 use crate::form::{Errors, Form};
-use crate::rights_matrix::{FIELD, Matrix, Ticks, ticked};
+use crate::matrix::{FIELD, Matrix, ticked, written};
 use crate::session::Person;
 use crate::tenants::if_allowed;
 use askama::Template;
 use claviger_domain::access_level::AccessLevel;
 use claviger_domain::application::{Application, ApplicationPatch, NewApplication, Reach, Rights, parse_expiry};
 use claviger_domain::catalogue::Catalogue;
+use claviger_domain::findings::{DAYS_DEFAULT, days_ago};
 use claviger_domain::grants::Grants;
 use claviger_domain::id::{AccessLevelId, TenantId};
 use claviger_domain::name::{DESCRIPTION_MAX, Name, parse_owner, parse_text};
@@ -17,7 +18,6 @@ use claviger_domain::rate::RateLimit;
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
 use claviger_kit::{Api, Fields};
-use std::collections::BTreeSet;
 
 /// The fields as they are shown.
 #[derive(Template)]
@@ -33,25 +33,25 @@ pub(super) struct FieldsView<'a> {
 }
 
 impl<'a> FieldsView<'a> {
-    /// The fields of a form; `used` are rights that were used lately, where that is known.
+    /// The fields of a form; `uses` says when rights were used last, where that is known.
     pub(super) async fn of(
         api: &Api,
         person: &Person,
         tenant: TenantId,
         (form, errors): (&'a Form, &'a Errors),
-        used: Option<&BTreeSet<String>>,
+        uses: Option<&[(String, Timestamp)]>,
     ) -> Result<Self> {
         let all = PageRequest::parse(Some(LIMIT_MAX), None)?;
         let levels = if_allowed(api.app.list_access_levels(&person.caller, tenant, &all).await)?;
-        let catalogue = api.app.catalogue();
-        // What the catalogue does not know was refused already, and cannot be ticked.
-        let grants = ticked(form, catalogue).unwrap_or_default();
-        let ticks = Ticks { grants: &grants, used, editable: true };
+        let mut matrix = Matrix::to_tick(api.app.catalogue(), &person.caller.grants(), &ticked(form));
+        if let Some(uses) = uses {
+            matrix = matrix.with_uses(uses, days_ago(api.app.clock().now(), DAYS_DEFAULT), false);
+        }
         Ok(Self {
             form,
             errors,
             levels: levels.map(|page| page.items).unwrap_or_default(),
-            matrix: Matrix::new(catalogue, &ticks, |name, verb| person.may(name, verb)),
+            matrix,
             address: person.caller.origin().address().map(|address| address.to_string()).unwrap_or_default(),
             beneath: person.user().reach == Reach::Beneath,
             legacy: form.is("rights", "legacy"),
@@ -156,7 +156,7 @@ impl Draft {
 
 fn rights(fields: &mut Fields, form: &Form, catalogue: &Catalogue) -> Option<Rights> {
     match form.get("rights") {
-        "own" => fields.take(ticked(form, catalogue)).map(Rights::Inline),
+        "own" => fields.take(written(form, catalogue)).map(Rights::Inline),
         "legacy" => None,
         _ => match form.given("access_level_id").and_then(AccessLevelId::parse) {
             Some(level) => Some(Rights::Level(level)),

@@ -1,6 +1,6 @@
 //! A person's names, telephone number and reach.
 
-use super::{call_path, path_of, reach_of, reach_value};
+use super::{again, call_path, path_of, reach_of, reach_value};
 use crate::api_call::ApiCall;
 use crate::form::{Errors, Form};
 use crate::nav::Section;
@@ -11,7 +11,7 @@ use axum::extract::State;
 use claviger_domain::Result;
 use claviger_domain::id::{TenantId, UserId};
 use claviger_domain::user::{User, UserPatch, parse_person_name, parse_phone};
-use claviger_kit::{Api, Failure, Fields, Path, status};
+use claviger_kit::{Api, Fields, Path};
 use http::StatusCode;
 use serde_json::json;
 
@@ -66,9 +66,7 @@ pub(crate) async fn save(
     match try_save(&api, &person, (tenant, id), &form).await {
         Ok(_) => Ok(see_other(&format!("{}?told=saved", path_of(tenant, id)))),
         Err(error) => {
-            let status = status(&error);
-            let errors = Errors::of(error).map_err(Failure)?;
-            let user = api.app.find_user(&person.caller, tenant, id).await?;
+            let (user, errors, status) = again(&api, &person, (tenant, id), error).await?;
             page(&api, &person, &user, &form, &errors, status).await
         }
     }

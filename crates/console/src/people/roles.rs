@@ -1,7 +1,7 @@
 //! A person's roles, as ticks of access levels.
 
 use super::invite::ticked;
-use super::{call_path, levels, path_of};
+use super::{again, call_path, levels, path_of};
 use crate::api_call::ApiCall;
 use crate::form::{Errors, Form};
 use crate::nav::Section;
@@ -13,7 +13,7 @@ use claviger_domain::Result;
 use claviger_domain::access_level::AccessLevel;
 use claviger_domain::id::{TenantId, UserId};
 use claviger_domain::user::User;
-use claviger_kit::{Api, Failure, Path, status};
+use claviger_kit::{Api, Path};
 use http::StatusCode;
 use serde_json::json;
 
@@ -62,9 +62,7 @@ pub(crate) async fn save(
     match try_save(&api, &person, (tenant, id), &form).await {
         Ok(_) => Ok(see_other(&format!("{}?told=roles", path_of(tenant, id)))),
         Err(error) => {
-            let status = status(&error);
-            let errors = Errors::of(error).map_err(Failure)?;
-            let user = api.app.find_user(&person.caller, tenant, id).await?;
+            let (user, errors, status) = again(&api, &person, (tenant, id), error).await?;
             page(&api, &person, &user, &form, &errors, status).await
         }
     }

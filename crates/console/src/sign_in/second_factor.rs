@@ -27,10 +27,6 @@ struct SecondFactorPage<'a> {
 }
 
 impl SecondFactorPage<'_> {
-    fn has(&self, kind: &str) -> bool {
-        self.asked.kinds.iter().any(|known| known.as_str() == kind)
-    }
-
     fn by_mail(&self) -> bool {
         self.asked.wanted == Wanted::MailCode
     }

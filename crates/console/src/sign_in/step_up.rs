@@ -5,7 +5,6 @@ use crate::form::{Errors, Form};
 use crate::nav::Section;
 use crate::page::{Answer, Page, see_other};
 use crate::session::{Person, STEP_UP};
-use crate::show;
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
@@ -22,12 +21,6 @@ struct StepUpPage<'a> {
     asked: Asked,
     next: &'a str,
     errors: &'a Errors,
-}
-
-impl StepUpPage<'_> {
-    fn has(&self, kind: &str) -> bool {
-        self.asked.kinds.iter().any(|known| known.as_str() == kind)
-    }
 }
 
 /// Its routes.

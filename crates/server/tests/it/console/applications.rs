@@ -154,6 +154,7 @@ async fn rights_are_ticked_and_bounds_are_kept(f: Arc<Fixture>) {
     assert_eq!(made["rate_limit"], json!({"requests": 100, "window_seconds": 60}));
     let one = format!("{path}/{}", made["id"].as_str().unwrap());
     let edit = browser.page(&format!("{one}/edit")).await;
+    assert!(edit.matches("id=\"grants\"").count() == 1 && edit.contains("data-matrix-used"), "{edit}");
     assert_eq!((field(&edit, "name").as_str(), field(&edit, "expires_at").as_str()), ("Ticked", "2027-06-01T12:30"));
     let version = field(&edit, "version");
     let values =

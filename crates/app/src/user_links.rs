@@ -29,6 +29,8 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 const PERMISSION: &str = "users";
+/// Where people sign in at their organization's identity provider.
+const SINGLE_SIGN_ON: &str = "/console/sign-in/sso";
 /// Links that are made at a time for people who asked for them.
 const AT_ONCE: u32 = 8;
 
@@ -73,7 +75,16 @@ impl State {
         };
         tx.put_user_link(user.tenant_id, &link, &token.hash()).await?;
         let url = token.into_url(public_url, kind);
-        let mail = letters::link(Addressee { email, name: &user.display_name() }, kind, &url, now)?;
+        let name = user.display_name();
+        let to = Addressee { email, name: &name };
+        let by_provider =
+            kind == LinkKind::Invitation && tx.requires_provider(user.tenant_id, &presented_key(email)).await?;
+        let mail = if by_provider {
+            // A password is none of theirs: the link would lead to a refusal.
+            letters::invitation_to_provider(to, &format!("{}{SINGLE_SIGN_ON}", public_url.trim_end_matches('/')), now)?
+        } else {
+            letters::link(to, kind, &url, now)?
+        };
         Ok((mail, link.expires_at))
     }
 

@@ -111,6 +111,19 @@
     [ticked, used].forEach((one) => { if (one) one.addEventListener('change', narrow); });
   };
 
+  // Of a long list of boxes, those that fit what is searched for; one that is out of sight keeps its tick.
+  const ticks = (tools) => {
+    const [words, status] = [tools.querySelector('input'), tools.querySelector('[role=status]')];
+    const rows = [...document.getElementById(tools.dataset.ticks).children];
+    tools.hidden = false;
+    words.addEventListener('keydown', (event) => { if (event.key === 'Enter') event.preventDefault(); });
+    words.addEventListener('input', () => {
+      const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+      rows.forEach((row) => { row.hidden = !wanted.every((word) => row.textContent.toLowerCase().includes(word)); });
+      status.textContent = wanted.length ? `${rows.filter((row) => !row.hidden).length} shown` : '';
+    });
+  };
+
   // The text of a file that was chosen, into the field that is sent.
   const fileInto = (box) => {
     const area = document.getElementById(box.dataset.fileInto);
@@ -156,6 +169,7 @@
 
   const start = (root) => {
     each(root, '[data-matrix]', matrix);
+    each(root, '[data-ticks]', ticks);
     each(root, '[data-file-into]', fileInto);
     each(root, '[data-copy], [data-script], [data-add-line]', (found) => { found.hidden = false; });
     each(root, '[data-add-line]', (button) => button.addEventListener('click', () => {

@@ -1,12 +1,18 @@
-//! How a refusal looks: a page of its own, with the status that the native API has for it.
+//! How a refusal looks: a page of its own, with the status that the native API has for it; within the frame for whoever has signed in.
 
-use crate::page::bare;
-use crate::session::{STEP_UP, with_next};
+use crate::nav::Section;
+use crate::page::{Answer, Page, bare};
+use crate::session::{Person, STEP_UP, with_next};
 use askama::Template;
+use axum::extract::{FromRequestParts as _, Request, State};
+use axum::middleware::Next;
 use axum::response::Response;
 use claviger_domain::error::{FieldError, Referrer};
+use claviger_domain::id::TenantId;
 use claviger_domain::{Error, Refusal};
-use claviger_kit::{Asked, Face, status};
+use claviger_kit::{Api, Asked, Face, cookies, status};
+use http::StatusCode;
+use http::request::Parts;
 
 /// The console's words for refusals.
 #[derive(Debug)]
@@ -31,8 +37,58 @@ impl Face for Console {
         let step_up = matches!(error, Error::Unauthenticated(Refusal::StepUpNeeded));
         let step_up = step_up.then(|| with_next(STEP_UP, Some(asked.path)));
         let page = ErrorPage { title, text, fields, referrers, request: asked.id.to_string(), step_up };
-        bare(title, status(error), &page)
+        let mut response = bare(title, status(error), &page);
+        if let Ok(content) = page.render() {
+            response.extensions_mut().insert(Refused { title, content });
+        }
+        response
     }
+}
+
+/// What a refusal says, for the frame to be put around it.
+#[derive(Clone)]
+struct Refused {
+    title: &'static str,
+    content: String,
+}
+
+#[derive(Template)]
+#[template(source = "{{ content|safe }}", ext = "html")]
+struct Content {
+    content: String,
+}
+
+/// Puts the frame around refusals of people who have signed in, so that they need not go back to find their way.
+pub(crate) async fn in_frame(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let signed_in = matches!(cookies::session(request.headers()), Ok(Some(_)));
+    let (parts, body) = request.into_parts();
+    let asked = signed_in.then(|| parts.clone());
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    let Some(refused) = response.extensions_mut().remove::<Refused>() else { return response };
+    let Some(mut asked) = asked else { return response };
+    let Ok(person) = Person::from_request_parts(&mut asked, &api).await else { return response };
+    match framed(&api, &person, &asked, refused, response.status()).await {
+        Ok(page) => {
+            // Headers that a refusal has stay.
+            *response.body_mut() = page.into_body();
+            response
+        }
+        Err(_) => response,
+    }
+}
+
+async fn framed(api: &Api, person: &Person, asked: &Parts, refused: Refused, status: StatusCode) -> Answer {
+    let named = asked.uri.path().strip_prefix("/console/tenants/").and_then(|rest| rest.split('/').next());
+    let place = match named.and_then(TenantId::parse) {
+        Some(tenant) => person.at(api, tenant).await.ok(),
+        None => None,
+    };
+    let place = match place {
+        Some(place) => place,
+        None => person.at(api, person.user().tenant.id).await?,
+    };
+    let Refused { title, content } = refused;
+    Page::new(title, Section::Account).at(&place).status(status).render(person, &Content { content })
 }
 
 /// A heading and a sentence for a refusal.

@@ -32,6 +32,7 @@ mod sso;
 mod tenants;
 mod usage;
 
+use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
 use claviger_kit::{Api, fallback, framed, method_fallback};
 use error::Console;
@@ -59,5 +60,6 @@ pub fn router(api: Api, configuration: Configuration) -> Router {
     let pages = pages.route("/console/{*rest}", axum::routing::any(fallback::<Console>));
     let pages = pages.method_not_allowed_fallback(method_fallback::<Console>);
     let pages = pages.layer(Extension(Arc::new(configuration)));
-    headers::added(framed::<Console>(pages.with_state(api))).merge(assets::router())
+    let pages = framed::<Console>(pages.with_state(api.clone()));
+    headers::added(pages.layer(from_fn_with_state(api, error::in_frame))).merge(assets::router())
 }

@@ -1,6 +1,7 @@
 //! What is the operator's alone: whether the server is well, its nodes, its jobs, its signing keys, and what it was told.
 
 mod signing_keys;
+mod watch;
 
 use crate::api_call::ApiCall;
 use crate::nav::Section;
@@ -17,8 +18,9 @@ use claviger_app::operator::{Health, Work};
 use claviger_domain::Error;
 use claviger_domain::id::TenantId;
 use claviger_domain::tenant::Kind;
-use claviger_kit::{Api, Failure, Path};
+use claviger_kit::{Api, Failure, Path, Query};
 use std::sync::Arc;
+use watch::{Watch, WatchQuery};
 
 /// What the server was told: each key with its value as a file would have it, secrets masked, none where it is not set.
 #[derive(Clone, Debug, Default)]
@@ -34,12 +36,14 @@ struct HealthPage {
 #[template(path = "operator/nodes.html")]
 struct NodesPage {
     nodes: Vec<NodeView>,
+    watch: Watch,
 }
 
 #[derive(Template)]
 #[template(path = "operator/work.html")]
 struct WorkPage {
     work: Work,
+    watch: Watch,
 }
 
 /// A key within its section, and its value.
@@ -76,23 +80,33 @@ async fn health(State(api): State<Api>, person: Person, Path(tenant): Path<Tenan
         .render(&person, &HealthPage { health })
 }
 
-async fn nodes(State(api): State<Api>, person: Person, Path(tenant): Path<TenantId>) -> Answer {
+async fn nodes(
+    State(api): State<Api>,
+    person: Person,
+    Path(tenant): Path<TenantId>,
+    Query(query): Query<WatchQuery>,
+) -> Answer {
     let place = operator(&api, &person, tenant).await?;
-    let nodes = api.app.list_nodes(&person.caller).await?;
+    let (nodes, now) = (api.app.list_nodes(&person.caller).await?, api.app.clock().now());
     Page::new("Nodes", Section::Nodes)
         .at(&place)
         .call(ApiCall::new("List the nodes", "GET", "/v1/nodes"))
-        .render(&person, &NodesPage { nodes })
+        .render(&person, &NodesPage { nodes, watch: query.of("nodes", place.path("/operator/nodes"), now) })
 }
 
-async fn work(State(api): State<Api>, person: Person, Path(tenant): Path<TenantId>) -> Answer {
+async fn work(
+    State(api): State<Api>,
+    person: Person,
+    Path(tenant): Path<TenantId>,
+    Query(query): Query<WatchQuery>,
+) -> Answer {
     let place = operator(&api, &person, tenant).await?;
-    let work = api.app.watch_work(&person.caller).await?;
+    let (work, now) = (api.app.watch_work(&person.caller).await?, api.app.clock().now());
     let path = format!("/v1/tenants/{tenant}/provisionings");
     Page::new("Jobs", Section::Work)
         .at(&place)
         .call(ApiCall::new("List the provisionings beneath the operator", "GET", &path))
-        .render(&person, &WorkPage { work })
+        .render(&person, &WorkPage { work, watch: query.of("jobs", place.path("/operator/jobs"), now) })
 }
 
 async fn configuration(

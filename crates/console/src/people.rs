@@ -3,6 +3,7 @@
 mod delete;
 mod edit;
 mod factors;
+mod identities;
 mod invite;
 mod list;
 mod one;
@@ -43,6 +44,10 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/console/tenants/{tenant_id}/people/{id}/sessions/end", post(sessions::end_all))
         .route("/console/tenants/{tenant_id}/people/{id}/sessions/{session_id}/end", post(sessions::end))
         .route("/console/tenants/{tenant_id}/people/{id}/factors/reset", get(factors::show).post(factors::reset))
+        .route(
+            "/console/tenants/{tenant_id}/people/{id}/identities/forget",
+            get(identities::show).post(identities::forget),
+        )
 }
 
 /// Where a person's page is.

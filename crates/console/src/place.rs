@@ -38,9 +38,9 @@ impl Place {
         format!("/console/tenants/{}{rest}", self.tenant.id)
     }
 
-    /// What its kind is called.
-    pub(crate) fn kind(&self) -> &'static str {
-        kind_word(&self.tenant.kind)
+    /// What its kind is called, where its name does not say so already.
+    pub(crate) fn kind(&self) -> Option<&'static str> {
+        Some(kind_word(&self.tenant.kind)).filter(|kind| !kind.eq_ignore_ascii_case(&self.tenant.name))
     }
 
     /// What keeps it from being served, in a word; none where nothing does.

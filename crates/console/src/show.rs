@@ -1,6 +1,7 @@
 //! How times, numbers and the like are written on pages.
 
 use askama::filters::Safe;
+use claviger_domain::password::{MIN_ALONE, MIN_WITH_SECOND_FACTOR};
 use claviger_domain::time::Timestamp;
 
 /// A time, as `<time>`.
@@ -14,9 +15,9 @@ pub(crate) fn plain(at: &Timestamp) -> String {
     minute(&at.to_string())
 }
 
-/// The day of a time in UTC, as fields for dates have it.
-pub(crate) fn date(at: &Timestamp) -> String {
-    at.to_string().chars().take(10).collect()
+/// A time as fields for times have it, to the minute and in UTC; empty for none.
+pub(crate) fn field(at: Option<Timestamp>) -> String {
+    at.map(|at| at.to_string().chars().take(16).collect()).unwrap_or_default()
 }
 
 /// A time, if there is one, or what is said in its place.
@@ -70,6 +71,19 @@ pub(crate) fn encoded(text: &str) -> String {
         }
     }
     encoded
+}
+
+/// What a new password must be: as long as the tenant of its person asks, which not every page knows.
+pub(crate) fn password_hint() -> String {
+    format!(
+        "Several words that have nothing to do with each other: {MIN_ALONE} characters or more, or \
+         {MIN_WITH_SECOND_FACTOR} where your organization asks for a second factor."
+    )
+}
+
+/// The same for whoever has a password and nothing besides.
+pub(crate) fn password_alone_hint() -> String {
+    format!("{MIN_ALONE} characters or more: several words that have nothing to do with each other.")
 }
 
 /// A text as HTML.

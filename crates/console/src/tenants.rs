@@ -1,5 +1,6 @@
 //! Tenants: the overview of one, the search that switches to another, and everything that becomes of them.
 
+mod again;
 mod details;
 mod edit;
 mod jobs;

@@ -48,6 +48,14 @@ pub fn link(to: Addressee<'_>, kind: LinkKind, url: &str, now: Timestamp) -> Res
     }
 }
 
+/// An invitation of somebody who signs in at an identity provider, at `url`, and by no password.
+pub fn invitation_to_provider(to: Addressee<'_>, url: &str, now: Timestamp) -> Result<NewMail> {
+    let body = format!(
+        "an account was made for you. Your organization signs its people in itself: choose single sign-on with this address, and you need no password here:\n\n{url}\n\nIf you do not know what this is about, do nothing."
+    );
+    to.letter("You are invited", &body, now.plus_seconds(LinkKind::Invitation.seconds()))
+}
+
 /// A code to be typed.
 pub fn code(to: Addressee<'_>, code: &str, until: Timestamp) -> Result<NewMail> {
     let body = format!(

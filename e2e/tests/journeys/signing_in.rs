@@ -53,7 +53,7 @@ async fn an_invited_person_sets_up_an_authenticator() {
         browser.fill("password", PASSWORD).await;
         browser.press("Set the password").await;
         browser.sign_in(GRACE).await;
-        browser.see("Your organisation asks for an authenticator or a passkey").await;
+        browser.see("Your organization asks for an authenticator or a passkey").await;
         browser.open(&format!("/console/tenants/{org}")).await;
         assert_ne!(browser.path().await, format!("/console/tenants/{org}"), "nothing is shown without a second factor");
         browser.press("Set one up").await;

@@ -31,12 +31,12 @@ impl Security<'_> {
     fn policy(&self) -> &'static str {
         match self.factors.required {
             MfaRequirement::None => {
-                "Your organisation does not ask for a second factor, but one protects your account when your password is found out."
+                "Your organization does not ask for a second factor, but one protects your account when your password is found out."
             }
             MfaRequirement::Email => {
-                "Your organisation asks for a second factor. Whoever has none of these gets a code by mail at each sign-in."
+                "Your organization asks for a second factor. Whoever has none of these gets a code by mail at each sign-in."
             }
-            MfaRequirement::Totp => "Your organisation asks for an authenticator or a passkey.",
+            MfaRequirement::Totp => "Your organization asks for an authenticator or a passkey.",
         }
     }
 }

@@ -75,7 +75,7 @@ fn line(listed: &ListedApplication, now: Timestamp) -> String {
         application.client_id.as_str(),
         application.owner.as_deref().unwrap_or_default(),
         &level_of(listed),
-        state_of(listed, &now).1,
+        state_of(application, &now).1,
         &listed.secrets.to_string(),
         listed.hint.as_deref().unwrap_or_default(),
         &application.created_at.to_string(),

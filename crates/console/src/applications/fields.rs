@@ -3,6 +3,7 @@
 use crate::form::{Errors, Form};
 use crate::matrix::{FIELD, Matrix, ticked, written};
 use crate::session::Person;
+use crate::show::field;
 use crate::tenants::if_allowed;
 use askama::Template;
 use claviger_domain::access_level::AccessLevel;
@@ -136,7 +137,7 @@ impl Draft {
 
     /// What is to be changed about what is there; `confirm` where the person knows that networks shut out.
     pub(super) fn into_patch(self, before: &Application) -> ApplicationPatch {
-        let same_end = shown(self.expires_at) == shown(before.expires_at);
+        let same_end = field(self.expires_at) == field(before.expires_at);
         ApplicationPatch {
             name: Some(self.name).filter(|name| name.as_str() != before.name),
             description: Some(self.description).filter(|text| *text != before.description),
@@ -170,18 +171,13 @@ fn rights(fields: &mut Fields, form: &Form, catalogue: &Catalogue) -> Option<Rig
 
 /// The end as a browser's field for times has it, which is UTC here.
 fn moment(pointer: &str, text: &str, now: Timestamp, before: Option<&Application>) -> Result<Timestamp> {
-    if let Some(end) = before.and_then(|before| before.expires_at).filter(|end| shown(Some(*end)) == text) {
+    if let Some(end) = before.and_then(|before| before.expires_at).filter(|end| field(Some(*end)) == text) {
         return Ok(end);
     }
     let seconds = if text.len() == 16 { ":00Z" } else { "Z" };
     let at = Timestamp::parse(&format!("{text}{seconds}"))
         .ok_or_else(|| Error::invalid(pointer, "not a date with a time", "give one such as 2027-01-31T18:00"))?;
     parse_expiry(pointer, at, now)
-}
-
-/// A time as a field shows it, to the minute.
-fn shown(at: Option<Timestamp>) -> String {
-    at.map(|at| at.to_string().chars().take(16).collect()).unwrap_or_default()
 }
 
 fn rate_limit(form: &Form) -> Result<Option<RateLimit>> {
@@ -203,7 +199,7 @@ pub(super) fn form_of(application: &Application) -> Form {
         ("description", application.description.clone()),
         ("owner", application.owner.clone().unwrap_or_default()),
         ("reach", application.reach.as_str().to_owned()),
-        ("expires_at", shown(application.expires_at)),
+        ("expires_at", field(application.expires_at)),
         ("dpop_bound", application.dpop_bound.to_string()),
     ];
     match &application.rights {

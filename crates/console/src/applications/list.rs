@@ -11,7 +11,7 @@ use askama::Template;
 use axum::extract::State;
 use claviger_app::application_lists::{ApplicationFilter, ApplicationOrder, ApplicationState, ListedApplication};
 use claviger_domain::access_level::AccessLevel;
-use claviger_domain::application::Rights;
+use claviger_domain::application::{Application, Rights};
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{AccessLevelId, TenantId};
 use claviger_domain::page::{LIMIT_MAX, PageRequest};
@@ -42,7 +42,7 @@ const ORDERS: [(&str, &str, ApplicationOrder); 5] = [
     ("used", "Used last", ApplicationOrder::LastUsed),
 ];
 const STATES: [(&str, &str, ApplicationState); 3] = [
-    ("active", "Active", ApplicationState::Active),
+    ("enabled", "Enabled", ApplicationState::Active),
     ("disabled", "Disabled", ApplicationState::Disabled),
     ("ended", "Ended", ApplicationState::Ended),
 ];
@@ -109,17 +109,18 @@ impl List<'_> {
         self.query.cursor.is_none()
     }
 
-    fn is_all(&self) -> bool {
-        self.first() && self.query.parse().0 == ApplicationFilter::default()
+    /// Whether there is nothing to be narrowed.
+    fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.first() && self.query.parse().0 == ApplicationFilter::default()
     }
 }
 
 /// What its state is called, and how it looks.
-pub(super) fn state_of(listed: &ListedApplication, now: &Timestamp) -> (&'static str, &'static str) {
-    if listed.application.ends_at.is_some_and(|end| end <= *now) {
+pub(super) fn state_of(application: &Application, now: &Timestamp) -> (&'static str, &'static str) {
+    if application.ends_at.is_some_and(|end| end <= *now) {
         ("bad", "ended")
-    } else if listed.application.enabled {
-        ("good", "active")
+    } else if application.enabled {
+        ("good", "enabled")
     } else {
         ("off", "disabled")
     }

@@ -20,6 +20,7 @@ use claviger_domain::id::{ApplicationId, TenantId};
 use claviger_domain::notice::{Notice, NoticeFilter};
 use claviger_domain::page::PageRequest;
 use claviger_domain::simulation::Obstacle;
+use claviger_domain::time::Timestamp;
 use claviger_kit::{Api, Failure, Path, Query, status};
 use http::StatusCode;
 use serde::Deserialize;
@@ -35,6 +36,7 @@ struct One<'a> {
     findings: Vec<Finding>,
     notices: Vec<Notice>,
     errors: &'a Errors,
+    now: Timestamp,
     may_update: bool,
 }
 
@@ -99,6 +101,7 @@ async fn page(
         findings,
         notices: notices.unwrap_or_default(),
         errors,
+        now: api.app.clock().now(),
         may_update: person.may("applications", Verb::Update),
     };
     Page::new(&name, Section::Applications)

@@ -1,5 +1,6 @@
 //! One person: who it is, what it may do, how it gets in, and where it is signed in.
 
+use super::identities::{self, Identity};
 use super::{Names, call_path, invite, path_of};
 use crate::api_call::ApiCall;
 use crate::form::{Errors, Form};
@@ -41,6 +42,7 @@ struct One<'a> {
     profiles: &'a [AccessProfile],
     standing: Standing,
     factors: Factors,
+    identities: Vec<Identity>,
     sessions: Option<Vec<UserSession>>,
     invited_until: Option<Timestamp>,
     errors: &'a Errors,
@@ -103,6 +105,7 @@ pub(crate) async fn show(
         "roles" => "The roles hold already, in every session.",
         "disabled" => "The person cannot sign in any more, and all of its sessions have ended.",
         "enabled" => "The person can sign in again.",
+        "forgotten" => "Which accounts the person has is forgotten: the next one with its address becomes it.",
         "ended" => "The session has ended.",
         "all-ended" => "All sessions have ended.",
         "reset" => {
@@ -133,6 +136,7 @@ async fn page(
     let (standing, factors) = how_it_gets_in(api, person, tenant, id).await?;
     let held = user.roles.iter().chain(profiles.iter().flat_map(|profile| &profile.roles)).copied();
     let names = Names::of(api, person, tenant, held).await?;
+    let identities = identities::of(api, person, tenant, id).await?;
     let sessions = if person.may("sessions", Verb::Read) {
         Some(api.app.list_user_sessions(&person.caller, tenant, id).await?)
     } else {
@@ -151,6 +155,7 @@ async fn page(
         profiles: &profiles,
         standing,
         factors,
+        identities,
         sessions,
         invited_until,
         errors,
@@ -169,6 +174,7 @@ async fn page(
         .call(ApiCall::new("Read the person", "GET", &path))
         .call(ApiCall::new("Its sessions", "GET", &format!("{path}/sessions")))
         .call(ApiCall::new("Its second factors", "GET", &format!("{path}/factors")))
+        .call(ApiCall::new("Its accounts at identity providers", "GET", &format!("{path}/identities")))
         .call(ApiCall::new("Its access profiles", "GET", &format!("{path}/access-profiles")));
     if user.status == Status::Invited {
         for call in invite::calls(tenant, id) {

@@ -6,7 +6,7 @@ use crate::form::{Errors, Form};
 use crate::nav::Section;
 use crate::page::{Answer, Page, see_other};
 use crate::place::Place;
-use crate::security::issuer_form::{ROWS, binding_filled, parse_binding};
+use crate::security::issuer_form::{binding_filled, parse_binding, rows};
 use crate::session::Person;
 use crate::tenants::if_allowed;
 use askama::Template;
@@ -54,6 +54,11 @@ impl BindingPage<'_> {
 
     fn value(&self, name: &str, row: &usize) -> &str {
         self.form.raw(&format!("{name}{row}"))
+    }
+
+    /// How many lines a value has.
+    fn lines(&self, row: &usize) -> usize {
+        self.value("value", row).lines().count().max(1)
     }
 
     fn ways(&self) -> [(&'static str, &'static str); 5] {
@@ -114,7 +119,7 @@ async fn page(
         form,
         errors,
         offered: offered.filter(|page| page.next.is_none()).map(|page| page.items),
-        rows: (0..ROWS).collect(),
+        rows: rows(form).collect(),
         version: form.version()?.unwrap_or(issuer.version),
     };
     let body = json!({ "bindings": [{

@@ -7,15 +7,17 @@ use claviger_domain::id::ApplicationId;
 use claviger_domain::name::{DESCRIPTION_MAX, Name, parse_text};
 use claviger_domain::outgoing::Target;
 use claviger_domain::trusted_issuer::{
-    AGE_DEFAULT, Binding, KeySource, NewBinding, NewTrustedIssuer, Trust, TrustedIssuer, TrustedIssuerPatch, parse_age,
-    parse_algorithms, parse_audience, parse_conditions, parse_issuer, parse_pinned,
+    AGE_DEFAULT, Binding, CONDITIONS_MAX, KeySource, NewBinding, NewTrustedIssuer, Trust, TrustedIssuer,
+    TrustedIssuerPatch, parse_age, parse_algorithms, parse_audience, parse_conditions, parse_issuer, parse_pinned,
 };
 use claviger_domain::{Error, Result};
 use claviger_kit::Fields;
 use serde_json::Value;
 
-/// Conditions that a form has room for; one with more is changed by the API.
-pub(super) const ROWS: usize = 6;
+/// Rows for conditions that a form has at least.
+const ROWS: usize = 6;
+/// Rows that are left empty beneath those that are filled, as long as there may be more conditions.
+const ROWS_LEFT: usize = 2;
 
 /// The form of an issuer as it is.
 pub(super) fn filled(issuer: &TrustedIssuer) -> Form {
@@ -128,7 +130,7 @@ fn written(condition: &Condition) -> (String, &'static str, String) {
         (Some(Value::String(text)), ..) => (claim, "equals", text),
         (Some(value), ..) => (claim, "equals_json", value.to_string()),
         (_, Some(pattern), ..) => (claim, "matches", pattern),
-        (_, _, Some(values), _) => (claim, "one_of", values.join(" ")),
+        (_, _, Some(values), _) => (claim, "one_of", values.join("\n")),
         (_, _, _, contains) => (claim, "contains", contains.unwrap_or_default()),
     }
 }
@@ -141,7 +143,7 @@ pub(super) fn parse_binding(form: &Form) -> Result<NewBinding> {
         fields.refuse("/application_id", "no application is chosen", "choose one, or give its id");
     }
     let description = fields.take(parse_text("/description", form.get("description"), DESCRIPTION_MAX));
-    let drafts: Vec<Draft> = (0..ROWS).filter_map(|index| draft(form, index)).collect();
+    let drafts: Vec<Draft> = (0..CONDITIONS_MAX).filter_map(|index| draft(form, index)).collect();
     let conditions = fields.take(parse_conditions("/conditions", drafts));
     let binding = application.zip(description).zip(conditions);
     let binding = binding.map(|((application_id, description), conditions)| NewBinding {
@@ -152,20 +154,34 @@ pub(super) fn parse_binding(form: &Form) -> Result<NewBinding> {
     fields.finish(binding)
 }
 
+/// The rows of a form of a binding, by number.
+pub(super) fn rows(form: &Form) -> std::ops::Range<usize> {
+    let is_filled = |index: &usize| draft(form, *index).is_some();
+    let filled = (0..CONDITIONS_MAX).rev().find(is_filled).map_or(0, |last| last + 1);
+    0..(filled + ROWS_LEFT).clamp(ROWS, CONDITIONS_MAX)
+}
+
 fn draft(form: &Form, index: usize) -> Option<Draft> {
-    let [claim, how, value] = ["claim", "how", "value"].map(|name| form.get(&format!("{name}{index}")));
-    if claim.is_empty() && value.is_empty() {
+    let [claim, how, value] = ["claim", "how", "value"].map(|name| form.raw(&format!("{name}{index}")));
+    // Blanks around a value are part of it; ends of lines are the browser's.
+    let (claim, value) = (claim.trim(), value.trim_matches(['\r', '\n']));
+    if claim.is_empty() && value.trim().is_empty() {
         return None;
     }
     let draft = Draft { claim: claim.to_owned(), ..Draft::default() };
     let text = value.to_owned();
     Some(match how {
         "matches" => Draft { matches: Some(text), ..draft },
-        "one_of" => Draft { one_of: Some(value.split_whitespace().map(str::to_owned).collect()), ..draft },
+        "one_of" => Draft { one_of: Some(lines(value)), ..draft },
         "contains" => Draft { contains: Some(text), ..draft },
         "equals_json" => Draft { equals: Some(serde_json::from_str(value).unwrap_or(Value::Null)), ..draft },
         _ => Draft { equals: Some(Value::String(text)), ..draft },
     })
+}
+
+/// The values of a list, one a line.
+fn lines(text: &str) -> Vec<String> {
+    text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -198,11 +214,17 @@ mod tests {
     fn a_binding_is_shown_and_read_alike() {
         let drafts = vec![
             Draft { claim: "sub".into(), matches: Some("repo:acme/*".into()), ..Draft::default() },
-            Draft { claim: "ref".into(), one_of: Some(vec!["a".into(), "b".into()]), ..Draft::default() },
+            Draft { claim: "ref".into(), one_of: Some(vec!["a b".into(), " c".into()]), ..Draft::default() },
             Draft { claim: "number".into(), equals: Some(json!(7)), ..Draft::default() },
             Draft { claim: "text".into(), equals: Some(json!("7")), ..Draft::default() },
             Draft { claim: "groups".into(), contains: Some("dev".into()), ..Draft::default() },
         ];
+        let more = (drafts.len()..CONDITIONS_MAX).map(|index| Draft {
+            claim: format!("claim {index}"),
+            equals: Some(json!(" blank ")),
+            ..Draft::default()
+        });
+        let drafts: Vec<_> = drafts.into_iter().chain(more).collect();
         let binding = Binding {
             id: BindingId::from_u128(1),
             description: "deploys".into(),
@@ -210,7 +232,10 @@ mod tests {
             conditions: parse_conditions("", drafts).unwrap(),
         };
         let read = parse_binding(&binding_filled(&binding)).unwrap();
+        assert_eq!(rows(&binding_filled(&binding)), 0..CONDITIONS_MAX);
         assert_eq!(read, NewBinding::from(binding));
+        assert_eq!(rows(&Form::default()), 0..ROWS);
+        assert_eq!(rows(&Form::of([("claim5", "sub".to_owned())])), 0..8);
         let Err(Error::Invalid(fields)) = parse_binding(&Form::default()) else { panic!("accepted") };
         let pointers: Vec<_> = fields.iter().map(|field| field.pointer.as_str()).collect();
         assert_eq!(pointers, ["/application_id", "/conditions"]);

@@ -16,6 +16,7 @@ use claviger_domain::id::TenantId;
 use claviger_domain::key_type::{LegacyRule, LegacyType};
 use claviger_domain::page::PageRequest;
 use claviger_domain::tenant::Kind;
+use claviger_domain::time::Timestamp;
 use claviger_kit::{Api, Failure, Path, Query, status};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -117,25 +118,36 @@ fn allowed_name(kind: LegacyType) -> String {
 }
 
 fn filled(found: &RulesAndEffect) -> Form {
+    let sunset = |kind: LegacyType| show::field(found.own.get(kind).and_then(|rule| rule.sunset));
     let names: Vec<_> = LegacyType::ALL.into_iter().map(|kind| (kind, allowed_name(kind))).collect();
     let values = names.iter().flat_map(|(kind, allowed)| {
         let rule = found.own.get(*kind);
         let word = rule.map(|rule| if rule.allowed { "true" } else { "false" }).unwrap_or_default();
-        let sunset = rule.and_then(|rule| rule.sunset).map(|at| show::date(&at)).unwrap_or_default();
-        [(allowed.as_str(), word.to_owned()), (kind.as_str(), sunset)]
+        [(allowed.as_str(), word.to_owned()), (kind.as_str(), sunset(*kind))]
     });
     Form::of(values)
 }
 
+/// A time of a field, which shows minutes: the whole one where it is as it was shown.
+fn moment(text: &str, before: Option<Timestamp>) -> String {
+    match before {
+        Some(before) if show::field(Some(before)) == text => before.to_string(),
+        _ if text.len() == 16 => format!("{text}:00Z"),
+        _ => text.to_owned(),
+    }
+}
+
 /// Says what is allowed.
 pub(crate) async fn update(State(api): State<Api>, person: Person, Path(tenant): Path<TenantId>, form: Form) -> Answer {
+    let before = api.app.find_legacy_rules(&person.caller, tenant).await?;
     let said = |kind: LegacyType| {
+        let sunset = before.own.get(kind).and_then(|rule| rule.sunset);
         let allowed = match form.get(&allowed_name(kind)) {
             "true" => true,
             "false" => false,
             _ => return None,
         };
-        Some((kind, NewRule { allowed, sunset: form.given(kind.as_str()).map(str::to_owned) }))
+        Some((kind, NewRule { allowed, sunset: form.given(kind.as_str()).map(|text| moment(text, sunset)) }))
     };
     let new = LegacyType::ALL.into_iter().filter_map(said).collect();
     match api.app.put_legacy_rules(&person.caller, tenant, new).await {

@@ -1,4 +1,4 @@
-//! Sign-in at one's organisation's identity provider: by the address one learns where that is, and the browser goes there.
+//! Sign-in at one's organization's identity provider: by the address one learns where that is, and the browser goes there.
 
 use super::{Head, NextQuery, next_of, refuse};
 use crate::form::{Errors, Form};

@@ -1,5 +1,6 @@
 //! Provisionings: how far each is, as long as anybody looks and whenever somebody comes back; and its first secret, once.
 
+use super::again;
 use super::list::may_create;
 use crate::api_call::ApiCall;
 use crate::form::{Errors, Form};
@@ -54,6 +55,8 @@ struct Job<'a> {
     errors: &'a Errors,
     now: Timestamp,
     may_claim: bool,
+    /// Whether its order can be sent again by a form.
+    may_retry: bool,
 }
 
 #[derive(Template)]
@@ -162,7 +165,11 @@ async fn page(
     };
     let path = format!("/v1/tenants/{tenant}/provisionings/{id}");
     let may_claim = person.may("applications", Verb::Update);
-    let content = Job { place: &place, job, made, errors, now: api.app.clock().now(), may_claim };
+    let may_retry = match &made {
+        Some(made) if may_create(person, &place) => again::form(api, person, &job, made).await?.is_some(),
+        _ => false,
+    };
+    let content = Job { place: &place, job, made, errors, now: api.app.clock().now(), may_claim, may_retry };
     Page::new("Provisioning", Section::Tenants)
         .at(&place)
         .status(status)

@@ -2,6 +2,7 @@
 
 use super::list::may_create;
 use super::members::{Members, Reader};
+use super::{again, if_allowed};
 use crate::api_call::ApiCall;
 use crate::form::{Errors, Form};
 use crate::nav::Section;
@@ -13,17 +14,20 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use claviger_app::unit::{Kept, OnceFor, Posted};
+use claviger_domain::access_level::AccessLevel;
 use claviger_domain::application::{Reach, Rights};
 use claviger_domain::catalogue::BuiltInLevel;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{AccessLevelId, ProvisioningId, TenantId};
 use claviger_domain::name::Name;
+use claviger_domain::page::{LIMIT_MAX, PageRequest};
 use claviger_domain::provisioning::{NewProvisioning, Provisioning, WantedAdministrator, WantedApplication};
 use claviger_domain::tenant::{DetailsPatch, Kind, NewTenant};
 use claviger_domain::user::{Email, parse_person_name, parse_roles};
 use claviger_domain::{Error, Result};
-use claviger_kit::{Api, Failure, Fields, Path, status};
+use claviger_kit::{Api, Failure, Fields, Path, Query, status};
 use http::StatusCode;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 #[derive(Template)]
@@ -36,6 +40,8 @@ struct Provision<'a> {
     from_above: bool,
     on_trial: bool,
     levels: &'a [BuiltInLevel],
+    /// Those of the tenant that is shown, whose rights an application can be given.
+    own_levels: Vec<AccessLevel>,
     may_application: bool,
     may_person: bool,
     once: &'a str,
@@ -55,19 +61,49 @@ pub(super) fn routes() -> Router<Api> {
     Router::new().route("/console/tenants/{tenant_id}/tenants/new", get(new).post(create))
 }
 
-async fn new(State(api): State<Api>, person: Person, Path(tenant): Path<TenantId>) -> Answer {
+/// What the form is filled in with.
+#[derive(Deserialize)]
+struct NewQuery {
+    /// An order that has failed.
+    #[serde(default)]
+    again: Option<String>,
+}
+
+async fn new(
+    State(api): State<Api>,
+    person: Person,
+    Path(tenant): Path<TenantId>,
+    Query(query): Query<NewQuery>,
+) -> Answer {
     let place = person.at(&api, tenant).await?;
+    if let Some(id) = query.again.as_deref().and_then(ProvisioningId::parse) {
+        let job = api.app.find_provisioning(&person.caller, tenant, id).await?;
+        let made = api.app.find_tenant(&person.caller, job.tenant_id).await?;
+        if let Some(form) = again::form(&api, &person, &job, &made).await? {
+            return form_page(&api, &person, &place, &form, &Errors::default(), StatusCode::OK).await;
+        }
+    }
     let levels = api.app.catalogue().levels();
     let all = levels.last().map(|level| level.id.to_string()).unwrap_or_default();
     let form = Form::of([("administrator_access_level_ids", all), ("mfa_required", "none".to_owned())]);
-    form_page(&api, &person, &place, &form, &Errors::default(), StatusCode::OK)
+    form_page(&api, &person, &place, &form, &Errors::default(), StatusCode::OK).await
 }
 
-fn form_page(api: &Api, person: &Person, place: &Place, form: &Form, errors: &Errors, status: StatusCode) -> Answer {
+async fn form_page(
+    api: &Api,
+    person: &Person,
+    place: &Place,
+    form: &Form,
+    errors: &Errors,
+    status: StatusCode,
+) -> Answer {
     if !may_create(person, place) {
         person.caller.allow("tenants", Verb::Create)?;
         return Err(Failure(Error::NotFound("tenant")));
     }
+    let all = PageRequest::parse(Some(LIMIT_MAX), None)?;
+    let own = if_allowed(api.app.list_access_levels(&person.caller, place.tenant.id, &all).await)?;
+    let own = own.map(|page| page.items).unwrap_or_default();
     let content = Provision {
         place,
         form,
@@ -76,6 +112,7 @@ fn form_page(api: &Api, person: &Person, place: &Place, form: &Form, errors: &Er
         from_above: true,
         on_trial: place.tenant.kind == Kind::Organization,
         levels: api.app.catalogue().levels(),
+        own_levels: own.into_iter().filter(|level| level.tenant_id.is_some()).collect(),
         may_application: person.may("applications", Verb::Create),
         may_person: person.may("users", Verb::Create),
         once: person.once(),
@@ -116,12 +153,25 @@ async fn create(State(api): State<Api>, person: Person, Path(tenant): Path<Tenan
         Err(error) => {
             let status = status(&error);
             let errors = Errors::of(at_fields(error)).map_err(Failure)?;
-            form_page(&api, &person, &place, &form, &errors, status)
+            form_page(&api, &person, &place, &form, &errors, status).await
         }
     }
 }
 
 async fn try_create(api: &Api, person: &Person, parent: TenantId, form: &Form) -> Result<ProvisioningId> {
+    let new = order(api, person, parent, form).await?;
+    let once = form.once(&person.here)?.map(|once| OnceFor { once, keep: kept });
+    match api.app.provision_tenant(&person.caller, new, once).await? {
+        Posted::Done(job) => Ok(job.id),
+        Posted::Replayed(kept) => {
+            let id = serde_json::from_str::<String>(&kept.body).ok().and_then(|id| ProvisioningId::parse(&id));
+            id.ok_or_else(|| Error::Internal("what was kept of a provisioning is not its id".into()))
+        }
+    }
+}
+
+/// What a form orders.
+pub(super) async fn order(api: &Api, person: &Person, parent: TenantId, form: &Form) -> Result<NewProvisioning> {
     let nothing = Form::default();
     let mut reader = Reader::of_new(form, &nothing, api.app.clock().now());
     let Members { name, application_limit, details } = reader.read();
@@ -135,16 +185,12 @@ async fn try_create(api: &Api, person: &Person, parent: TenantId, form: &Form) -
     let tenant =
         name.zip(kind).map(|(name, kind)| NewTenant { name, kind, parent_id: parent, application_limit, details });
     let application = application(form, &mut fields);
+    let application = match application {
+        Some(wanted) => Some(with_rights(api, person, parent, wanted).await?),
+        None => None,
+    };
     let administrator = administrator(form, &mut fields);
-    let new = fields.finish(tenant.map(|tenant| NewProvisioning { tenant, application, administrator }))?;
-    let once = form.once(&person.here)?.map(|once| OnceFor { once, keep: kept });
-    match api.app.provision_tenant(&person.caller, new, once).await? {
-        Posted::Done(job) => Ok(job.id),
-        Posted::Replayed(kept) => {
-            let id = serde_json::from_str::<String>(&kept.body).ok().and_then(|id| ProvisioningId::parse(&id));
-            id.ok_or_else(|| Error::Internal("what was kept of a provisioning is not its id".into()))
-        }
-    }
+    fields.finish(tenant.map(|tenant| NewProvisioning { tenant, application, administrator }))
 }
 
 /// What is kept of an order, for a form that is sent twice: where it is seen.
@@ -165,6 +211,22 @@ fn application(form: &Form, fields: &mut Fields) -> Option<WantedApplication> {
     }
     let reach = form.given("application_reach").and_then(Reach::parse).unwrap_or(Reach::Own);
     name.zip(level).map(|(name, level)| WantedApplication { name, rights: Rights::Level(level), reach })
+}
+
+/// The application with the rights of an access level of the tenant above: the new tenant has none of its own that could give them.
+async fn with_rights(
+    api: &Api,
+    person: &Person,
+    parent: TenantId,
+    wanted: WantedApplication,
+) -> Result<WantedApplication> {
+    let rights = match wanted.rights {
+        Rights::Level(id) if api.app.catalogue().level(id).is_none() => {
+            Rights::Inline(api.app.find_access_level(&person.caller, parent, id).await?.grants)
+        }
+        other => other,
+    };
+    Ok(WantedApplication { rights, ..wanted })
 }
 
 /// The first person, if one is asked for.

@@ -28,7 +28,7 @@ async fn ada(f: &Fixture) -> Person {
 }
 
 /// The key on the page, as an authenticator has it, and where its code goes.
-fn key_and_form(page: &str) -> (String, String) {
+pub(super) fn key_and_form(page: &str) -> (String, String) {
     let key = page.split("id=\"key\"").nth(1).unwrap().split("value=\"").nth(1).unwrap().split('"').next().unwrap();
     let form = page.split('"').find(|text| text.ends_with("/confirm")).unwrap();
     (key.replace(' ', ""), form.to_owned())
@@ -136,7 +136,7 @@ async fn whoever_must_enrol_does_so_at_sign_in(f: Arc<Fixture>) {
     let page = browser.page(&to).await;
     let enrol = page.split('"').find(|text| text.starts_with("/console/account/enrol?next=")).unwrap().to_owned();
     let page = browser.page(&enrol).await;
-    assert!(page.contains("Your organisation asks for one"), "{page}");
+    assert!(page.contains("Your organization asks for one"), "{page}");
     assert_eq!(field(&page, "next"), goal);
     let made = browser.post("/console/account/authenticator", &[("next", &goal)]).await;
     let (key, form) = key_and_form(&made.text);

@@ -97,11 +97,13 @@ async fn the_list_is_searched_sorted_and_exported(f: Arc<Fixture>) {
     let ada = person(&f, &f.root, "ada@example.com", &[&owner]).await;
     let browser = Browser::of(&f, &ada);
     let (acme, _) = f.organization("Acme").await;
+    let path = format!("/console/tenants/{acme}/applications");
+    let empty = browser.page(&path).await;
+    assert!(empty.contains("No applications yet") && !empty.contains("class=\"filters\""), "{empty}");
     for name in ["=1+1", "beta", "Alpha <b>"] {
         f.app.clock().advance(1);
         f.application_with(&acme, json!({"name": name, "access_level_id": owner, "owner": "ops@example.com"})).await;
     }
-    let path = format!("/console/tenants/{acme}/applications");
     let order = |html: &str| {
         let mut places: Vec<_> =
             ["=1+1", "beta", "Alpha"].into_iter().map(|name| (html.find(&format!(">{name}")), name)).collect();
@@ -113,8 +115,10 @@ async fn the_list_is_searched_sorted_and_exported(f: Arc<Fixture>) {
     assert_eq!(order(&by_name), "=1+1 Alpha beta");
     assert!(by_name.contains("Super Admin") && by_name.contains("clv_a_") && !by_name.contains("<b>"), "{by_name}");
     assert_eq!(order(&browser.page(&format!("{path}?sort=oldest")).await), "=1+1 beta Alpha");
-    assert_eq!(order(&browser.page(&format!("{path}?q=BET&state=active&sort=&level=")).await), "beta");
-    assert!(browser.page(&format!("{path}?state=disabled")).await.contains("Nothing fits"));
+    assert_eq!(order(&browser.page(&format!("{path}?q=BET&state=enabled&sort=&level=")).await), "beta");
+    assert!(by_name.contains(">enabled<") && by_name.contains("title=\"beta\""), "{by_name}");
+    let disabled = browser.page(&format!("{path}?state=disabled")).await;
+    assert!(disabled.contains("Nothing fits") && disabled.contains("class=\"filters\""), "{disabled}");
     let file = browser.get(&format!("{path}.csv?sort=oldest")).await;
     assert_eq!(file.header("content-disposition").unwrap().split(';').next(), Some("attachment"));
     let lines: Vec<_> = file.text.lines().collect();

@@ -36,7 +36,18 @@ async fn a_page_has_its_frame(f: Arc<Fixture>) {
     }
     let found = browser.page("/console/switch?q=acm").await;
     assert!(found.contains(&format!("/console/tenants/{acme}")), "{found}");
-    assert_eq!(browser.get("/console/nothing").await.status, 404);
+    let missing = [format!("/console/tenants/{acme}/applications/{acme}"), "/console/nothing".to_owned()];
+    for path in missing {
+        let lost = browser.get(&path).await;
+        assert_eq!((lost.status.as_u16(), lost.text.matches("<main").count()), (404, 1), "{path}");
+        for told in ["Not found", "aria-label=\"Console\"", "Sign out", "Request <code>"] {
+            assert!(lost.text.contains(told), "{path}: {told}: {}", lost.text);
+        }
+    }
+    let stranger = Browser::new(&f).get("/console/nothing").await;
+    assert!(stranger.status == 404 && !stranger.text.contains("Sign out"), "{}", stranger.text);
+    let crumbs = own.split("aria-label=\"Where you are\"").nth(1).unwrap().split("</nav>").next().unwrap();
+    assert_eq!(crumbs.matches("Operator").count(), 1, "{crumbs}");
 }
 
 async fn strangers_are_sent_to_the_sign_in(f: Arc<Fixture>) {

@@ -29,6 +29,11 @@ async fn they_show_how_the_server_is(f: Arc<Fixture>) {
         assert!(page.contains(told) && page.matches("<h1").count() == 1, "{rest}: {page}");
         assert!(page.contains("aria-current=\"page\"") && !page.contains("style="), "{rest}");
     }
+    for rest in ["/nodes", "/jobs"] {
+        let page = browser.page(&format!("{base}{rest}")).await;
+        assert!(page.contains("aria-live=\"off\" hx-get") && page.contains("left=179"), "{rest}: {page}");
+        assert!(!browser.page(&format!("{base}{rest}?left=0")).await.contains("left="), "{rest}");
+    }
     let jobs = browser.page(&format!("{base}/jobs")).await;
     assert!(jobs.contains("Acme"), "{jobs}");
     let configuration = browser.page(&format!("{base}/configuration")).await;

@@ -170,7 +170,27 @@ async fn an_issuer_is_trusted_bound_and_tried(f: Arc<Fixture>) {
     let binding = page.split('"').find(|text| text.starts_with(&format!("{bindings}/")) && !text.ends_with("new"));
     let binding = binding.unwrap().trim_end_matches("/delete");
     let form = browser.page(binding).await;
-    assert_eq!((field(&form, "value0").as_str(), field(&form, "description").as_str()), ("repo:acme/*", "deploys"));
+    assert!(form.contains(">repo:acme/*</textarea>") && field(&form, "description") == "deploys", "{form}");
+    let version = field(&form, "version");
+    let names: Vec<_> = (0..9).map(|row| ["claim", "how", "value"].map(|name| format!("{name}{row}"))).collect();
+    let mut values = vec![("version", version.as_str()), ("application_id", application.as_str())];
+    for (row, [claim, how, value]) in names.iter().enumerate() {
+        values.extend([
+            (claim.as_str(), if row == 0 { "sub" } else { claim.as_str() }),
+            (how.as_str(), if row == 8 { "one_of" } else { "equals" }),
+            (value.as_str(), if row == 8 { "main branch\r\nnext" } else { "x" }),
+        ]);
+    }
+    assert_eq!(leads_to(&browser.post(binding, &values).await), format!("{one}?told=saved"));
+    let issuers = f.operator.get(&format!("/v1/tenants/{acme}/trusted-issuers")).await.expect(200);
+    let conditions = &issuers["items"][0]["bindings"][0]["conditions"];
+    assert_eq!(conditions.as_array().unwrap().len(), 9, "{conditions}");
+    assert_eq!(conditions[8]["one_of"], json!(["main branch", "next"]));
+    let page = browser.page(&one).await;
+    let bound = page.split('"').find(|text| text.starts_with(&format!("{bindings}/")) && !text.ends_with("new"));
+    let binding = bound.unwrap().trim_end_matches("/delete");
+    let form = browser.page(binding).await;
+    assert!(form.contains("name=\"claim10\"") && form.contains(">main branch\nnext</textarea>"), "{form}");
     let version = field(&form, "version");
     let removed = browser.post(&format!("{binding}/delete"), &[("version", &version)]).await;
     assert_eq!(leads_to(&removed), format!("{one}?told=saved"));
@@ -191,6 +211,16 @@ async fn legacy_types_are_reported_and_migrated(f: Arc<Fixture>) {
     let day = START.plus_seconds(30 * 86_400).to_string()[..10].to_owned();
     let set = browser.post(&path, &[("siem_allowed", "true"), ("siem", &day)]).await;
     assert_eq!(leads_to(&set), format!("{path}?told=saved"));
+    let rules = format!("/v1/tenants/{acme}/legacy-key-types");
+    let exact = json!({"siem": {"allowed": true, "sunset": format!("{day}T18:30:15.5Z")}});
+    f.operator.put(&rules, &exact).await.expect(200);
+    let before = f.operator.get(&rules).await.expect(200)["own"]["siem"]["sunset"].clone();
+    let shown = field(&browser.page(&path).await, "siem");
+    assert_eq!(shown, format!("{day}T18:30"));
+    for (sent, kept) in [(shown.clone(), before), (format!("{day}T19:45"), json!(format!("{day}T19:45:00.000000Z")))] {
+        leads_to(&browser.post(&path, &[("siem_allowed", "true"), ("siem", &sent)]).await);
+        assert_eq!(f.operator.get(&rules).await.expect(200)["own"]["siem"]["sunset"], kept);
+    }
     let (id, client) = f.application_with(&acme, json!({"name": "Old", "key_type": "siem"})).await;
     let above = browser.page(&format!("/console/tenants/{}/security/key-types", f.root)).await;
     assert!(above.contains("Old") && above.contains("in a tenant beneath"), "{above}");

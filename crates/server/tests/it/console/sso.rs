@@ -2,11 +2,17 @@
 
 use super::browser::{Browser, field, leads_to};
 use crate::fixture::{Fixture, on_both};
-use crate::people::{SUPER_ADMIN, built_in, person, stepped_up};
+use crate::mails::newest;
+use crate::people::{SUPER_ADMIN, built_in, person, stepped_up, user};
+use claviger_domain::id::{ProviderId, TenantId, UserId};
 use serde_json::json;
 use std::sync::Arc;
 
-on_both!(a_provider_is_made_changed_and_deleted, what_is_wrong_with_a_provider_stands_at_its_field);
+on_both!(
+    a_provider_is_made_changed_and_deleted,
+    what_is_wrong_with_a_provider_stands_at_its_field,
+    who_must_sign_in_there_is_told_so,
+);
 
 async fn a_provider_is_made_changed_and_deleted(f: Arc<Fixture>) {
     let level = built_in(&f, SUPER_ADMIN).await;
@@ -96,4 +102,33 @@ async fn what_is_wrong_with_a_provider_stands_at_its_field(f: Arc<Fixture>) {
     }
     assert!(!refused.text.contains("hush-hush"), "a secret is never sent back: {}", refused.text);
     assert!(!refused.text.contains("<img src=x"), "K7: {}", refused.text);
+}
+
+async fn who_must_sign_in_there_is_told_so(f: Arc<Fixture>) {
+    let level = built_in(&f, SUPER_ADMIN).await;
+    let (acme, _) = f.organization("Acme").await;
+    let ada = person(&f, &f.root, "ada@example.com", &[&level]).await;
+    let browser = Browser::of(&f, &stepped_up(&f, &ada).await);
+    let provider = json!({"name": "Acme <b>", "issuer": "https://idp.example", "client_id": "claviger",
+        "domains": ["acme.example"], "required": true});
+    let all = format!("/v1/tenants/{acme}/identity-providers");
+    let provider = f.operator.post(&all, &provider).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let bob = user(&f, &acme, "bob@acme.example", &[&level]).await;
+    let mail = newest(&f, "bob@acme.example").await;
+    assert!(mail.subject == "You are invited" && mail.link().ends_with("/console/sign-in/sso"), "{mail:?}");
+    user(&f, &acme, "eve@other.example", &[&level]).await;
+    assert!(newest(&f, "eve@other.example").await.link().contains("/people/invitation#"));
+    let page = format!("/console/tenants/{acme}/people/{bob}");
+    assert!(!browser.page(&page).await.contains("Accounts of"));
+    let ids = (UserId::parse(&bob).unwrap(), ProviderId::parse(&provider).unwrap());
+    let mut tx = f.app.store().begin().await.unwrap();
+    tx.insert_user_identity(TenantId::parse(&acme).unwrap(), ids, "sub <7>", f.app.clock().now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let shown = browser.page(&page).await;
+    assert!(shown.contains("sub &#60;7&#62;") && shown.contains("Acme &#60;b&#62;"), "{shown}");
+    let forget = format!("{page}/identities/forget");
+    assert!(leads_to(&Browser::of(&f, &ada).get(&forget).await).starts_with("/console/step-up?next="));
+    assert!(browser.page(&forget).await.contains("sub &#60;7&#62;"));
+    assert_eq!(leads_to(&browser.post(&forget, &[]).await), format!("{page}?told=forgotten"));
+    assert!(!browser.page(&page).await.contains("Accounts of"));
 }

@@ -3,6 +3,8 @@
 
 use crate::App;
 use crate::caller::RequestLine;
+use crate::revocations::PersonChange;
+use crate::unit::{Effect, change};
 use claviger_domain::address::Origin;
 use claviger_domain::audit::{Actor, NewEntry, Target};
 use claviger_domain::id::{TenantId, UserId};
@@ -37,6 +39,7 @@ pub(crate) struct Deed {
     visit: Visit,
     entry: Option<NewEntry>,
     mails: Vec<NewMail>,
+    effects: Vec<Effect>,
 }
 
 impl Deed {
@@ -60,7 +63,13 @@ impl Deed {
         self.mails.push(mail);
     }
 
-    async fn finish(mut self) -> Result<()> {
+    /// Says what it takes from the person, which no restored backup may give back unseen.
+    pub(crate) fn affects(&mut self, change: PersonChange) {
+        self.effects.push(Effect::User(self.tenant, self.user, change));
+    }
+
+    /// What is to be kept of it, and the revision after the last of it.
+    async fn finish(mut self) -> Result<(Vec<Effect>, i64)> {
         let mailed = !self.mails.is_empty();
         let mails = std::mem::take(&mut self.mails);
         self.app.state.queue_mails(&mut self.tx, self.tenant, mails, self.now).await?;
@@ -74,11 +83,16 @@ impl Deed {
             self.tx.append_journal(self.tenant, entry.at, &[journal]).await?;
             self.tx.append_audit(self.tenant, &entry).await?;
         }
+        let changes: Vec<_> = self.effects.iter().map(change).collect();
+        let mut revision = 0;
+        if !changes.is_empty() {
+            revision = self.tx.bump_revision(self.tenant, &changes).await?;
+        }
         self.tx.commit().await?;
         if mailed {
             self.app.state.mailing.arrived.notify_one();
         }
-        Ok(())
+        Ok((self.effects, revision))
     }
 }
 
@@ -100,9 +114,11 @@ impl App {
             let mut tx = app.state.store.begin().await?;
             tx.lock_tenant(tenant).await?;
             let now = app.state.shared_now();
-            let mut deed = Deed { app, tx, now, tenant, user, visit, entry: None, mails: Vec::new() };
+            let (entry, mails, effects) = (None, Vec::new(), Vec::new());
+            let mut deed = Deed { app: Arc::clone(&app), tx, now, tenant, user, visit, entry, mails, effects };
             let done = work(&mut deed).await?;
-            deed.finish().await?;
+            let (effects, revision) = deed.finish().await?;
+            app.settle_and_tell(tenant, &effects, revision).await?;
             Ok(done)
         });
         running.await.map_err(|_| Error::Internal("a deed ended early".into()))?

@@ -3,6 +3,7 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::deeds::Visit;
+use crate::revocations::PersonChange;
 use crate::sso::stays_with_provider;
 use crate::unit::{NO_RIGHT, Needs};
 use claviger_domain::factor::MAILS_EACH;
@@ -72,6 +73,7 @@ impl App {
                     ("before".to_owned(), json!(before.email)),
                     ("after".to_owned(), json!(after.email)),
                 ]);
+                deed.affects(PersonChange::Narrowed);
                 deed.record("user.email_changed", &after.display_name(), details);
                 Ok(())
             })

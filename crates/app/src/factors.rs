@@ -5,8 +5,9 @@ use crate::App;
 use crate::caller::{Caller, UserCaller};
 use crate::deeds::{Deed, Visit};
 use crate::passkeys::Registered;
+use crate::revocations::PersonChange;
 use crate::second_factors::{Advanced, Asked, Whose, hashes, row};
-use crate::unit::Needs;
+use crate::unit::{Effect, Needs};
 use claviger_domain::factor::{FACTORS_MAX, Factor, FactorKind, RECOVERY_CODES, Wanted, is_stepped_up, recovery_code};
 use claviger_domain::grants::Verb;
 use claviger_domain::guess::take_back;
@@ -250,6 +251,7 @@ impl App {
                 let ended = deed.tx.end_user_sessions(whose.0, whose.1, Some(session), now).await?;
                 let to = Addressee { email: &user.email, name: &user.name };
                 deed.mail(letters::news(to, News::FactorRemoved(gone.factor.kind.as_str()), now)?);
+                deed.affects(PersonChange::Narrowed);
                 deed.record("user.factor_deleted", &user.name, with_ended(describe(&gone.factor), ended));
                 Ok(())
             })
@@ -271,6 +273,7 @@ impl App {
                 let codes = deed.make_recovery_codes(whose).await?;
                 let to = Addressee { email: &user.email, name: &user.name };
                 deed.mail(letters::news(to, News::RecoveryCodesMade, deed.now)?);
+                deed.affects(PersonChange::Narrowed);
                 deed.record("user.recovery_codes_made", &user.name, Map::new());
                 Ok(codes)
             })
@@ -300,6 +303,7 @@ impl App {
                     ("factors".to_owned(), json!(removed)),
                     ("sessions_ended".to_owned(), json!(ended)),
                 ]);
+                unit.affects(Effect::User(tenant, id, PersonChange::Narrowed));
                 unit.record("user.factors_reset", crate::users::target(&user), details);
                 Ok(())
             })

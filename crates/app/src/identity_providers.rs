@@ -5,7 +5,8 @@
 use crate::App;
 use crate::applications::changed;
 use crate::caller::Caller;
-use crate::unit::{Needs, OnceFor, Posted, Unit};
+use crate::revocations::PersonChange;
+use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
 use claviger_domain::application::{Reach, Rights};
 use claviger_domain::audit::Target;
 use claviger_domain::grants::{GrantSet, Verb};
@@ -177,6 +178,9 @@ impl App {
                 let user = unit.user_within_rights(tenant, user, None).await?;
                 let forgotten = unit.tx.delete_user_identities(tenant, user.id).await?;
                 let details = Map::from_iter([("count".to_owned(), json!(forgotten))]);
+                if forgotten > 0 {
+                    unit.affects(Effect::User(tenant, user.id, PersonChange::Narrowed));
+                }
                 unit.record("user.identities_forgotten", crate::users::target(&user), details);
                 Ok(())
             })

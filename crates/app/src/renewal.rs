@@ -44,6 +44,20 @@ impl App {
         self.state.nodes.has_applied(tenant, revision, i64::try_from(effects.len()).unwrap_or(i64::MAX));
     }
 
+    /// As [`App::settle`], and waits until every node has followed, where there is something to follow.
+    pub(crate) async fn settle_and_tell(
+        self: &Arc<Self>,
+        tenant: TenantId,
+        effects: &[Effect],
+        revision: i64,
+    ) -> Result<()> {
+        if effects.is_empty() {
+            return Ok(());
+        }
+        self.settle(tenant, effects, revision).await;
+        self.acknowledged().await.map(drop)
+    }
+
     async fn apply_one(self: &Arc<Self>, effect: Effect) {
         let Err(error) = self.refresh(effect).await else { return };
         tracing::error!(%error, ?effect, "a change could not be read back; what it is about is refused until it is");
@@ -128,6 +142,8 @@ impl App {
             Effect::Issuer(tenant, id) => self.refresh_trusted_issuer(tenant, id).await?,
             Effect::SignIn(tenant, id) => self.refresh_sign_in(tenant, id).await?,
             Effect::Usage(_) => self.flush_usage_to_the_end().await?,
+            // It is read from the store at each request.
+            Effect::User(..) => {}
         }
         Ok(())
     }
@@ -146,7 +162,7 @@ impl App {
             Effect::Issuer(_, id) => self.state.issuers.remove(id),
             Effect::SignIn(_, id) => self.state.tokens.sign_ins.end(id, self.state.clock.now()),
             // What could not be written is kept, and written with what comes next.
-            Effect::Usage(_) => {}
+            Effect::Usage(_) | Effect::User(..) => {}
         }
     }
 }

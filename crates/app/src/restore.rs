@@ -9,11 +9,13 @@ use crate::revocations::{Book, Fact, Header, Limits, Line, Rule, legacy_rules};
 use crate::setup::store_id;
 use claviger_domain::audit::{Actor, NewEntry, Target};
 use claviger_domain::grants::grants_from_json;
-use claviger_domain::id::{AccessLevelId, ApplicationId, SecretId, TenantId};
+use claviger_domain::id::{AccessLevelId, ApplicationId, SecretId, TenantId, UserId};
 use claviger_domain::name::Name;
+use claviger_domain::tenant::details::MfaRequirement;
 use claviger_domain::tenant::naming::name_key;
 use claviger_domain::tenant::{Status, Tenant};
 use claviger_domain::time::Timestamp;
+use claviger_domain::user::{Status as UserStatus, User};
 use claviger_domain::{Error, Result};
 use claviger_store::{Store, Tx};
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,10 @@ pub struct Reapplied {
     pub bindings: u64,
     /// Signing keys that were revoked, so that every session token has ended.
     pub signing_keys: u64,
+    /// People who were disabled.
+    pub users: u64,
+    /// People whose password was taken away.
+    pub passwords: u64,
 }
 
 /// Where a history began: which one it goes on from, and how far the restored store was.
@@ -142,7 +148,7 @@ async fn reapply(tx: &mut Tx, line: &Line, base: i64, now: Timestamp, done: &mut
             reapply_application(tx, (*tenant, *id), may_call, secrets, now, done).await
         }
         Fact::AccessLevel { tenant, id, grants } => reapply_level(tx, (*tenant, *id), grants, now, done).await,
-        Fact::Tenant { id, suspended, limits, legacy } => {
+        Fact::Tenant { id, suspended, limits, legacy, mfa } => {
             let Some(tenant) = tx.find_tenant(*id).await? else { return Ok(()) };
             let limited = reapply_limits(tx, *id, *limits, legacy.as_deref(), now).await?;
             // One that was taken back since the backup must not be gone because the backup is older.
@@ -151,7 +157,8 @@ async fn reapply(tx: &mut Tx, line: &Line, base: i64, now: Timestamp, done: &mut
             if suspend {
                 suspend_again(tx, tenant, now).await?;
             }
-            done.tenants += u64::from(limited || suspend);
+            let asks = reapply_mfa(tx, *id, mfa.as_deref(), now).await?;
+            done.tenants += u64::from(limited || suspend || asks);
             Ok(())
         }
         Fact::Tokens { tenant, lifetime } => {
@@ -175,6 +182,11 @@ async fn reapply(tx: &mut Tx, line: &Line, base: i64, now: Timestamp, done: &mut
             issuer.updated_at = now;
             let key = Name::parse("/name", &issuer.name)?.key();
             tx.update_trusted_issuer(*tenant, &issuer, &key).await
+        }
+        Fact::User { tenant, id, active, narrowed, password } => {
+            let since = |at: &Option<i64>| at.is_some_and(|at| at > base);
+            let lost = (!*active || since(narrowed), since(password));
+            reapply_user(tx, (*tenant, *id), lost, now, done).await
         }
     }
 }
@@ -270,6 +282,46 @@ async fn reapply_application(
     tx.update_application(tenant, &application, &key).await
 }
 
+/// Asks a tenant's people for no less than it asked them for.
+async fn reapply_mfa(tx: &mut Tx, id: TenantId, mfa: Option<&str>, now: Timestamp) -> Result<bool> {
+    let (Some(mfa), Some(mut tenant)) = (mfa.and_then(MfaRequirement::parse), tx.find_tenant(id).await?) else {
+        return Ok(false);
+    };
+    if tenant.details.mfa_required >= mfa {
+        return Ok(false);
+    }
+    tenant.details.mfa_required = mfa;
+    tenant.version += 1;
+    tenant.updated_at = now;
+    let key = name_key(&Name::parse("/name", &tenant.name)?);
+    tx.update_tenant(&tenant, &key).await?;
+    Ok(true)
+}
+
+/// Keeps somebody out who was narrowed, until an administrator has looked; and has somebody set a new password whose password was
+/// another one, which takes the mailbox and whatever factors there are.
+async fn reapply_user(
+    tx: &mut Tx,
+    (tenant, id): (TenantId, UserId),
+    (narrowed, password): (bool, bool),
+    now: Timestamp,
+    done: &mut Reapplied,
+) -> Result<()> {
+    let Some(user) = tx.find_user(tenant, id).await? else { return Ok(()) };
+    if password && tx.find_user_password(tenant, id).await?.is_some() {
+        tx.put_user_password(tenant, id, None, None).await?;
+        tx.delete_user_devices(tenant, id).await?;
+        done.passwords += 1;
+    }
+    if !narrowed || user.status == UserStatus::Disabled {
+        return Ok(());
+    }
+    let status = UserStatus::Disabled;
+    let user = User { status, version: user.version + 1, updated_at: now, ..user };
+    done.users += 1;
+    tx.update_user(tenant, &user).await
+}
+
 async fn reapply_level(
     tx: &mut Tx,
     (tenant, id): (TenantId, AccessLevelId),
@@ -300,6 +352,8 @@ async fn record(tx: &mut Tx, store: &Store, now: Timestamp, done: Reapplied) -> 
         "tenants": done.tenants,
         "bindings": done.bindings,
         "signing_keys": done.signing_keys,
+        "users": done.users,
+        "passwords": done.passwords,
     });
     let entry = NewEntry {
         at: now,

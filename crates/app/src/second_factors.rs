@@ -7,6 +7,7 @@ pub(crate) use self::check::{hashes, row};
 use crate::App;
 use crate::caller::{Caller, UserCaller};
 use crate::deeds::Visit;
+use crate::revocations::PersonChange;
 use crate::sso::provider_required;
 use claviger_domain::factor::{
     CHECKS, FactorKind, MAIL_CODE_SECONDS, MAILS_EACH, WRONG_IN_A_ROW, Wanted, is_stepped_up, mail_code,
@@ -217,6 +218,7 @@ impl App {
                     deed.tx.put_guard(whose.0, whose.1, &guard).await?;
                     let advanced = deed.advance(whose, &before, method).await?;
                     if method == Method::Recovery {
+                        deed.affects(PersonChange::Narrowed);
                         let to = Addressee { email: &email, name: &name };
                         deed.mail(letters::news(to, News::RecoveryCodeUsed, deed.now)?);
                     }
@@ -279,6 +281,8 @@ impl App {
                     deed.tx.put_guard(tenant, id, &guard).await?;
                     let to = Addressee { email: &email, name: &name };
                     deed.mail(letters::news(to, News::FactorsSuspended, deed.now)?);
+                    // Only a new password lifts that.
+                    deed.affects(PersonChange::Password);
                     deed.record("user.factors_suspended", &name, Map::from_iter([("alarm".to_owned(), json!(true))]));
                 }
                 Ok(())

@@ -105,10 +105,7 @@ impl App {
         };
         let error = match (progress, tenant.parent_id) {
             (Progress::Failed, Some(parent)) => {
-                let mut tx = self.state.store.begin().await?;
-                let job = tx.find_provisioning_of(parent, id).await?;
-                tx.commit().await?;
-                job.and_then(|job| job.error)
+                self.state.store.find_provisioning_of(parent, id).await?.and_then(|job| job.error)
             }
             _ => None,
         };

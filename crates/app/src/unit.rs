@@ -5,9 +5,10 @@
 
 use crate::App;
 use crate::caller::Caller;
+use crate::revocations::PersonChange;
 use claviger_domain::audit::{NewEntry, Target};
 use claviger_domain::grants::Verb;
-use claviger_domain::id::{AccessLevelId, ApplicationId, IssuerId, SignInId, TenantId, TokenId};
+use claviger_domain::id::{AccessLevelId, ApplicationId, IssuerId, SignInId, TenantId, TokenId, UserId};
 use claviger_domain::idempotency::Once;
 use claviger_domain::mail::NewMail;
 use claviger_domain::notice::Telling;
@@ -68,6 +69,8 @@ pub enum Effect {
     SignIn(TenantId, SignInId),
     /// Somebody is about to decide by the usage of the tenant: what was counted is to be written down.
     Usage(TenantId),
+    /// A person was narrowed, or may sign in again. Nothing of it is in memory; it is kept beside the store.
+    User(TenantId, UserId, PersonChange),
 }
 
 /// The right of verbs that every caller may call.
@@ -173,6 +176,7 @@ pub(crate) fn change(effect: &Effect) -> Change {
         Effect::Issuer(_, id) => (ChangeKind::TrustedIssuer, id.to_string()),
         Effect::SignIn(_, id) => (ChangeKind::SignIn, id.to_string()),
         Effect::Usage(id) => (ChangeKind::Usage, id.to_string()),
+        Effect::User(_, id, change) => (ChangeKind::User, change.subject(*id)),
     };
     Change { kind, subject }
 }

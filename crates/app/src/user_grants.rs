@@ -3,7 +3,8 @@
 
 use crate::App;
 use crate::caller::Caller;
-use crate::unit::{Needs, Unit};
+use crate::revocations::PersonChange;
+use crate::unit::{Effect, Needs, Unit};
 use claviger_domain::access_level::AccessLevel;
 use claviger_domain::access_profile::{AccessProfile, Conditions, GrantStamp, check_profiles};
 use claviger_domain::application::Reach;
@@ -241,6 +242,10 @@ impl App {
                 let after = unit.change_user(after).await?;
                 unit.keep_owner(tenant, &before).await?;
                 unit.tx.put_access_profiles(tenant, id, &profiles).await?;
+                unit.narrows_user(&before, &after);
+                if held.profiles.iter().any(|profile| !profiles.contains(profile)) {
+                    unit.affects(Effect::User(tenant, id, PersonChange::Narrowed));
+                }
                 let state = Arc::clone(&unit.app.state);
                 let (was, is) = (state.describe_user(&before), state.describe_user(&after));
                 let mut details = crate::applications::changed(&was, &is);

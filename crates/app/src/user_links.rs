@@ -5,6 +5,7 @@ use crate::App;
 use crate::caller::Caller;
 use crate::deeds::{Deed, Visit};
 use crate::live::tree::TenantNode;
+use crate::revocations::PersonChange;
 use crate::sso::provider_required;
 use crate::state::State;
 use crate::unit::{Needs, OnceFor, Posted, Unit};
@@ -315,6 +316,7 @@ impl App {
                 (guard.wrong, guard.suspended_at) = (0, None);
                 deed.tx.put_guard(tenant, id, &guard).await?;
                 if kind == LinkKind::PasswordReset {
+                    deed.affects(PersonChange::Password);
                     let to = Addressee { email: &after.email, name: &after.display_name() };
                     deed.mail(letters::news(to, News::PasswordChanged, now)?);
                 }

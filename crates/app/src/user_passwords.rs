@@ -3,8 +3,9 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::guesses::{Count, take_back_guesses};
+use crate::revocations::PersonChange;
 use crate::sso::provider_required;
-use crate::unit::{NO_RIGHT, Needs, Unit};
+use crate::unit::{Effect, NO_RIGHT, Needs, Unit};
 use crate::user_links::fewest;
 use crate::users::target;
 use claviger_domain::guess::BY_DEVICE;
@@ -106,6 +107,7 @@ impl Unit {
         self.tx.put_user_password(tenant, user, Some(&hash.to_string()), Some(self.now)).await?;
         self.tx.delete_user_devices(tenant, user).await?;
         self.tx.delete_user_links(tenant, user).await?;
+        self.affects(Effect::User(tenant, user, PersonChange::Password));
         let now = self.app.state.shared_now();
         self.tx.end_user_sessions(tenant, user, kept, now).await
     }

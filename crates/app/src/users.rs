@@ -4,8 +4,9 @@
 use crate::App;
 use crate::applications::changed;
 use crate::caller::{Caller, UserCaller};
+use crate::revocations::PersonChange;
 use crate::state::State;
-use crate::unit::{NO_RIGHT, Needs, OnceFor, Posted, Unit};
+use crate::unit::{Effect, NO_RIGHT, Needs, OnceFor, Posted, Unit};
 use claviger_domain::application::{Reach, Rights};
 use claviger_domain::audit::Target;
 use claviger_domain::catalogue::BuiltInLevel;
@@ -140,6 +141,7 @@ impl App {
                 if after != before {
                     after = unit.change_user(after).await?;
                     unit.keep_owner(tenant, &before).await?;
+                    unit.narrows_user(&before, &after);
                 }
                 let ended = if after.status == Status::Disabled {
                     let now = unit.app.state.shared_now();
@@ -200,6 +202,7 @@ impl App {
                 }
                 unit.tx.delete_user(tenant, id).await?;
                 unit.keep_owner(tenant, &user).await?;
+                unit.affects(Effect::User(tenant, id, PersonChange::Standing));
                 unit.record("user.deleted", target(&user), details);
                 Ok(())
             })

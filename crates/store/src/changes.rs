@@ -41,10 +41,12 @@ pub enum ChangeKind {
     SignIn,
     /// Nothing; somebody is about to decide by usage, and every node is to write down what it has counted.
     Usage,
+    /// A user was narrowed, or may sign in again; the subject says which of it.
+    User,
 }
 
 impl ChangeKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Tenant,
         Self::Application,
         Self::AccessLevel,
@@ -54,6 +56,7 @@ impl ChangeKind {
         Self::TrustedIssuer,
         Self::SignIn,
         Self::Usage,
+        Self::User,
     ];
 
     const fn as_str(self) -> &'static str {
@@ -67,6 +70,7 @@ impl ChangeKind {
             Self::TrustedIssuer => "trusted_issuer",
             Self::SignIn => "sign_in",
             Self::Usage => "usage",
+            Self::User => "user",
         }
     }
 }

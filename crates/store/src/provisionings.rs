@@ -16,6 +16,9 @@ macro_rules! columns {
     };
 }
 
+/// The one that makes a tenant, by the tenant above it.
+const OF: &str = concat!("select ", columns!(), " from provisionings p where p.tenant_id = $1 and p.made_id = $2");
+
 row! {
     struct ProvisioningRow {
         tenant_id: String,
@@ -94,12 +97,7 @@ impl Tx {
 
     /// The provisioning that makes or made a tenant, beneath that parent.
     pub async fn find_provisioning_of(&mut self, parent: TenantId, made: TenantId) -> Result<Option<Provisioning>> {
-        let found: Option<ProvisioningRow> = self
-            .optional(
-                concat!("select ", columns!(), " from provisionings p where p.tenant_id = $1 and p.made_id = $2"),
-                args![parent, made],
-            )
-            .await?;
+        let found: Option<ProvisioningRow> = self.optional(OF, args![parent, made]).await?;
         found.map(ProvisioningRow::read).transpose()
     }
 
@@ -178,6 +176,12 @@ impl Store {
                 args![parent, id],
             )
             .await?;
+        found.map(ProvisioningRow::read).transpose()
+    }
+
+    /// The provisioning that makes or made a tenant, beneath that parent.
+    pub async fn find_provisioning_of(&self, parent: TenantId, made: TenantId) -> Result<Option<Provisioning>> {
+        let found: Option<ProvisioningRow> = self.optional(OF, args![parent, made]).await?;
         found.map(ProvisioningRow::read).transpose()
     }
 

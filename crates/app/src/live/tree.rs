@@ -109,6 +109,11 @@ impl TenantNode {
         said.and_then(|place| MfaRequirement::ALL.get(place).copied()).unwrap_or_default()
     }
 
+    /// What the tenant itself asks its people to sign in with.
+    pub fn own_mfa(&self) -> MfaRequirement {
+        MfaRequirement::ALL.get(self.mfa.load(Ordering::Acquire)).copied().unwrap_or_default()
+    }
+
     /// The tenant and those above it, upwards.
     fn chain(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |node| node.parent.as_deref()).take(DEPTH_MAX + 1)

@@ -2,6 +2,7 @@
 
 use super::{LEASE, MARGIN, OFFSET_MAX, Seen};
 use crate::App;
+use crate::revocations::PersonChange;
 use crate::unit::Effect;
 use claviger_domain::id::{AccessLevelId, ApplicationId, IssuerId, SignInId, TenantId, TokenId};
 use claviger_domain::time::Timestamp;
@@ -10,7 +11,7 @@ use claviger_store::Store;
 use claviger_store::changes::{Change, ChangeKind};
 use claviger_store::nodes::Hint;
 use futures_util::TryStreamExt as _;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -139,7 +140,7 @@ impl App {
             return Ok(());
         }
         let own = nodes.followed.lock().own.clone();
-        let (mut effects, mut seen, mut gap) = (Vec::new(), HashSet::new(), false);
+        let (mut effects, mut seen, mut gap) = (Vec::new(), HashMap::new(), false);
         for (shard, known, revision) in &behind {
             let changes = link.read_changes(*shard, *known).await?;
             let mut next = known + 1;
@@ -147,8 +148,14 @@ impl App {
                 gap |= number != next;
                 next = number + 1;
                 let effect = effect(tenant, &change)?;
-                if !own.contains(&(*shard, number)) && seen.insert(effect) {
-                    effects.push((*shard, number, effect));
+                if own.contains(&(*shard, number)) {
+                    continue;
+                }
+                // What is read back holds all changes of a thing up to the last.
+                let place = *seen.entry(effect).or_insert(effects.len());
+                match effects.get_mut(place) {
+                    Some(known) => *known = (*shard, number, effect),
+                    None => effects.push((*shard, number, effect)),
                 }
             }
             gap |= next != revision + 1;
@@ -266,6 +273,10 @@ fn effect(tenant: TenantId, change: &Change) -> Result<Effect> {
         }
         ChangeKind::SigningKeys => Effect::SigningKeys,
         ChangeKind::Usage => Effect::Usage(tenant),
+        ChangeKind::User => {
+            let (id, change) = PersonChange::parse(&change.subject).ok_or_else(unreadable)?;
+            Effect::User(tenant, id, change)
+        }
         ChangeKind::SignIn => Effect::SignIn(tenant, SignInId::parse(&change.subject).ok_or_else(unreadable)?),
     })
 }

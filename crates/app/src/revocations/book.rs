@@ -1,6 +1,6 @@
 //! The file itself: lines of JSON, of which the newest about each thing counts.
 
-use claviger_domain::id::{AccessLevelId, ApplicationId, BindingId, IssuerId, SecretId, TenantId};
+use claviger_domain::id::{AccessLevelId, ApplicationId, BindingId, IssuerId, SecretId, TenantId, UserId};
 use claviger_domain::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -56,6 +56,9 @@ pub(crate) enum Fact {
         limits: Option<Limits>,
         #[serde(default)]
         legacy: Option<Vec<Rule>>,
+        /// What its people must sign in with.
+        #[serde(default)]
+        mfa: Option<String>,
     },
     /// The session tokens of a tenant and its applications: some were revoked, invalidated or made to live shorter. Which ones
     /// need not be known, since all tokens end where a store is restored.
@@ -68,6 +71,17 @@ pub(crate) enum Fact {
     SigningKeys,
     /// A trusted issuer: the bindings it has still. Whatever changes takes away a binding and makes another one.
     TrustedIssuer { tenant: TenantId, id: IssuerId, bindings: Vec<BindingId> },
+    /// A person.
+    User {
+        tenant: TenantId,
+        id: UserId,
+        /// Whether it may sign in; a deleted one may not.
+        active: bool,
+        /// The revision at which it last lost something that it may do, or by which it shows who it is.
+        narrowed: Option<i64>,
+        /// The revision at which its password was last changed.
+        password: Option<i64>,
+    },
 }
 
 /// What a policy ends: ceilings and rotation.
@@ -103,7 +117,16 @@ impl Fact {
             Self::Tokens { tenant, .. } => ("tokens", tenant.as_u128()),
             Self::SigningKeys => ("signing_keys", 0),
             Self::TrustedIssuer { id, .. } => ("trusted_issuer", id.as_u128()),
+            Self::User { id, .. } => ("user", id.as_u128()),
         }
+    }
+
+    /// Takes along what an earlier line about the same thing says that this one does not.
+    fn remember(&mut self, earlier: &Self) {
+        let Self::User { narrowed, password, .. } = self else { return };
+        let Self::User { narrowed: narrowed_before, password: password_before, .. } = earlier else { return };
+        *narrowed = (*narrowed).max(*narrowed_before);
+        *password = (*password).max(*password_before);
     }
 }
 
@@ -167,12 +190,18 @@ impl Book {
         Ok(book)
     }
 
-    fn take(&mut self, line: Line) {
+    fn take(&mut self, mut line: Line) {
         self.written += 1;
-        let known = self.lines.get(&line.fact.subject());
-        // Two that were noted at once may come in the wrong order.
-        if known.is_none_or(|known| known.shard != line.shard || known.revision <= line.revision) {
-            self.lines.insert(line.fact.subject(), line);
+        match self.lines.get_mut(&line.fact.subject()) {
+            // Two that were noted at once may come in the wrong order.
+            Some(known) if known.shard == line.shard && known.revision > line.revision => {
+                known.fact.remember(&line.fact)
+            }
+            Some(known) => {
+                line.fact.remember(&known.fact);
+                *known = line;
+            }
+            None => drop(self.lines.insert(line.fact.subject(), line)),
         }
     }
 
@@ -279,6 +308,50 @@ mod tests {
         assert_eq!(read.lines.len(), 4);
         assert_eq!(read.lines[&("application", 3)], line(3, 7, false), "what is older says nothing");
         fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn lines_of_a_person_add_up_in_any_order() {
+        let line = |revision, active, narrowed, password| {
+            let (tenant, id) = (TenantId::from_u128(1), UserId::from_u128(2));
+            Line { shard: 1, revision, fact: Fact::User { tenant, id, active, narrowed, password } }
+        };
+        let lines = [line(5, true, Some(5), None), line(6, true, None, Some(6)), line(7, false, None, None)];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]] {
+            let path = scratch(&format!("person-{order:?}"));
+            let mut book = Book::begin(&path, Header { store: "s".into(), history: 0 }).unwrap();
+            for index in order {
+                book.append(vec![lines[index].clone()]).unwrap();
+            }
+            let kept = |book: &Book| book.lines[&("user", 2)].clone();
+            assert_eq!(kept(&book), line(7, false, Some(5), Some(6)), "{order:?}");
+            assert_eq!(kept(&Book::read(&path).unwrap().unwrap()), kept(&book));
+            book.write_anew().unwrap();
+            assert_eq!(kept(&Book::read(&path).unwrap().unwrap()), kept(&book));
+            fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        }
+    }
+
+    #[test]
+    fn lines_of_older_versions_are_read() {
+        let path = scratch("older");
+        let id = TenantId::from_u128(1);
+        let old = format!(
+            "{}\n{}\n{}\n",
+            r#"{"store":"s","history":0}"#,
+            json_of(&id, r#""suspended":true"#),
+            json_of(&TenantId::from_u128(2), r#""suspended":false,"limits":null,"legacy":[]"#)
+        );
+        fs::write(&path, old).unwrap();
+        let read = Book::read(&path).unwrap().unwrap();
+        let expected = Fact::Tenant { id, suspended: true, limits: None, legacy: None, mfa: None };
+        assert_eq!(read.lines[&("tenant", 1)].fact, expected);
+        assert_eq!(read.lines.len(), 2);
+        fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+
+    fn json_of(id: &TenantId, rest: &str) -> String {
+        format!(r#"{{"shard":1,"revision":3,"kind":"tenant","id":"{id}",{rest}}}"#)
     }
 
     #[test]

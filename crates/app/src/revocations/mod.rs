@@ -6,9 +6,11 @@
 
 mod book;
 mod tenant;
+mod user;
 
 pub(crate) use book::{Book, Fact, Header, Limits, Line, Rule};
 pub(crate) use tenant::{TenantStanding, legacy_rules};
+pub use user::PersonChange;
 
 use crate::App;
 use crate::live::record::Record;
@@ -160,7 +162,11 @@ impl App {
                 .get(id)
                 .map(|live| Standing::Issuer(live.issuer.bindings.iter().map(|binding| binding.id).collect())),
             // Kept however they stood.
-            Effect::TokenRules(_) | Effect::RevokedToken(..) | Effect::SignIn(..) | Effect::Usage(_) => None,
+            Effect::TokenRules(_)
+            | Effect::RevokedToken(..)
+            | Effect::SignIn(..)
+            | Effect::Usage(_)
+            | Effect::User(..) => None,
         };
         found.unwrap_or_default()
     }
@@ -170,10 +176,13 @@ impl App {
         if !self.state.revocations.is_kept() {
             return;
         }
-        let lines: Vec<_> = changes
-            .into_iter()
-            .filter_map(|(effect, before, shard, revision)| self.line(effect, &before, shard, revision))
-            .collect();
+        let mut lines = Vec::with_capacity(changes.len());
+        for (effect, before, shard, revision) in changes {
+            lines.extend(match effect {
+                Effect::User(tenant, id, change) => Some(self.user_line((tenant, id), change, shard, revision).await),
+                _ => self.line(effect, &before, shard, revision),
+            });
+        }
         if let Err(error) = self.state.revocations.keep(lines).await {
             tracing::error!(%error, "a revocation could not be kept beside the store: a restored backup could revive it");
         }
@@ -245,7 +254,7 @@ impl App {
             Effect::TokenRules(tenant) | Effect::RevokedToken(tenant, _) | Effect::SignIn(tenant, _) => {
                 Fact::Tokens { tenant, lifetime: self.state.tokens.rules.lifetime_of(tenant) }
             }
-            Effect::Usage(_) => return None,
+            Effect::Usage(_) | Effect::User(..) => return None,
             Effect::SigningKeys => {
                 let (Standing::SigningKeys(was), Standing::SigningKeys(now)) = (before, &after) else { return None };
                 if was.iter().all(|kid| now.contains(kid)) {

@@ -1,10 +1,11 @@
-//! What of a tenant a restored backup could give back: being served, and what its policy and its rules end.
+//! What of a tenant a restored backup could give back: being served, what its policy and its rules end, and what it asks of its people.
 
 use super::book::{Fact, Limits, Rule};
 use crate::live::tree::TenantNode;
 use claviger_domain::credential_policy::{CredentialPolicy, StaticSecrets, StoredPolicy};
 use claviger_domain::id::TenantId;
 use claviger_domain::key_type::{LegacyRule, LegacyRules, LegacyType};
+use claviger_domain::tenant::details::MfaRequirement;
 use claviger_domain::time::Timestamp;
 
 /// How a tenant stands in memory.
@@ -13,19 +14,21 @@ pub(crate) struct TenantStanding {
     suspended: bool,
     limits: Limits,
     legacy: LegacyRules,
+    mfa: MfaRequirement,
 }
 
 impl TenantStanding {
     pub(super) fn of(node: &TenantNode) -> Self {
         let (policy, legacy) = node.said();
         let limits = policy.map(|policy| Limits::of(&policy)).unwrap_or_default();
-        Self { suspended: node.is_suspended_itself(), limits, legacy }
+        Self { suspended: node.is_suspended_itself(), limits, legacy, mfa: node.own_mfa() }
     }
 
     /// Whether it is to be kept that it stands so, given how it stood before; none where it was not in memory.
     pub(super) fn says_something(&self, before: Option<&Self>) -> bool {
         let (limits, legacy) = before.map_or_else(Default::default, |before| (before.limits, before.legacy));
-        self.suspended || (self.limits, self.legacy) != (limits, legacy)
+        let mfa = before.map_or(MfaRequirement::None, |before| before.mfa);
+        self.suspended || self.mfa > mfa || (self.limits, self.legacy) != (limits, legacy)
     }
 
     pub(super) fn fact(&self, id: TenantId) -> Fact {
@@ -35,7 +38,8 @@ impl TenantStanding {
             Some(Rule { key_type: kind.as_str().to_owned(), allowed, sunset, since })
         };
         let legacy = LegacyType::ALL.into_iter().filter_map(rule).collect();
-        Fact::Tenant { id, suspended: self.suspended, limits: Some(self.limits), legacy: Some(legacy) }
+        let mfa = Some(self.mfa.as_str().to_owned());
+        Fact::Tenant { id, suspended: self.suspended, limits: Some(self.limits), legacy: Some(legacy), mfa }
     }
 }
 

@@ -4,6 +4,8 @@
 use super::{Comeback, Entered, began_from, begun};
 use crate::App;
 use crate::guesses::take_back_guesses;
+use crate::revocations::PersonChange;
+use crate::unit::{Effect, change};
 use claviger_domain::access::clean;
 use claviger_domain::application::Reach;
 use claviger_domain::audit::{Actor, NewEntry, Target};
@@ -96,7 +98,15 @@ impl App {
         let journal = JournalEntry { kind: entry.action.to_owned(), body };
         tx.append_journal(tenant, entry.at, &[journal]).await?;
         tx.append_audit(tenant, &entry).await?;
+        let lost = found.roles_before.iter().flatten().any(|role| !found.user.roles.contains(role));
+        let effects: Vec<_> =
+            lost.then_some(Effect::User(tenant, found.user.id, PersonChange::Narrowed)).into_iter().collect();
+        let mut revision = 0;
+        if !effects.is_empty() {
+            revision = tx.bump_revision(tenant, &effects.iter().map(change).collect::<Vec<_>>()).await?;
+        }
         tx.commit().await?;
+        self.settle_and_tell(tenant, &effects, revision).await?;
         Ok(Entered { session, token, return_to: pending.return_to })
     }
 

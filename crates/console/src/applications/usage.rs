@@ -11,9 +11,9 @@ use crate::tenants::if_allowed;
 use askama::Template;
 use axum::extract::State;
 use claviger_app::usage::UsageQuery;
+use claviger_app::usage_sums::{Refusals, Span};
 use claviger_domain::access;
 use claviger_domain::application::Application;
-use claviger_domain::audit::Filter;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::TenantId;
 use claviger_domain::page::{LIMIT_MAX, PageRequest};
@@ -38,7 +38,7 @@ struct Usage {
     limited: i64,
     rights: Vec<(String, i64, i64)>,
     last: Vec<(String, Timestamp)>,
-    reasons: Option<Vec<(String, i64)>>,
+    refusals: Option<Refusals>,
     addresses: Vec<(String, String, Timestamp)>,
 }
 
@@ -66,6 +66,7 @@ pub(super) async fn usage(State(api): State<Api>, person: Person, Path((tenant, 
     let since = Timestamp::from_micros(today - back * DAY_MICROS);
     let until = Timestamp::from_micros(today + DAY_MICROS);
     let query = UsageQuery { application: Some(id), since, until, grain: Grain::Day };
+    let span = Span { application: Some(id), since, until };
     let rows = all_rows(&api, &person, tenant, &query).await?;
     let days = days(&rows, since);
     let labels: Vec<_> = days.iter().map(|day| day.label.clone()).collect();
@@ -88,7 +89,7 @@ pub(super) async fn usage(State(api): State<Api>, person: Person, Path((tenant, 
         limited: sum(Outcome::Limited),
         rights: rights(&rows),
         last,
-        reasons: reasons(&api, &person, &application, since).await?,
+        refusals: if_allowed(api.app.sum_refusals(&person.caller, tenant, span).await)?,
         addresses: addresses(&api, &person, &application).await?,
     };
     let path = format!("/v1/tenants/{tenant}/applications/{id}/usage?grain=day&since={since}&until={until}");
@@ -144,43 +145,6 @@ fn rights(rows: &[UsageRow]) -> Vec<(String, i64, i64)> {
     most.sort_by_key(|(_, allowed, denied)| std::cmp::Reverse(allowed + denied));
     most.truncate(10);
     most
-}
-
-/// Why it was denied something, by the newest thousand entries of the audit record.
-async fn reasons(
-    api: &Api,
-    person: &Person,
-    application: &Application,
-    since: Timestamp,
-) -> Result<Option<Vec<(String, i64)>>, Failure> {
-    if !person.may("audit", Verb::Read) {
-        return Ok(None);
-    }
-    let filter = Filter {
-        since: Some(since),
-        actor: Some(application.client_id.to_string()),
-        action: Some("access.denied".to_owned()),
-        ..Filter::default()
-    };
-    let request = PageRequest::parse(Some(LIMIT_MAX), None)?;
-    let page = if_allowed(api.app.list_audit(&person.caller, application.tenant_id, &filter, &request).await)?;
-    let mut counts: BTreeMap<(String, String), i64> = BTreeMap::new();
-    for entry in page.iter().flat_map(|page| &page.items) {
-        let text =
-            |name: &str| entry.body.pointer(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
-        let count = entry.body.pointer("/details/count").and_then(serde_json::Value::as_i64).unwrap_or(1);
-        let key = (text("/details/reason"), format!("{}{}", text("/details/minute"), text("/address")));
-        // The sum of a minute holds the first entry of that minute.
-        let highest = counts.entry(key).or_default();
-        *highest = count.max(*highest);
-    }
-    let mut sums: BTreeMap<String, i64> = BTreeMap::new();
-    for ((reason, _), count) in counts {
-        *sums.entry(reason).or_default() += count;
-    }
-    let mut sums: Vec<_> = sums.into_iter().collect();
-    sums.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    Ok(page.map(|_| sums))
 }
 
 /// Where it called from: the last use of each secret, and the newest exchanges for tokens.

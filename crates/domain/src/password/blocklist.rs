@@ -79,17 +79,24 @@ impl Weakness {
 pub(super) fn weakness(password: &str, context: &Context) -> Option<Weakness> {
     let folded = folded(password);
     let bare = folded.trim_matches(|c: char| !c.is_alphabetic());
-    let short_rest = folded.chars().count() < bare.chars().count() + LEFT_MIN;
-    let unit = unit_of(&folded);
+    let rest = folded.replacen(bare, "", 1);
+    let little_rest = rest.chars().count() < LEFT_MIN || is_common(&rest) || is_pattern(&rest);
     let bare_unit = unit_of(bare);
-    if is_common(&folded) || is_common(&unit) || (short_rest && (is_common(bare) || is_common(&bare_unit))) {
+    if is_common(&folded) || is_common(&unit_of(&folded)) || (little_rest && (is_common(bare) || is_common(&bare_unit)))
+    {
         return Some(Weakness::Common);
     }
     if is_made_of_names(&folded, context) {
         return Some(Weakness::Context);
     }
-    let repeated = unit.chars().count() * 2 <= folded.chars().count() && unit.chars().count() < LEFT_MIN;
-    (repeated || is_run(&unit)).then_some(Weakness::Pattern)
+    is_pattern(&folded).then_some(Weakness::Pattern)
+}
+
+/// Whether a text is something short again and again, or a run.
+fn is_pattern(text: &str) -> bool {
+    let unit = unit_of(text);
+    let repeated = unit.chars().count() * 2 <= text.chars().count() && unit.chars().count() < LEFT_MIN;
+    repeated || is_run(&unit)
 }
 
 /// As passwords are compared: compatible forms, without regard to case.

@@ -54,6 +54,9 @@ fn what_is_guessed_first_is_refused() {
         ("Password1!", W::Common),
         ("passwordpassword", W::Common),
         ("2024 Dragon!", W::Common),
+        ("Password12345678", W::Common),
+        ("987654321 Dragon", W::Common),
+        ("Dragon!!!!!!!!!!", W::Common),
         ("aaaaaaaaaaaaaaaa", W::Pattern),
         ("xyzxyzxyzxyzxyzx", W::Pattern),
         ("abcdefghijklmnop", W::Pattern),
@@ -71,6 +74,7 @@ fn what_is_guessed_first_is_refused() {
         "correct horse battery staple",
         "lovelace sings to grey whales",
         "Tr0ub4dor&3 of Acme and more",
+        "Dragon 7291 0358 46",
         "u7#kPq2!mZ9x",
         "Ω≈ç√∫˜µ≤≥÷åß∂",
     ] {

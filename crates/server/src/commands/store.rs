@@ -41,10 +41,17 @@ pub async fn confirm_restore(args: &StoreArgs) -> Result<(), Failure> {
         None => "the store is not behind what this data directory knows; nothing was done\n".to_owned(),
         Some(done) => format!(
             "revoked again: {} secrets, {} applications disabled, {} access levels narrowed, {} tenants suspended, \
-             {} bindings taken away\n\
+             {} bindings taken away, {} users disabled, {} passwords taken away\n\
              every session token has ended: {} signing keys revoked\n\
              run this on the data directory of every other server of the store, then start them\n",
-            done.secrets, done.applications, done.access_levels, done.tenants, done.bindings, done.signing_keys
+            done.secrets,
+            done.applications,
+            done.access_levels,
+            done.tenants,
+            done.bindings,
+            done.users,
+            done.passwords,
+            done.signing_keys
         ),
     })
 }

@@ -127,6 +127,11 @@ impl Pulse {
         self.enter(FIRST_BYTE);
     }
 
+    /// Whether requests share it side by side.
+    pub(crate) fn is_multiplexed(&self) -> bool {
+        self.multiplexed.load(Relaxed)
+    }
+
     /// Bytes came in.
     pub(crate) fn heard(&self) {
         match self.phase.load(Relaxed) {

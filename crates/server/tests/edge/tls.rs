@@ -8,8 +8,11 @@ use claviger_server::edge::Limits;
 use claviger_server::tls::TlsReloader;
 use http::Method;
 use http_body_util::BodyExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{HEALTH, Running, Scratch, ask, clock, handshake, http2, leaf, now, quick, read_all, request};
+use crate::support::{
+    HEALTH, Running, Scratch, TlsIo, ask, clock, handshake, http2, leaf, now, quick, read_all, request,
+};
 
 #[tokio::test]
 async fn the_private_ca_is_made_once_and_serves_both_protocols() {
@@ -136,4 +139,48 @@ async fn an_http2_connection_idles_and_drains() {
     let started = Instant::now();
     tokio::time::timeout(Duration::from_secs(5), connection).await.unwrap().unwrap().unwrap();
     assert!(started.elapsed() > Duration::from_millis(350), "{:?}", started.elapsed());
+}
+
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u8, body: &[u8]) -> Vec<u8> {
+    let mut text = vec![0, 0, u8::try_from(body.len()).unwrap(), kind, flags, 0, 0, 0, stream];
+    text.extend_from_slice(body);
+    text
+}
+
+/// Reads frames until an answer on that stream is whole; the kinds of all frames on streams.
+async fn frames_until_answered(io: &mut TlsIo, stream: u8) -> Vec<(u8, u8)> {
+    let mut seen = Vec::new();
+    loop {
+        let mut head = [0; 9];
+        tokio::time::timeout(Duration::from_secs(10), io.read_exact(&mut head)).await.unwrap().unwrap();
+        let length = usize::from(head[1]) * 256 + usize::from(head[2]);
+        io.read_exact(&mut vec![0; length]).await.unwrap();
+        let (kind, flags, of) = (head[3], head[4], head[8]);
+        if of != 0 {
+            seen.push((kind, of));
+        }
+        // Data or headers that end the stream.
+        if of == stream && kind <= 1 && flags & 1 == 1 {
+            return seen;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_early_answer_resets_no_stream() {
+    let scratch = Scratch::new();
+    let tls = Arc::new(TlsReloader::private(&scratch.0, vec!["localhost".to_owned()], clock()).unwrap());
+    let ca = tls.ca_file().unwrap().to_owned();
+    let running = Running::start(quick(|_| {}), Some(tls));
+    let mut io = handshake(&running, &ca, b"h2", "localhost").await.unwrap();
+    // POST https://localhost/nowhere
+    let head = [b"\x83\x87\x04\x08/nowhere".as_slice(), b"\x01\x09localhost"].concat();
+    let begun = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), frame(4, 0, 0, b""), frame(1, 4, 1, &head)].concat();
+    io.write_all(&begun).await.unwrap();
+    let mut seen = frames_until_answered(&mut io, 1).await;
+    // The body comes when the answer is there already, and after it another request.
+    io.write_all(&[frame(0, 1, 1, b"late"), frame(1, 5, 3, &head)].concat()).await.unwrap();
+    seen.extend(frames_until_answered(&mut io, 3).await);
+    assert!(seen.iter().all(|(kind, _)| *kind != 3), "a reset among kinds and streams: {seen:?}");
 }

@@ -92,6 +92,30 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
+/// What lets a server call this machine.
+pub(crate) const OUTGOING: &[(&str, &str)] = &[("CLAVIGER_OUTGOING_ALLOWED_NETWORKS", "127.0.0.0/8")];
+
+/// Runs each test on both engines, on a server that may call this machine.
+macro_rules! on_both_outgoing {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let settings = $crate::fixture::OUTGOING;
+                $crate::fixture::run(claviger_store::Engine::Sqlite, settings, super::$name).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let settings = $crate::fixture::OUTGOING;
+                $crate::fixture::run(claviger_store::Engine::Postgres, settings, super::$name).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both_outgoing;
+
 /// Runs a test against a server of its own; `settings` are configuration keys in the environment's spelling.
 pub(crate) async fn run<T, F>(engine: Engine, settings: &[(&str, &str)], test: T)
 where
@@ -219,7 +243,6 @@ impl Fixture {
         (text(&made["application"]["id"]), client)
     }
 
-    /// The audit entries of a tenant, newest first, denials that are due among them.
     /// Whether a text stands in a file of the store, where the store is files of the server's own.
     pub(crate) fn files_hold(&self, text: &str) -> bool {
         let Location::Sqlite { directory } = &self.location else { return false };
@@ -229,6 +252,7 @@ impl Fixture {
         held.any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
     }
 
+    /// The audit entries of a tenant, newest first, denials that are due among them.
     pub(crate) async fn audit(&self, tenant: &str) -> Vec<Value> {
         self.app.flush_denials().await.unwrap();
         let page = self.operator.get(&format!("/v1/tenants/{tenant}/audit?limit=1000")).await.expect(200);

@@ -36,15 +36,15 @@ async fn revisions_are_gapless_and_feed_what_changed(store: Store) {
     assert!(found.iter().all(|(_, owner, _)| *owner == tenant));
 
     let mut tx = store.begin().await.unwrap();
-    let kinds = [ChangeKind::Tenant, ChangeKind::Application, ChangeKind::AccessLevel];
+    let kinds = [ChangeKind::Tenant, ChangeKind::Application, ChangeKind::AccessLevel, ChangeKind::User];
     let changes = kinds.map(|kind| Change { kind, subject: "x".into() });
-    assert_eq!(tx.bump_revision(tenant, &changes).await.unwrap(), 131);
+    assert_eq!(tx.bump_revision(tenant, &changes).await.unwrap(), 132);
     tx.commit().await.unwrap();
     let last: Vec<_> = store.read_changes(shard_of(tenant), 128).await.unwrap().into_iter().map(|(.., c)| c).collect();
     assert_eq!(last, changes);
     let revisions = store.revisions().await.unwrap();
     assert_eq!(revisions.len(), usize::try_from(SHARDS).unwrap());
-    assert!(revisions.iter().all(|(shard, revision)| *revision == if *shard == shard_of(tenant) { 131 } else { 0 }));
+    assert!(revisions.iter().all(|(shard, revision)| *revision == if *shard == shard_of(tenant) { 132 } else { 0 }));
 }
 
 async fn tenants_spread_over_shards(store: Store) {

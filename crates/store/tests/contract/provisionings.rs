@@ -47,6 +47,8 @@ async fn what_is_stored_comes_back(store: Store) {
     let (parent, nobody) = (tenant_id(0), TenantId::from_u128(9));
     assert_eq!(store.find_provisioning(parent, first.id).await.unwrap(), Some(first.clone()));
     assert_eq!(store.find_provisioning(nobody, first.id).await.unwrap(), None);
+    assert_eq!(store.find_provisioning_of(parent, tenant_id(1)).await.unwrap(), Some(first.clone()));
+    assert_eq!(store.find_provisioning_of(nobody, tenant_id(1)).await.unwrap(), None);
     let mut tx = store.begin().await.unwrap();
     assert_eq!(tx.find_provisioning_of(parent, tenant_id(1)).await.unwrap(), Some(first.clone()));
     assert_eq!(tx.find_provisioning_of(nobody, tenant_id(1)).await.unwrap(), None);

@@ -267,6 +267,7 @@ async fn a_profile_for_the_organization_does_not_reach_beneath(f: Arc<Fixture>) 
     assert_eq!(org.client.put(&place, &new).await.expect(400)["field"], "profiles[0].orgs.allow");
 }
 
+/// G5.
 async fn nobody_grants_above_their_own_rights(f: Arc<Fixture>) {
     let org = Org::new(&f, "Acme").await;
     let rights = json!({"users": ["CREATE", "READ", "UPDATE", "DELETE"], "access-levels": ["READ"]});
@@ -315,6 +316,7 @@ async fn roles_that_can_be_given_are_listed(f: Arc<Fixture>) {
     assert_eq!(small.get(&path(&org.client)).await.status, 404, "another key's");
 }
 
+/// F2.
 async fn other_organizations_people_are_missing(f: Arc<Fixture>) {
     let (org, other) = (Org::new(&f, "Acme").await, Org::new(&f, "Other").await);
     let (theirs, _, _) = other.signed_in(&f, "eve@example.com").await;
@@ -348,6 +350,7 @@ async fn other_organizations_people_are_missing(f: Arc<Fixture>) {
     assert_eq!(found, json!({"results": []}));
 }
 
+/// G7.
 async fn the_last_owner_keeps_its_grant(f: Arc<Fixture>) {
     let org = Org::new(&f, "Acme").await;
     let owner = built_in(&f, SUPER_ADMIN).await;

@@ -145,6 +145,7 @@ async fn others_people_are_not_there(f: Arc<Fixture>) {
     assert_eq!(list(&other).await, [theirs]);
 }
 
+/// G6.
 async fn the_mightier_are_not_touched(f: Arc<Fixture>) {
     let p = partner(&f, "Partner").await;
     let owner = built_in(&f, SUPER_ADMIN).await;

@@ -51,6 +51,7 @@ async fn built_in_levels_stay(f: Arc<Fixture>) {
     f.application_with(&org, json!({"name": "Analyst", "access_level_id": level})).await;
 }
 
+/// G8.
 async fn levels_in_use_are_not_deleted(f: Arc<Fixture>) {
     let (org, _) = f.organization("Acme").await;
     let path = format!("/v1/tenants/{org}/access-levels");

@@ -1,12 +1,13 @@
 //! Second factors: authenticators, codes by mail, recovery codes, the proof made anew, policies.
 
-use crate::fixture::{Answer, Fixture, on_both, run, send};
+use crate::fixture::{Answer, Fixture, Node, on_both, run, send};
 use crate::mails::{mails_to, newest};
 use crate::people::{Person, half_way, person, stepped_up};
 use claviger_store::Engine;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 
 on_both!(
     i11_an_authenticator_counts_once_it_is_confirmed,
@@ -187,6 +188,62 @@ async fn i2_nodes_accept_a_code_once_between_them() {
         for node in nodes {
             node.stop().await;
         }
+    })
+    .await;
+}
+
+/// Puts a node's clock so many seconds ahead of the store's, and waits until the node has found out.
+async fn put_ahead(node: &Node, seconds: i64, ready: bool) {
+    node.app.clock().advance(seconds);
+    node.app.clock().skew(seconds);
+    let mut tries = 0;
+    loop {
+        let answer = node.operator.get("/readyz").await;
+        let nodes = node.app.know_nodes().await.unwrap();
+        let known = nodes.iter().find(|node| node.is_this).map(|this| this.node.clock_offset);
+        if known == Some(seconds * 1_000_000) && answer.status == if ready { 200 } else { 503 } {
+            return;
+        }
+        tries += 1;
+        assert!(tries < 500, "{seconds}: {known:?} {}", answer.text);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// I14: a node whose clock is far from the store's answers nobody; one that is somewhat off goes by the store's, so that it accepts
+/// the codes of the true time and no others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i14_a_wrong_clock_widens_nothing() {
+    run(Engine::Postgres, &[], async |f: Arc<Fixture>| {
+        let (ada, secret, _) = with_totp(&f).await;
+        let node = f.join("two").await;
+        let client = node.client(&ada.client);
+        // In the middle of a step, so that 29 seconds either way lead into another one.
+        f.app.clock().advance(15 - f.app.clock().now().seconds().rem_euclid(30));
+        let together = || node.app.clock().advance(f.app.clock().now().seconds() - node.app.clock().now().seconds());
+        together();
+        let half = async || Person { client: client.clone(), ..half_way(&f, &ada).await };
+        for ahead in [90, -90] {
+            put_ahead(&node, ahead, false).await;
+            for steps in [-4, -3, -1, 0, 1, 3, 4] {
+                let refused = second_factor(&half().await, totp(&code(&f, &secret, steps))).await;
+                assert_eq!(refused.code(503), "unavailable", "{ahead} {steps}");
+            }
+            together();
+            put_ahead(&node, 0, true).await;
+        }
+        for ahead in [29, -29] {
+            f.app.clock().advance(900);
+            together();
+            put_ahead(&node, ahead, true).await;
+            for (steps, expected) in [(-2, 401), (1, 401), (2, 401), (-1, 200), (0, 200)] {
+                let answer = second_factor(&half().await, totp(&code(&f, &secret, steps))).await;
+                assert_eq!(answer.status, expected, "{ahead} {steps}: {}", answer.text);
+            }
+            together();
+            put_ahead(&node, 0, true).await;
+        }
+        node.stop().await;
     })
     .await;
 }

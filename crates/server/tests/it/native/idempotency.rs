@@ -45,6 +45,7 @@ async fn another_body_is_refused(f: Arc<Fixture>) {
     post(&f.operator, &path, "free", &json!({"name": "Four", "grants": {}})).await.expect(201);
 }
 
+/// F2.
 async fn keys_belong_to_their_owner(f: Arc<Fixture>) {
     let (org, _) = f.organization("Acme").await;
     let (_, editor) = f.application(&org, "Editor", json!({"applications": ["CREATE"]})).await;

@@ -20,7 +20,7 @@ mod lifetimes;
 pub(crate) mod provisionings;
 mod purges;
 mod rotation;
-mod sign_in;
+pub(crate) mod sign_in;
 mod sso;
 mod tenants;
 mod usage;

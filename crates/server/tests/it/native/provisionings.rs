@@ -189,6 +189,7 @@ async fn nothing_stands_beneath_what_is_not_complete(f: Arc<Fixture>) {
     }
 }
 
+/// G5.
 async fn nobody_hands_out_more_than_they_have(f: Arc<Fixture>) {
     let (org, _) = f.organization("Acme").await;
     let grants = json!({"tenants": ["CREATE", "READ"], "applications": ["CREATE", "UPDATE"]});
@@ -240,6 +241,7 @@ async fn orders_are_checked_before_anything_is_made(f: Arc<Fixture>) {
     assert_eq!(f.operator.get("/v1/tenants?q=bad").await.expect(200)["items"].as_array().unwrap().len(), 1);
 }
 
+/// F4.
 async fn others_see_nothing_of_it(f: Arc<Fixture>) {
     let (one, _) = f.organization("One").await;
     let (two, _) = f.organization("Two").await;

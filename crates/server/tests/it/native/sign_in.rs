@@ -31,7 +31,7 @@ on_both![
 pub(crate) const PASSWORD: &str = "a long and quiet river";
 
 /// Gives a user a password without the work of a real one, and lets it sign in.
-pub(super) async fn give_password(f: &Fixture, tenant: &str, user: &str, text: &str) {
+pub(crate) async fn give_password(f: &Fixture, tenant: &str, user: &str, text: &str) {
     let cheap = Passwords::with(Random::seeded(9), Cost { memory_kib: 8, passes: 1, lanes: 1 }, 1);
     let hash = cheap.hash(&Password::presented("", text.to_owned()).unwrap()).await.unwrap().to_string();
     let (tenant, id) = (TenantId::parse(tenant).unwrap(), UserId::parse(user).unwrap());
@@ -56,7 +56,7 @@ fn attempt(client: &Client, email: &str, password: &str) -> RequestBuilder {
     client.bare(Method::POST, "/v1/sign-in").header("origin", &client.base).json(&body)
 }
 
-pub(super) async fn sign_in(client: &Client, email: &str, password: &str) -> Answer {
+pub(crate) async fn sign_in(client: &Client, email: &str, password: &str) -> Answer {
     send(attempt(client, email, password)).await
 }
 

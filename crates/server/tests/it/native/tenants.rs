@@ -232,6 +232,7 @@ async fn lists_are_filtered_sorted_and_searched(f: Arc<Fixture>) {
     }
 }
 
+/// F3.
 async fn nobody_finds_what_is_beside_them(f: Arc<Fixture>) {
     let (one, _) = f.organization("Acme One").await;
     let (two, _) = f.organization("Acme Two").await;

@@ -124,6 +124,7 @@ async fn nobody_reads_above_their_rights(f: Arc<Fixture>) {
     }
 }
 
+/// F7.
 async fn a_partner_reads_no_secret_of_its_customers(f: Arc<Fixture>) {
     let tenant = async |name: &str, kind: &str, parent: &str| {
         let body = json!({"name": name, "kind": kind, "parent_id": parent});

@@ -16,8 +16,8 @@ on_both![
     f3_lists_hold_ones_own_alone,
 ];
 
-const CANARY: &str = "Kanarienvogel";
-const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
+pub(super) const CANARY: &str = "Kanarienvogel";
+pub(super) const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
 const ROLES: [&str; 3] = ["Super Admin", "System Admin", "View All"];
 
 /// Ids of anything, and everything else that names something.
@@ -33,7 +33,7 @@ fn elsewhere(path: &str, kept: &[&str]) -> String {
 }
 
 /// What an answer says, whatever it was asked about.
-fn said(answer: &Answer, ids: &[&str]) -> (u16, String) {
+pub(super) fn said(answer: &Answer, ids: &[&str]) -> (u16, String) {
     assert!(!answer.text.contains(CANARY), "{}", answer.text);
     let mut body = serde_json::from_str(&answer.text).unwrap_or(Value::Null);
     if body.is_object() {
@@ -45,7 +45,7 @@ fn said(answer: &Answer, ids: &[&str]) -> (u16, String) {
 }
 
 /// An organisation that holds something of everything, all of it called by a name that must not get out.
-async fn foreign(f: &Fixture, name: &str) -> Objects {
+pub(super) async fn foreign(f: &Fixture, name: &str) -> Objects {
     let (org, _) = f.organization(&format!("{CANARY} {name}")).await;
     let objects = Objects::make(f, &org).await;
     let path = format!("/v1/tenants/{org}/applications/{}", objects.application);
@@ -53,7 +53,7 @@ async fn foreign(f: &Fixture, name: &str) -> Objects {
     objects
 }
 
-async fn clients(f: &Fixture, org: &str) -> Vec<Client> {
+pub(super) async fn clients(f: &Fixture, org: &str) -> Vec<Client> {
     let mut clients = Vec::new();
     for role in ROLES {
         let level = built_in(f, role).await;

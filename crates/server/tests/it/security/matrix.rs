@@ -123,13 +123,13 @@ pub(super) fn body(operation: &Operation, org: &str, application: &str) -> Optio
 /// Objects of a tenant for the placeholders of paths.
 pub(super) struct Objects {
     pub(super) org: String,
-    level: String,
+    pub(super) level: String,
     pub(super) application: String,
     secret: String,
     kid: String,
     key: String,
-    issuer: String,
-    provider: String,
+    pub(super) issuer: String,
+    pub(super) provider: String,
     notice: String,
     pub(super) user: String,
     session: String,

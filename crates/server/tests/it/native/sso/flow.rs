@@ -1,8 +1,8 @@
 //! The way to a provider and back, and who somebody is afterwards.
 
-use super::{Begun, Scene, ask, come_back, on_both_outgoing};
+use super::{Begun, Scene, ask, come_back};
 use crate::console::browser::Browser;
-use crate::fixture::{Fixture, send};
+use crate::fixture::{Fixture, on_both_outgoing, send};
 use crate::native::sign_in::{PASSWORD, cookie, give_password, seen, sign_in};
 use crate::people::{built_in, user};
 use base64::Engine as _;

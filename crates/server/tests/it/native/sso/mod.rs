@@ -17,26 +17,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Runs each test on both engines, on a server that may call this machine.
-macro_rules! on_both_outgoing {
-    ($($name:ident),* $(,)?) => {
-        const SETTINGS: &[(&str, &str)] = &[("CLAVIGER_OUTGOING_ALLOWED_NETWORKS", "127.0.0.0/8")];
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                $crate::fixture::run(claviger_store::Engine::Sqlite, super::SETTINGS, super::$name).await;
-            })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                $crate::fixture::run(claviger_store::Engine::Postgres, super::SETTINGS, super::$name).await;
-            })*
-        }
-    };
-}
-use on_both_outgoing;
-
 /// An organisation whose people sign in at a provider.
 struct Scene {
     org: String,

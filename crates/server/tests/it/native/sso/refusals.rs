@@ -1,7 +1,7 @@
 //! Who comes back from a provider and does not get in. All of them get one answer; the record of the provider's tenant says why.
 
-use super::{Begun, Scene, come_back, on_both_outgoing};
-use crate::fixture::{Answer, Fixture};
+use super::{Begun, Scene, come_back};
+use crate::fixture::{Answer, Fixture, on_both_outgoing};
 use crate::native::sign_in::{cookie, seen};
 use crate::oauth::workload::issuer::{Key, encode};
 use crate::people::{built_in, user};

@@ -1,7 +1,7 @@
 //! Tenants whose people must sign in at the provider: nothing leads past it.
 
-use super::{Scene, on_both_outgoing};
-use crate::fixture::{Answer, Fixture, send};
+use super::Scene;
+use crate::fixture::{Answer, Fixture, on_both_outgoing, send};
 use crate::mails::{mails, newest};
 use crate::native::sign_in::{PASSWORD, give_password, seen, sign_in};
 use crate::people::{Person, built_in, session_as, stepped_up, user};

@@ -1,7 +1,7 @@
 //! What the claims of a provider give.
 
-use super::{Scene, on_both_outgoing};
-use crate::fixture::Fixture;
+use super::Scene;
+use crate::fixture::{Fixture, on_both_outgoing};
 use crate::people::{SUPER_ADMIN, built_in, person, user};
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Identity providers as they are administered.
 
-use super::{Scene, on_both_outgoing};
-use crate::fixture::Fixture;
+use super::Scene;
+use crate::fixture::{Fixture, on_both_outgoing};
 use crate::people::{SUPER_ADMIN, built_in, person, stepped_up, user};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -101,6 +101,7 @@ async fn a_domain_is_the_first_ones_until_it_is_given_up(f: Arc<Fixture>) {
     assert_eq!(admin.post(&all, &body("other", "other.example")).await.code(409), "identity_provider_taken");
 }
 
+/// G5.
 async fn nobody_gives_more_than_they_have(f: Arc<Fixture>) {
     let (org, _) = f.organization("Acme").await;
     let all = format!("/v1/tenants/{org}/identity-providers");
@@ -121,6 +122,7 @@ async fn nobody_gives_more_than_they_have(f: Arc<Fixture>) {
     assert_eq!(admin.patch(&path, &json!({"name": "Mine"})).await.status, 403, "it stays above the caller's rights");
 }
 
+/// G6.
 async fn nobody_becomes_somebody_who_may_do_more(f: Arc<Fixture>) {
     let (org, _) = f.organization("Acme").await;
     let all = format!("/v1/tenants/{org}/identity-providers");
@@ -180,6 +182,7 @@ async fn what_cannot_work_is_refused(f: Arc<Fixture>) {
     assert_eq!(f.operator.post(&all, &body("One more", "more.example")).await.code(409), "identity_provider_limit");
 }
 
+/// G8.
 async fn a_level_that_a_provider_gives_stays(f: Arc<Fixture>) {
     let (org, _) = f.organization("Acme").await;
     let levels = format!("/v1/tenants/{org}/access-levels");

@@ -1,8 +1,8 @@
 //! How the keys of issuers are fetched, and from whom not.
 
 use super::issuer::{Issuer, Key};
-use super::{Scene, binding, on_both_outgoing, present, reasons};
-use crate::fixture::{Fixture, run};
+use super::{Scene, binding, present, reasons};
+use crate::fixture::{Fixture, on_both_outgoing, run};
 use claviger_store::Engine;
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Tokens that are none, and what whoever presents them learns.
 
 use super::issuer::{Key, encode};
-use super::{Scene, on_both_outgoing, reasons};
-use crate::fixture::Fixture;
+use super::{Scene, reasons};
+use crate::fixture::{Fixture, on_both_outgoing};
 use crate::oauth::token as session_token;
 use serde_json::{Value, json};
 use std::sync::Arc;

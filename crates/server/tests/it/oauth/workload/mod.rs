@@ -19,26 +19,6 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
-/// Runs each test on both engines, on a server that may call this machine.
-macro_rules! on_both_outgoing {
-    ($($name:ident),* $(,)?) => {
-        const SETTINGS: &[(&str, &str)] = &[("CLAVIGER_OUTGOING_ALLOWED_NETWORKS", "127.0.0.0/8")];
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                $crate::fixture::run(claviger_store::Engine::Sqlite, super::SETTINGS, super::$name).await;
-            })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                $crate::fixture::run(claviger_store::Engine::Postgres, super::SETTINGS, super::$name).await;
-            })*
-        }
-    };
-}
-use on_both_outgoing;
-
 /// An organisation with an application that the tokens of an issuer stand for.
 struct Scene {
     org: String,

@@ -1,7 +1,7 @@
 //! The switch that forbids secrets that are stored somewhere.
 
-use super::{Scene, binding, on_both_outgoing};
-use crate::fixture::{Answer, Fixture, send};
+use super::{Scene, binding};
+use crate::fixture::{Answer, Fixture, on_both_outgoing, send};
 use crate::keys;
 use crate::oauth::{exchange, token, verify, whoami};
 use reqwest::Method;

@@ -1,8 +1,8 @@
 //! Trying tokens against an issuer, and when bindings were used last.
 
 use super::issuer::Key;
-use super::{Scene, binding, on_both_outgoing};
-use crate::fixture::Fixture;
+use super::{Scene, binding};
+use crate::fixture::{Fixture, on_both_outgoing};
 use crate::oauth::verify;
 use serde_json::{Value, json};
 use std::sync::Arc;

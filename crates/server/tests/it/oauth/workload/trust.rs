@@ -1,8 +1,8 @@
 //! What trusted issuers give, and what takes it away.
 
 use super::issuer::Key;
-use super::{JWT, Scene, TOKEN_EXCHANGE, bare, binding, on_both_outgoing, present, reasons};
-use crate::fixture::{Fixture, send};
+use super::{JWT, Scene, TOKEN_EXCHANGE, bare, binding, present, reasons};
+use crate::fixture::{Fixture, on_both_outgoing, send};
 use crate::oauth::{verify, whoami};
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -101,6 +101,22 @@ impl Span {
         Ok(Self { from, to, grain })
     }
 
+    /// The first and the last day that count: months count as a whole.
+    pub fn days(self) -> (Day, Day) {
+        match self.grain {
+            CountGrain::Day => (self.from, self.to),
+            CountGrain::Month => (Day::first_of(self.from.month()), Day(Day::first_of(self.to.month() + 1).0 - 1)),
+        }
+    }
+
+    /// The first and the last period, as they are stored.
+    pub fn periods(self) -> (i64, i64) {
+        match self.grain {
+            CountGrain::Day => (self.from.0, self.to.0),
+            CountGrain::Month => (self.from.month(), self.to.month()),
+        }
+    }
+
     /// The first day of a period as it is stored.
     pub fn start_of(self, period: i64) -> Day {
         match self.grain {
@@ -191,6 +207,11 @@ mod tests {
         assert_eq!((days.from.to_string(), days.to.to_string()), ("2026-12-17".into(), "2027-01-15".into()));
         let months = span(None, None, CountGrain::Month).unwrap();
         assert_eq!(months.from.to_string(), "2026-02-01");
+        let whole = span(Some("2025-12-15"), Some("2026-02-03"), CountGrain::Month).unwrap();
+        let (first, last) = whole.days();
+        assert_eq!((first.to_string(), last.to_string()), ("2025-12-01".into(), "2026-02-28".into()));
+        assert_eq!(whole.periods(), (2025 * 12 + 11, 2026 * 12 + 1));
+        assert_eq!((days.days(), days.periods()), ((days.from, days.to), (days.from.0, days.to.0)));
         assert!(span(Some("2027-01-16"), None, CountGrain::Day).is_err());
         assert!(span(Some("2025-01-01"), None, CountGrain::Day).is_err());
         assert!(span(Some("2018-01-01"), None, CountGrain::Month).is_ok());

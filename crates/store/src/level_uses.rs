@@ -18,11 +18,20 @@ impl Store {
         first: AccessLevelId,
         last: AccessLevelId,
     ) -> Result<HashMap<AccessLevelId, LevelUses>> {
+        // From one level to the next in the index, and each counted by equality: to group them would compare every application twice.
         let found: Vec<(String, i64, i64)> = self
             .all(
-                "select u.level, cast(sum(u.applications) as bigint), cast(sum(u.users) as bigint) from ( \
-                     select access_level_id as level, count(*) as applications, 0 as users from applications \
-                     where tenant_id = $1 and access_level_id >= $2 and access_level_id <= $3 group by access_level_id \
+                "with recursive held (level) as ( \
+                     select min(access_level_id) from applications \
+                     where tenant_id = $1 and access_level_id >= $2 and access_level_id <= $3 \
+                     union all \
+                     select (select min(a.access_level_id) from applications a where a.tenant_id = $1 \
+                     and a.access_level_id > held.level and a.access_level_id <= $3) from held where held.level is not null \
+                 ) \
+                 select u.level, cast(sum(u.applications) as bigint), cast(sum(u.users) as bigint) from ( \
+                     select held.level, (select count(*) from applications a \
+                     where a.tenant_id = $1 and a.access_level_id = held.level) as applications, 0 as users \
+                     from held where held.level is not null \
                      union all \
                      select h.level, 0, count(*) from ( \
                          select access_level_id as level, user_id from user_roles \

@@ -77,6 +77,7 @@ pub const PURGED: &[(&str, &str)] = &[
     table!("access_levels", "id"),
     table!("mails", "id"),
     table!("endpoint_counts", "day"),
+    table!("endpoint_totals", "grain, period"),
     table!("provisionings", "id"),
     table!("purge_receipts", "id"),
     table!("journal", "position"),
@@ -139,6 +140,9 @@ impl Tx {
         // These are overwritten, where the engine can.
         let texts = self.delete_secret_texts(tenant, Texts::All).await?;
         let mut removed = vec![("secret_texts", i64::try_from(texts).unwrap_or(i64::MAX))];
+        // Those above it no longer come to so many.
+        let endpoints = self.forget_endpoints(tenant).await?;
+        removed.push(("endpoint_counts", i64::try_from(endpoints).unwrap_or(i64::MAX)));
         let mut left = most;
         for (name, sql) in PURGED {
             if left <= 0 {
@@ -147,7 +151,10 @@ impl Tx {
             let deleted = self.execute(sql, args![tenant, left]).await?;
             let deleted = i64::try_from(deleted).unwrap_or(i64::MAX);
             left = left.saturating_sub(deleted);
-            removed.push((name, deleted));
+            match removed.iter_mut().find(|(known, _)| known == name) {
+                Some((_, rows)) => *rows += deleted,
+                None => removed.push((name, deleted)),
+            }
         }
         Ok(removed)
     }

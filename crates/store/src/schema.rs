@@ -40,6 +40,7 @@ const SHARED: &[(&str, &str, &str)] = &[
     migration!("shared", "0008", "load_order"),
     migration!("shared", "0009", "usage_log"),
     migration!("shared", "0031", "application_lists"),
+    migration!("shared", "0033", "legacy_types"),
 ];
 const POSTGRES: [(&str, &str, &str); 3] = [
     migration!("postgres", "0001", "types"),
@@ -66,6 +67,7 @@ const WITH_TEXT: &[(&str, &str, [&str; 2])] = &[
     with_text!("0028", "access_profiles"),
     with_text!("0029", "access_blocks"),
     with_text!("0030", "last_sign_in"),
+    with_text!("0032", "endpoint_totals"),
 ];
 
 /// How a stored schema compares with the one this program knows.

@@ -7,7 +7,14 @@ use claviger_domain::tenant::{Kind, Tenant};
 use claviger_store::Store;
 use claviger_store::endpoints::{Depth, count_position};
 
-facts!(the_latest_of_a_day_counts, periods_add_up_what_is_beneath, what_is_billed_is_paged, a_tenant_must_be_there);
+facts!(
+    the_latest_of_a_day_counts,
+    periods_add_up_what_is_beneath,
+    sums_follow_what_is_reported_again,
+    what_goes_is_added_up_no_more,
+    what_is_billed_is_paged,
+    a_tenant_must_be_there,
+);
 
 const DAY: i64 = 86_400;
 
@@ -69,6 +76,51 @@ async fn periods_add_up_what_is_beneath(store: Store) {
     assert_eq!(store.sum_endpoints(tenant_id(1), Depth::Own).await.unwrap(), 1);
     assert_eq!(store.sum_endpoints(tenant_id(0), Depth::Beneath).await.unwrap(), 7_071);
     assert_eq!(store.sum_endpoints(tenant_id(2), Depth::Own).await.unwrap(), 0);
+}
+
+/// What the tenant came to with all beneath it: last, on the days and in the months of January and February.
+async fn sums(store: &Store, number: u128) -> (i64, Vec<i64>, Vec<i64>) {
+    let of = async |grain| {
+        let span = span("2026-01-01", "2026-02-28", grain);
+        let found = store.endpoint_periods(tenant_id(number), span, Depth::Beneath).await.unwrap();
+        found.into_iter().map(|period| period.total).collect()
+    };
+    let last = store.sum_endpoints(tenant_id(number), Depth::Beneath).await.unwrap();
+    (last, of(CountGrain::Day).await, of(CountGrain::Month).await)
+}
+
+async fn sums_follow_what_is_reported_again(store: Store) {
+    family(&store).await;
+    report(&store, 3, 10, 0).await;
+    report(&store, 4, 100, 0).await;
+    assert_eq!(sums(&store, 1).await, (110, vec![110], vec![110]));
+    report(&store, 3, 4, 60).await;
+    assert_eq!(sums(&store, 1).await, (104, vec![104], vec![104]), "the latest of a day");
+    report(&store, 3, 9, 30).await;
+    assert_eq!(sums(&store, 1).await, (104, vec![104], vec![104]), "what comes late and is older");
+    report(&store, 3, 2, 2 * DAY).await;
+    assert_eq!(sums(&store, 1).await, (102, vec![104, 2], vec![104]), "the most of the month stays");
+    report(&store, 3, 50, DAY).await;
+    assert_eq!(sums(&store, 1).await, (102, vec![104, 50, 2], vec![150]), "a day between");
+    report(&store, 5, 0, DAY).await;
+    assert_eq!(sums(&store, 2).await, (0, vec![0], vec![0]), "none is a count, too");
+    assert_eq!(sums(&store, 0).await, (102, vec![104, 50, 2], vec![150]));
+    assert_eq!(sums(&store, 4).await, (100, vec![100], vec![100]));
+}
+
+async fn what_goes_is_added_up_no_more(store: Store) {
+    family(&store).await;
+    for (number, count, day) in [(3, 10, 0), (3, 30, 1), (4, 100, 0), (4, 50, 31), (5, 7, 0)] {
+        report(&store, number, count, day * DAY).await;
+    }
+    assert_eq!(sums(&store, 0).await, (87, vec![117, 30, 50], vec![137, 50]));
+    let mut tx = store.begin().await.unwrap();
+    let removed = tx.purge_rows(tenant_id(3), 1_000).await.unwrap();
+    assert_eq!(removed.iter().filter(|(name, _)| *name == "endpoint_counts").map(|(_, rows)| rows).sum::<i64>(), 2);
+    tx.commit().await.unwrap();
+    assert_eq!(sums(&store, 0).await, (57, vec![107, 0, 50], vec![107, 50]));
+    assert_eq!(sums(&store, 1).await, (50, vec![100, 0, 50], vec![100, 50]));
+    assert_eq!(sums(&store, 3).await, (0, vec![], vec![]));
 }
 
 async fn what_is_billed_is_paged(store: Store) {

@@ -9,13 +9,12 @@ use crate::secrets::MintedSecret;
 use crate::tenants::describe;
 use crate::unit::{Needs, OnceFor, Posted, Unit};
 use claviger_domain::application::{Reach, Rights};
-use claviger_domain::audit::Target;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{AccessLevelId, ApplicationId, ClientId, ProvisioningId, TenantId};
 use claviger_domain::page::{Page, PageRequest};
-use claviger_domain::provisioning::{NewProvisioning, Progress, Provisioning};
+use claviger_domain::provisioning::{NewProvisioning, Progress, Provisioning, Wanted};
 use claviger_domain::secret::PlainSecret;
-use claviger_domain::tenant::Stage;
+use claviger_domain::tenant::{Stage, Tenant};
 use claviger_domain::user;
 use claviger_domain::{Error, Result};
 use serde_json::{Map, json};
@@ -78,14 +77,7 @@ impl App {
                     && job.fingerprint == fingerprint
                 {
                     // Somebody asks again. That is told, so that this waits until what it answers with is durable.
-                    if job.progress == Progress::Failed {
-                        job.retry(unit.now);
-                        unit.tx.update_provisioning(parent, &job).await?;
-                        unit.tx.set_provisioning(known.id, Some(Stage::Running), unit.now).await?;
-                    }
-                    let target = Target { kind: "tenant", id: known.id.to_string(), name: known.name };
-                    let details = Map::from_iter([("provisioning_id".to_owned(), json!(job.id))]);
-                    unit.record("tenant.provisioning_repeated", target, details);
+                    unit.take_up_again(&mut job, known).await?;
                     return Ok(job);
                 }
                 unit.check_order(parent, &new).await?;
@@ -117,6 +109,38 @@ impl App {
             })
         })
         .await
+    }
+
+    /// Takes up again what has failed, once what stood in the way is put right: the steps that are left go on when this has
+    /// returned. Needs what the order needed.
+    pub async fn retry_provisioning(
+        self: &Arc<Self>,
+        caller: &Caller,
+        parent: TenantId,
+        id: ProvisioningId,
+    ) -> Result<Provisioning> {
+        const RIGHT: (&str, Verb) = (PERMISSION, Verb::Create);
+        let parent = caller.reach(parent)?.id;
+        caller.allow(RIGHT.0, RIGHT.1)?;
+        let job = self
+            .unit(caller, Needs { tenant: parent, right: RIGHT }, move |unit| {
+                Box::pin(async move {
+                    let found = unit.tx.find_provisioning(parent, id).await?;
+                    let mut job = found.ok_or(Error::NotFound("provisioning"))?;
+                    if job.progress != Progress::Failed {
+                        let detail = format!("it is {}; only what has failed is taken up again", job.progress.as_str());
+                        return Err(Error::conflict("provisioning_not_failed", detail));
+                    }
+                    let made = unit.tx.find_tenant(job.tenant_id).await?.ok_or(Error::NotFound("tenant"))?;
+                    unit.check_wanted(parent, &job.wanted).await?;
+                    unit.take_up_again(&mut job, made).await?;
+                    Ok(job)
+                })
+            })
+            .await?;
+        let app = Arc::clone(self);
+        tokio::spawn(async move { app.go_on(parent, id).await });
+        Ok(job)
     }
 
     /// A provisioning beneath a tenant. Needs `tenants:READ`.
@@ -186,30 +210,50 @@ impl App {
 impl Unit {
     /// Refuses an order whose steps could not be done, or would hand out more than the caller has.
     async fn check_order(&mut self, parent: TenantId, new: &NewProvisioning) -> Result<()> {
-        if let Some(application) = &new.application {
+        let fix = |what: &str| format!("raise it, or leave the {what} out");
+        if new.application.is_some() && new.tenant.application_limit == Some(0) {
+            let message = "it leaves room for no application";
+            return Err(Error::invalid("/tenant/application_limit", message, fix("application")));
+        }
+        if new.administrator.is_some() && new.tenant.details.user_limit == Some(Some(0)) {
+            return Err(Error::invalid("/tenant/user_limit", "it leaves room for nobody", fix("administrator")));
+        }
+        self.check_wanted(parent, &new.wanted()).await
+    }
+
+    /// Refuses steps that could not be done, or would hand out more than the caller has.
+    async fn check_wanted(&mut self, parent: TenantId, wanted: &Wanted) -> Result<()> {
+        if let Some(application) = &wanted.application {
+            self.caller.allow("applications", Verb::Create)?;
             if let Rights::Level(id) = &application.rights {
                 self.check_built_in("/application/access_level_id", *id)?;
             }
-            let wanted = self.rights_of(parent, &application.rights).await?;
-            self.caller.covers(&wanted, application.reach)?;
-            if new.tenant.application_limit == Some(0) {
-                let fix = "raise it, or leave the application out";
-                return Err(Error::invalid("/tenant/application_limit", "it leaves room for no application", fix));
-            }
+            let rights = self.rights_of(parent, &application.rights).await?;
+            self.caller.covers(&rights, application.reach)?;
         }
-        let Some(administrator) = &new.administrator else { return Ok(()) };
+        let Some(administrator) = &wanted.administrator else { return Ok(()) };
+        self.caller.allow("users", Verb::Create)?;
         for (index, role) in administrator.roles.iter().enumerate() {
             self.check_built_in(&format!("/administrator/access_level_ids/{index}"), *role)?;
         }
-        let wanted = self.rights_of_roles(parent, &administrator.roles).await?;
-        self.caller.covers(&wanted, Reach::Beneath)?;
-        if new.tenant.details.user_limit == Some(Some(0)) {
-            let fix = "raise it, or leave the administrator out";
-            return Err(Error::invalid("/tenant/user_limit", "it leaves room for nobody", fix));
-        }
+        let rights = self.rights_of_roles(parent, &administrator.roles).await?;
+        self.caller.covers(&rights, Reach::Beneath)?;
         if self.tx.is_email_taken(&administrator.email.key()).await? {
             return Err(Error::conflict("email_taken", "another user of this server signs in with this address"));
         }
+        Ok(())
+    }
+
+    /// Lets an order go on where it has failed, if it has. That somebody asks again is told, so that this waits until what it
+    /// answers with is durable.
+    async fn take_up_again(&mut self, job: &mut Provisioning, made: Tenant) -> Result<()> {
+        if job.progress == Progress::Failed {
+            job.retry(self.now);
+            self.tx.update_provisioning(job.parent_id, job).await?;
+            self.tx.set_provisioning(made.id, Some(Stage::Running), self.now).await?;
+        }
+        let details = Map::from_iter([("provisioning_id".to_owned(), json!(job.id))]);
+        self.record("tenant.provisioning_repeated", crate::tenants::target(&made), details);
         Ok(())
     }
 

@@ -62,18 +62,6 @@ impl Form {
         Self(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
-    /// The form with the values of another one behind its own.
-    pub(crate) fn with(mut self, other: Self) -> Self {
-        self.0.extend(other.0);
-        self
-    }
-
-    /// The form without these fields.
-    pub(crate) fn without(mut self, names: &[&str]) -> Self {
-        self.0.retain(|(name, _)| !names.contains(&name.as_str()));
-        self
-    }
-
     /// The value of a field without what stands around it; empty where there is none.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.raw(name).trim()

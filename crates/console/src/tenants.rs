@@ -1,6 +1,5 @@
 //! Tenants: the overview of one, the search that switches to another, and everything that becomes of them.
 
-mod again;
 mod details;
 mod edit;
 mod jobs;

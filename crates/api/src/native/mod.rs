@@ -17,6 +17,7 @@ mod export;
 mod factors;
 mod findings;
 mod first_person;
+mod first_secrets;
 mod grants;
 mod identity_providers;
 mod import;

@@ -75,6 +75,7 @@ const ENTRIES: &[Entry] = &[
     Entry("password_changed", "The password was changed meanwhile", "Sign in anew, and repeat the change if it is still wanted."),
     Entry("permission_missing", "A permission is missing", "The credential is good but lacks the right named by missing_permission. An administrator of its tenant can grant it."),
     Entry("precondition_failed", "The object has changed", "If-Match names another version than the stored one. Read the object again, and decide again."),
+    Entry("provisioning_not_failed", "The provisioning has not failed", "Only what has failed is taken up again. Read the provisioning: it says how far it is."),
     Entry("query_malformed", "The query cannot be read", "Percent-encode each name and value as UTF-8."),
     Entry("rate_limited", "The rate limit is used up", "Wait for Retry-After seconds. Calling earlier does not lengthen the wait."),
     Entry("rights_too_young", "The rights were given lately", "What the application has not used yet it may still need. Give fewer days, or take rights away by hand."),

@@ -1,16 +1,15 @@
 //! Provisioning: a tenant with what it needs at once, as a job.
 
-use crate::kit::{Api, Authenticated, Fields, Path, Post, Query};
+use crate::kit::{Api, Authenticated, Body, Fields, Path, Post, Query};
 use crate::native::answer::{Answer, json, keep, page, replayed};
 use crate::native::applications::ReachWord;
 use crate::native::grants::GrantsBody;
 use crate::native::members::{PageOf, PageQuery};
 use crate::native::openapi::{Creating, Reading, Writing};
-use crate::native::secrets::{MintedBody, NothingBody};
+use crate::native::secrets::NothingBody;
 use crate::native::tenants::bodies::ProvisionedTenantBody;
 use axum::extract::State;
 use axum::response::Response;
-use claviger_app::provisionings::ClaimedSecret;
 use claviger_app::unit::{Kept, OnceFor, Posted};
 use claviger_domain::application::Rights;
 use claviger_domain::catalogue::Catalogue;
@@ -162,19 +161,6 @@ pub(crate) struct ProvisioningBody {
     /// When something of it was done last.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
-}
-
-/// A first secret, which is shown once.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ClaimedSecret)]
-pub(crate) struct ClaimedBody {
-    /// Its application.
-    #[schema(value_type = Uuid)]
-    application_id: ApplicationId,
-    /// What that presents.
-    client_id: String,
-    /// The secret. It can do nothing but be changed.
-    secret: MintedBody,
 }
 
 impl From<Progress> for ProgressWord {
@@ -356,33 +342,18 @@ pub(crate) async fn read_provisioning(
     json(StatusCode::OK, &ProvisioningBody::of(&job, api.app.clock().now()))
 }
 
-fn kept_claim(claimed: &ClaimedSecret) -> Kept {
-    let secret = MintedBody::without_text(&claimed.minted.secret);
-    let client_id = claimed.client_id.to_string();
-    keep(StatusCode::OK, &ClaimedBody { application_id: claimed.application_id, client_id, secret })
-}
-
-/// Claim the first secret of a provisioned tenant
+/// Take up a failed provisioning again
 ///
-/// Once: whoever comes later gets 410, and so does everybody once it has lapsed. It is a temporary secret, which can do nothing
-/// but be changed for the one that counts. A repetition under the same `Idempotency-Key` answers with `secret.text` null.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/provisionings/{provisioning_id}/secret", tag = "tenants",
-    params(("tenant_id" = Uuid, Path), ("provisioning_id" = Uuid, Path), Creating), request_body = Option<NothingBody>,
-    responses((status = 200, description = "Done", body = ClaimedBody),
-        (status = 410, description = "It was claimed, or has lapsed", body = crate::native::error::Problem<'static>, content_type = "application/problem+json"),
-        Writing))]
-pub(crate) async fn claim_first_secret(
+/// Goes on with the step that failed, once what stood in the way is put right. Needs what the order needed.
+#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/provisionings/{provisioning_id}/retry", tag = "tenants",
+    params(("tenant_id" = Uuid, Path), ("provisioning_id" = Uuid, Path)), request_body = Option<NothingBody>,
+    responses((status = 202, description = "Accepted", body = ProvisioningBody), Writing))]
+pub(crate) async fn retry_provisioning(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Path((parent, id)): Path<(TenantId, ProvisioningId)>,
-    Post { body: NothingBody {}, once }: Post<NothingBody>,
+    Body(NothingBody {}): Body<NothingBody>,
 ) -> Answer {
-    let once = once.map(|once| OnceFor { once, keep: kept_claim });
-    match api.app.claim_first_secret(&caller, parent, id, once).await? {
-        Posted::Done(ClaimedSecret { application_id, client_id, minted }) => {
-            let (client_id, secret) = (client_id.to_string(), MintedBody::reveal(minted));
-            json(StatusCode::OK, &ClaimedBody { application_id, client_id, secret })
-        }
-        Posted::Replayed(kept) => replayed(kept),
-    }
+    let job = api.app.retry_provisioning(&caller, parent, id).await?;
+    json(StatusCode::ACCEPTED, &ProvisioningBody::of(&job, api.app.clock().now()))
 }

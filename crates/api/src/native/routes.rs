@@ -5,10 +5,10 @@ use crate::kit::{Api, fallback, framed, method_fallback};
 use crate::native::trusted_issuers::trial;
 use crate::native::{
     Native, access_levels, access_profiles, access_record, applications, audit, bulk, catalogue, configuration,
-    credential_policy, endpoints, export, factors, findings, first_person, identity_providers, import, key_types,
-    leaks, me, migration, nodes, notices, openapi as document, problems, provisionings, public_keys, purge_receipts,
-    rotation, second_factor, secrets, sessions, sign_in, signing_keys, simulations, sso, temporary, tenants,
-    trusted_issuers, usage, user_links, users, verify, visibility, whoami,
+    credential_policy, endpoints, export, factors, findings, first_person, first_secrets, identity_providers, import,
+    key_types, leaks, me, migration, nodes, notices, openapi as document, problems, provisionings, public_keys,
+    purge_receipts, rotation, second_factor, secrets, sessions, sign_in, signing_keys, simulations, sso, temporary,
+    tenants, trusted_issuers, usage, user_links, users, verify, visibility, whoami,
 };
 use axum::routing::{MethodFilter, on};
 use axum::{Extension, Router};
@@ -52,7 +52,8 @@ operations! {
     provisionings::provision_tenant,
     provisionings::list_provisionings,
     provisionings::read_provisioning,
-    provisionings::claim_first_secret,
+    provisionings::retry_provisioning,
+    first_secrets::claim_first_secret,
     purge_receipts::list_purge_receipts,
     access_levels::create_access_level,
     access_levels::list_access_levels,

@@ -1,11 +1,10 @@
 //! Provisionings: how far each is, as long as anybody looks and whenever somebody comes back; and its first secret, once.
 
-use super::again;
 use super::list::may_create;
 use crate::api_call::ApiCall;
 use crate::form::{Errors, Form};
 use crate::nav::Section;
-use crate::page::{Answer, Page, alone};
+use crate::page::{Answer, Page, alone, see_other};
 use crate::place::Place;
 use crate::session::Person;
 use crate::show;
@@ -55,7 +54,6 @@ struct Job<'a> {
     errors: &'a Errors,
     now: Timestamp,
     may_claim: bool,
-    /// Whether its order can be sent again by a form.
     may_retry: bool,
 }
 
@@ -89,6 +87,7 @@ pub(super) fn routes() -> Router<Api> {
     Router::new()
         .route("/console/tenants/{tenant_id}/provisionings", get(list))
         .route("/console/tenants/{tenant_id}/provisionings/{id}", get(show))
+        .route("/console/tenants/{tenant_id}/provisionings/{id}/retry", post(retry))
         .route("/console/tenants/{tenant_id}/provisionings/{id}/secret", post(claim))
 }
 
@@ -165,17 +164,35 @@ async fn page(
     };
     let path = format!("/v1/tenants/{tenant}/provisionings/{id}");
     let may_claim = person.may("applications", Verb::Update);
-    let may_retry = match &made {
-        Some(made) if may_create(person, &place) => again::form(api, person, &job, made).await?.is_some(),
-        _ => false,
-    };
+    let may_retry = made.is_some() && may_create(person, &place);
     let content = Job { place: &place, job, made, errors, now: api.app.clock().now(), may_claim, may_retry };
     Page::new("Provisioning", Section::Tenants)
         .at(&place)
         .status(status)
         .call(ApiCall::new("See how far it is", "GET", &path))
+        .call(ApiCall::new("Take it up again where it has failed", "POST", &format!("{path}/retry")))
         .call(ApiCall::new("Claim the first secret, once", "POST", &format!("{path}/secret")))
         .render(person, &content)
+}
+
+/// Goes on with what has failed.
+async fn retry(
+    State(api): State<Api>,
+    person: Person,
+    Path((tenant, id)): Path<(TenantId, ProvisioningId)>,
+    _: Form,
+) -> Answer {
+    match api.app.retry_provisioning(&person.caller, tenant, id).await {
+        Ok(_) => Ok(see_other(&format!("/console/tenants/{tenant}/provisionings/{id}"))),
+        Err(error) => refused(&api, &person, (tenant, id), error).await,
+    }
+}
+
+/// The page again, with why something was refused.
+async fn refused(api: &Api, person: &Person, ids: (TenantId, ProvisioningId), error: Error) -> Answer {
+    let status = status(&error);
+    let errors = Errors::of(error).map_err(Failure)?;
+    page(api, person, ids, &errors, status).await
 }
 
 async fn claim(
@@ -194,10 +211,6 @@ async fn claim(
         Ok(Posted::Replayed(_)) => {
             Err(Failure(Error::Internal("a call without an idempotency key was replayed".into())))
         }
-        Err(error) => {
-            let status = status(&error);
-            let errors = Errors::of(error).map_err(Failure)?;
-            page(&api, &person, (tenant, id), &errors, status).await
-        }
+        Err(error) => refused(&api, &person, (tenant, id), error).await,
     }
 }

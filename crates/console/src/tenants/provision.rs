@@ -1,8 +1,8 @@
 //! Provisioning a tenant: one form for the tenant, its first application and its first person.
 
+use super::if_allowed;
 use super::list::may_create;
 use super::members::{Members, Reader};
-use super::{again, if_allowed};
 use crate::api_call::ApiCall;
 use crate::form::{Errors, Form};
 use crate::nav::Section;
@@ -25,9 +25,8 @@ use claviger_domain::provisioning::{NewProvisioning, Provisioning, WantedAdminis
 use claviger_domain::tenant::{DetailsPatch, Kind, NewTenant};
 use claviger_domain::user::{Email, parse_person_name, parse_roles};
 use claviger_domain::{Error, Result};
-use claviger_kit::{Api, Failure, Fields, Path, Query, status};
+use claviger_kit::{Api, Failure, Fields, Path, status};
 use http::StatusCode;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 #[derive(Template)]
@@ -61,28 +60,8 @@ pub(super) fn routes() -> Router<Api> {
     Router::new().route("/console/tenants/{tenant_id}/tenants/new", get(new).post(create))
 }
 
-/// What the form is filled in with.
-#[derive(Deserialize)]
-struct NewQuery {
-    /// An order that has failed.
-    #[serde(default)]
-    again: Option<String>,
-}
-
-async fn new(
-    State(api): State<Api>,
-    person: Person,
-    Path(tenant): Path<TenantId>,
-    Query(query): Query<NewQuery>,
-) -> Answer {
+async fn new(State(api): State<Api>, person: Person, Path(tenant): Path<TenantId>) -> Answer {
     let place = person.at(&api, tenant).await?;
-    if let Some(id) = query.again.as_deref().and_then(ProvisioningId::parse) {
-        let job = api.app.find_provisioning(&person.caller, tenant, id).await?;
-        let made = api.app.find_tenant(&person.caller, job.tenant_id).await?;
-        if let Some(form) = again::form(&api, &person, &job, &made).await? {
-            return form_page(&api, &person, &place, &form, &Errors::default(), StatusCode::OK).await;
-        }
-    }
     let levels = api.app.catalogue().levels();
     let all = levels.last().map(|level| level.id.to_string()).unwrap_or_default();
     let form = Form::of([("administrator_access_level_ids", all), ("mfa_required", "none".to_owned())]);

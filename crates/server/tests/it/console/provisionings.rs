@@ -3,16 +3,15 @@
 use super::browser::{Browser, field, leads_to};
 use super::tenants::owner;
 use crate::fixture::{Fixture, on_both};
+use crate::native::provisionings::fail;
 use crate::people::{SUPER_ADMIN, built_in};
-use claviger_domain::id::{ProvisioningId, TenantId};
-use claviger_domain::provisioning::Progress;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 on_both!(
     a_tenant_is_provisioned_and_its_secret_shown_once,
-    an_order_that_has_failed_is_sent_again,
+    what_has_failed_is_tried_again,
     what_is_wrong_with_an_order_stands_at_its_field,
 );
 
@@ -76,7 +75,7 @@ async fn a_tenant_is_provisioned_and_its_secret_shown_once(f: Arc<Fixture>) {
     assert!(browser.page(&format!("{base}/provisionings")).await.contains("was shown"));
 }
 
-async fn an_order_that_has_failed_is_sent_again(f: Arc<Fixture>) {
+async fn what_has_failed_is_tried_again(f: Arc<Fixture>) {
     let browser = owner(&f).await;
     let base = format!("/console/tenants/{}", f.root);
     let body = json!({"name": "Portals", "grants": {"org.audits": ["READ"]}});
@@ -93,28 +92,18 @@ async fn an_order_that_has_failed_is_sent_again(f: Arc<Fixture>) {
         ("application_access_level_id", level),
     ];
     let place = leads_to(&browser.post(&format!("{base}/tenants/new"), &values).await);
-    assert!(!over(&browser, &place).await.contains("Send the order again"));
-    let (parent, id) = (f.root.as_str(), place.rsplit('/').next().unwrap());
-    let (parent, id) = (TenantId::parse(parent).unwrap(), ProvisioningId::parse(id).unwrap());
-    let mut job = f.app.store().find_provisioning(parent, id).await.unwrap().unwrap();
-    let made = job.application_id().unwrap();
-    let application = format!("/v1/tenants/{}/applications/{made}", job.tenant_id);
+    assert!(!over(&browser, &place).await.contains("Try again"));
+    let early = browser.post(&format!("{place}/retry"), &[]).await;
+    assert!(early.status == 409 && early.text.contains("only what has failed"), "{}", early.text);
+    let job = f.operator.get(&place.replace("/console/", "/v1/")).await.expect(200);
+    let (tenant, made) = (job["tenant_id"].as_str().unwrap(), job["application_id"].as_str().unwrap());
+    let application = format!("/v1/tenants/{tenant}/applications/{made}");
     assert_eq!(f.operator.get(&application).await.expect(200)["grants"], json!({"org.audits": ["READ"]}));
     f.operator.delete(&application).await.expect(204);
-    // As if the step had not been done.
-    job.progress = Progress::Failed;
-    job.error = Some("a name was taken".into());
-    for step in job.steps.iter_mut().skip(1) {
-        (step.progress, step.made) = (Progress::Failed, None);
-    }
-    let mut tx = f.app.store().begin().await.unwrap();
-    tx.update_provisioning(parent, &job).await.unwrap();
-    tx.commit().await.unwrap();
+    fail(&f, &place).await;
     let failed = browser.page(&place).await;
-    assert!(failed.contains("A name was taken.") && failed.contains("Send the order again"), "{failed}");
-    let form = browser.page(&format!("{base}/tenants/new?again={id}")).await;
-    assert_eq!((field(&form, "external_id").as_str(), field(&form, "application_name").as_str()), ("CRM-7", "Portal"));
-    assert_eq!(leads_to(&browser.post(&format!("{base}/tenants/new"), &values).await), place, "the same order");
+    assert!(failed.contains("A name was taken.") && failed.contains("Try again"), "{failed}");
+    assert_eq!(leads_to(&browser.post(&format!("{place}/retry"), &[]).await), place);
     assert!(over(&browser, &place).await.contains("complete"));
 }
 

@@ -1,6 +1,8 @@
 //! Provisioning.
 
 use crate::fixture::{Answer, Fixture, on_both, send};
+use claviger_domain::id::{ProvisioningId, TenantId};
+use claviger_domain::provisioning::Progress;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -10,6 +12,7 @@ on_both![
     a_tenant_comes_with_its_first_application,
     the_first_secret_is_claimed_once,
     a_first_secret_lapses,
+    what_has_failed_is_taken_up_again,
     f13_the_same_order_is_done_once,
     f13_parallel_orders_make_one_tenant,
     nothing_stands_beneath_what_is_not_complete,
@@ -125,6 +128,44 @@ async fn a_first_secret_lapses(f: Arc<Fixture>) {
     assert_eq!(f.operator.get(&place).await.expect(200)["secret"], "lapsed");
     assert_eq!(f.operator.post(&format!("{place}/secret"), &json!({})).await.code(410), "secret_lapsed");
     assert!(job["secret_until"].is_string());
+}
+
+/// Makes it stand as if every step after the first had failed.
+pub(crate) async fn fail(f: &Fixture, place: &str) {
+    let (parent, id) = (TenantId::parse(&f.root).unwrap(), place.rsplit('/').next().unwrap());
+    let mut tx = f.app.store().begin().await.unwrap();
+    let mut job = tx.find_provisioning(parent, ProvisioningId::parse(id).unwrap()).await.unwrap().unwrap();
+    (job.progress, job.error) = (Progress::Failed, Some("a name was taken".into()));
+    for step in job.steps.iter_mut().skip(1) {
+        (step.progress, step.made) = (Progress::Failed, None);
+    }
+    tx.update_provisioning(parent, &job).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn what_has_failed_is_taken_up_again(f: Arc<Fixture>) {
+    let (place, accepted) = provision(&f, &order("Acme")).await;
+    let job = complete(&f, &place).await;
+    let retry = format!("{place}/retry");
+    assert_eq!(f.operator.post(&retry, &json!({})).await.code(409), "provisioning_not_failed");
+    let tenant = text(&accepted["tenant_id"]);
+    let first = format!("/v1/tenants/{tenant}/applications/{}", text(&job["application_id"]));
+    f.operator.delete(&first).await.expect(204);
+    fail(&f, &place).await;
+    for (name, rights) in [
+        ("may make no application", json!({"tenants": ["CREATE", "READ"], "org.audits": ["READ"]})),
+        ("has not the right itself", json!({"tenants": ["CREATE", "READ"], "applications": ["CREATE"]})),
+    ] {
+        let body = json!({"name": name, "grants": rights, "reach": "beneath"});
+        let (_, weak) = f.application_with(&f.root, body).await;
+        weak.post(&retry, &json!({})).await.code(403);
+    }
+    assert_eq!(f.operator.get(&place).await.expect(200)["status"], "failed");
+    let taken_up = f.operator.post(&retry, &json!({})).await.expect(202);
+    assert_eq!((&taken_up["id"], &taken_up["error"]), (&job["id"], &Value::Null));
+    let job = complete(&f, &place).await;
+    assert_eq!((&job["status"], &job["secret"]), (&json!("complete"), &json!("waiting")));
+    assert_eq!(f.operator.post(&retry, &json!({})).await.code(409), "provisioning_not_failed");
 }
 
 async fn f13_the_same_order_is_done_once(f: Arc<Fixture>) {

@@ -320,9 +320,9 @@ impl Config {
             return;
         };
         if let Err(allowed) = (key.set)(self, given) {
-            // A database URL that does not parse may hold a password all the same.
+            // A database URL that does not parse may hold a password all the same, and the key itself may stand where its source belongs.
             let shown = match given {
-                _ if name == "database" => "(not shown)".to_owned(),
+                _ if matches!(name, "database" | "root_key") => "(not shown)".to_owned(),
                 Given::Toml(value) => value.to_string(),
                 Given::Text(text) => format!("{text:?}"),
             };

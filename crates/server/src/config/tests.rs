@@ -94,7 +94,7 @@ fn a_bad_value_names_key_value_and_what_is_allowed() {
         ("[timers]\nidle = \"0s\"", "timers.idle = \"0s\" is not allowed"),
         ("[limits]\nstreams = 0", "limits.streams = 0 is not allowed: expected a whole number of at least 1"),
         ("[logs]\nlevel = \"\"", "logs.level = \"\" is not allowed: expected a log level"),
-        ("root_key = \"env:\"", "root_key = \"env:\" is not allowed"),
+        ("root_key = \"env:\"", "root_key = (not shown) is not allowed"),
         ("tls_key = \"k\"", "tls_certificate and tls_key: expected both or neither"),
         ("metrics_listen = \"0.0.0.0:9\"", "expected a loopback address, or metrics_anywhere = true"),
         ("public_url = \"https://a.example/x\"", "public_url = \"https://a.example/x\" is not allowed"),

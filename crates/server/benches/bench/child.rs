@@ -34,6 +34,8 @@ impl Server {
             .arg("--data-dir")
             .arg(directory)
             .env_clear()
+            // All that call here come from one address, where in truth each person has one of their own.
+            .env("CLAVIGER_LIMITS_CONNECTIONS_PER_PEER", "1024")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

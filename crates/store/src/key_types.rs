@@ -199,7 +199,8 @@ impl Store {
         reach: Reach,
         page: &PageRequest,
     ) -> Result<Vec<LegacyApplication>> {
-        // Such applications are few: they are found by their type, and not by going through all ids in their order.
+        // Such applications are few: the first condition is that of their own index, and the ids are made texts that no index orders,
+        // or SQLite would go through all applications in the order of their ids.
         let found: Vec<LegacyRow> = self
             .all(
                 "select a.tenant_id, a.id, a.client_id, a.name, a.description, a.owner, a.owner_id, a.access_level_id, a.grants, \

@@ -16,8 +16,8 @@ use utoipa::openapi::{HttpMethod, OpenApi};
 use utoipa::{OpenApi as _, Path as _};
 use utoipa_axum::{PathItemExt as _, paste};
 
-/// Makes of one list of handlers the routes that are served and, apart from them, what documents them: to describe two
-/// hundred operations takes megabytes, which a server that only answers them does not need.
+/// Makes of one list of handlers the routes that are served and, apart from them, what documents them: to describe so
+/// many operations takes megabytes, which a server that only answers them does not need.
 macro_rules! operations {
     ($served:ident, $documented:ident: $($module:ident::$handler:ident),+ $(,)?) => {
         fn $served() -> Router<Api> {

@@ -45,24 +45,30 @@ impl Client {
             self.basic,
             body.len()
         );
-        self.stream.write_all(request.as_bytes()).await?;
-        let mut answer = Vec::with_capacity(4_096);
-        loop {
-            if self.stream.read_buf(&mut answer).await? == 0 {
-                return Err(format!("the connection ended during {line}").into());
-            }
-            let text = String::from_utf8_lossy(&answer);
-            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-            let length = head
-                .lines()
-                .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
-            if body.len() < length.unwrap_or(0) {
-                continue;
-            }
-            if !head.starts_with("HTTP/1.1 20") {
-                return Err(format!("{line} was answered with: {text}").into());
-            }
-            return if body.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(body)?) };
+        let (head, body) = exchange(&mut self.stream, &request).await?;
+        if !head.starts_with("HTTP/1.1 20") {
+            return Err(format!("{line} was answered with: {head}\n{body}").into());
+        }
+        if body.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(&body)?) }
+    }
+}
+
+/// Sends a request and reads the whole answer: its head, and its body as text.
+pub(crate) async fn exchange(stream: &mut TlsStream<TcpStream>, request: &str) -> Outcome<(String, String)> {
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::with_capacity(4_096);
+    loop {
+        if stream.read_buf(&mut answer).await? == 0 {
+            let line = request.lines().next().unwrap_or_default();
+            return Err(format!("the connection ended during {line}").into());
+        }
+        let text = String::from_utf8_lossy(&answer);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length: Option<usize> = head
+            .lines()
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+        if body.len() >= length.unwrap_or(0) {
+            return Ok((head.to_owned(), body.to_owned()));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What pages of the console cost in a large tree and among many applications, against a small one.
 
+use crate::api::exchange;
 use crate::child::Server;
 use crate::measure::{ROUNDS, all_cores};
 use crate::table::{Table, median};
@@ -14,7 +15,6 @@ use claviger_store::Location;
 use claviger_store::testing::bulk;
 use serde_json::json;
 use std::path::Path;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
@@ -176,22 +176,7 @@ impl Reader {
     /// Asks for one thing that must be there; the head of the answer.
     async fn ask(&mut self, line: &str, body: &str) -> Outcome<String> {
         let request = format!("{line}\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-        self.stream.write_all(request.as_bytes()).await?;
-        let mut answer = Vec::with_capacity(65_536);
-        loop {
-            if self.stream.read_buf(&mut answer).await? == 0 {
-                return Err(format!("the connection ended during {line}").into());
-            }
-            let text = String::from_utf8_lossy(&answer);
-            let Some((head, rest)) = text.split_once("\r\n\r\n") else { continue };
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-            if rest.len() < length.ok_or("an answer of unknown length")? {
-                continue;
-            }
-            if !head.starts_with("HTTP/1.1 20") {
-                return Err(format!("{line} was answered with: {head}").into());
-            }
-            return Ok(head.to_owned());
-        }
+        let (head, _) = exchange(&mut self.stream, &request).await?;
+        if head.starts_with("HTTP/1.1 20") { Ok(head) } else { Err(format!("{line} was answered with: {head}").into()) }
     }
 }

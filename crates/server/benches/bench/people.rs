@@ -1,6 +1,6 @@
 //! What people cost: pages of very many users, and what a storm of sign-ins leaves of verification.
 
-use crate::api::Client;
+use crate::api::{Client, exchange};
 use crate::child::Server;
 use crate::load::{Door, Fleet, Question, Tokens};
 use crate::measure::{ROUNDS, all_cores};
@@ -20,7 +20,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
 
 const MANY: usize = 1_000_000;
@@ -154,22 +153,8 @@ async fn sign_in_again_and_again(door: &Door, number: usize, stop: &AtomicBool, 
         body.len()
     );
     while !stop.load(Ordering::Acquire) {
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = Vec::with_capacity(2_048);
-        let status = loop {
-            if stream.read_buf(&mut answer).await? == 0 {
-                return Err("the connection ended during a sign-in".into());
-            }
-            let text = String::from_utf8_lossy(&answer);
-            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-            let length: Option<usize> = head
-                .lines()
-                .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
-            if body.len() >= length.unwrap_or(0) {
-                break head.get(9..12).unwrap_or_default().to_owned();
-            }
-        };
-        match status.as_str() {
+        let (head, _) = exchange(&mut stream, &request).await?;
+        match head.get(9..12).unwrap_or_default() {
             "200" => {
                 entered.fetch_add(1, Ordering::AcqRel);
             }

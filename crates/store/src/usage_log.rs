@@ -32,6 +32,12 @@ const SEEN: u8 = 5;
 /// A tenant, to be named by its place among all tenants of the row.
 const TENANT: u8 = 6;
 
+/// Kinds of texts.
+const KINDS: usize = 3;
+const RIGHT: usize = 0;
+const NETWORK: usize = 1;
+const USER_AGENT: usize = 2;
+
 /// What was counted in a second.
 #[derive(Clone, Debug, Default)]
 pub struct UsageBatch {
@@ -43,7 +49,11 @@ pub struct UsageBatch {
 struct Body {
     bytes: Vec<u8>,
     texts: HashMap<Box<str>, u64>,
+    /// The text of each kind that was named last, and its place: mostly it is named again.
+    last: [(String, Option<u64>); KINDS],
     tenants: HashMap<u128, u64>,
+    /// The tenant that was named last, and its place.
+    last_tenant: Option<(u128, u64)>,
     times: Times,
 }
 
@@ -109,7 +119,7 @@ impl UsageBatch {
 impl Of<'_> {
     /// So many calls in an hour, that asked for `right` or for none and ended alike.
     pub fn called(&mut self, right: &str, outcome: Outcome, count: u32, hour: Timestamp, last_at: Timestamp) {
-        let right = self.body.text(right);
+        let right = self.body.text(RIGHT, right);
         let outcome = Outcome::ALL.iter().position(|known| *known == outcome).unwrap_or_default();
         let Body { bytes, times, .. } = &mut *self.body;
         bytes.extend_from_slice(&[CALLED, u8::try_from(outcome).unwrap_or_default()]);
@@ -121,7 +131,7 @@ impl Of<'_> {
 
     /// The last call out of an allowed network.
     pub fn seen(&mut self, network: &str, at: Timestamp) {
-        let network = self.body.text(network);
+        let network = self.body.text(NETWORK, network);
         let Body { bytes, times, .. } = &mut *self.body;
         bytes.push(SEEN);
         write(bytes, network);
@@ -130,7 +140,7 @@ impl Of<'_> {
 
     /// The last use of a secret.
     pub fn used(&mut self, secret: SecretId, at: Timestamp, address: Option<IpAddr>, user_agent: &str) {
-        let user_agent = self.body.text(user_agent);
+        let user_agent = self.body.text(USER_AGENT, user_agent);
         let Body { bytes, times, .. } = &mut *self.body;
         bytes.push(USED);
         bytes.extend_from_slice(&secret.as_u128().to_le_bytes());
@@ -152,10 +162,29 @@ impl Of<'_> {
 
 impl Body {
     fn new() -> Self {
-        Self { bytes: vec![FORMAT], texts: HashMap::new(), tenants: HashMap::new(), times: Times::default() }
+        Self {
+            bytes: vec![FORMAT],
+            texts: HashMap::new(),
+            last: <[_; KINDS]>::default(),
+            tenants: HashMap::new(),
+            last_tenant: None,
+            times: Times::default(),
+        }
     }
 
-    fn text(&mut self, text: &str) -> u64 {
+    fn text(&mut self, kind: usize, text: &str) -> u64 {
+        let last = self.last.get(kind).filter(|(last, _)| last == text).and_then(|(_, place)| *place);
+        last.unwrap_or_else(|| {
+            let place = self.known_text(text);
+            if let Some((last, at)) = self.last.get_mut(kind) {
+                text.clone_into(last);
+                *at = Some(place);
+            }
+            place
+        })
+    }
+
+    fn known_text(&mut self, text: &str) -> u64 {
         if let Some(place) = self.texts.get(text) {
             return *place;
         }
@@ -168,12 +197,16 @@ impl Body {
     }
 
     fn tenant(&mut self, tenant: TenantId) -> u64 {
+        if let Some((_, place)) = self.last_tenant.filter(|(last, _)| *last == tenant.as_u128()) {
+            return place;
+        }
         let next = self.tenants.len() as u64;
         let place = *self.tenants.entry(tenant.as_u128()).or_insert(next);
         if place == next {
             self.bytes.push(TENANT);
             self.bytes.extend_from_slice(&tenant.as_u128().to_le_bytes());
         }
+        self.last_tenant = Some((tenant.as_u128(), place));
         place
     }
 }

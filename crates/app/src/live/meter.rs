@@ -41,6 +41,8 @@ pub struct Cell {
 pub(super) struct State {
     pub(super) arrival: u64,
     dirty: bool,
+    /// Whether there are `more_calls`, which lie in another line.
+    many: bool,
     /// Calls since the last flush. Mostly one kind, which needs no memory of its own.
     calls: Option<Calls>,
     /// The last use of a secret since the first call.
@@ -83,17 +85,18 @@ impl Hour {
 struct Use {
     at: Timestamp,
     dirty: bool,
+    /// Whether the network has been looked up in the list as it is now.
+    placed: bool,
     /// Tells user agents apart without a look at their texts.
     agent: u64,
     secret: SecretId,
     address: Option<IpAddr>,
+    // What follows is looked at when something has changed, or is written.
     user_agent: Box<str>,
     /// The narrowest allowed network that holds the address, where there is a list.
     network: Option<Network>,
     /// The hour for which it was logged last: when a network was seen need not be known better.
     logged: Option<Hour>,
-    /// Whether the network has been looked up in the list as it is now.
-    placed: bool,
 }
 
 /// A call with a right secret, as the meter takes it.
@@ -236,7 +239,8 @@ fn spell(text: &mut String, permission: u32, verb: Option<Verb>, catalogue: &Cat
 
 impl State {
     fn take_calls(&mut self) -> impl Iterator<Item = Calls> + use<> {
-        self.calls.take().into_iter().chain(std::mem::take(&mut self.more_calls))
+        let more = if std::mem::take(&mut self.many) { std::mem::take(&mut self.more_calls) } else { Vec::new() };
+        self.calls.take().into_iter().chain(more)
     }
 
     fn uses(&mut self) -> impl Iterator<Item = &mut Use> {
@@ -248,7 +252,12 @@ impl State {
         let agent = fingerprint(text);
         let (secret, at, address) = (arrival.secret, arrival.now, arrival.address);
         let Self { used, more_used, seen, .. } = self;
-        if let Some(used) = used.iter_mut().chain(more_used.as_deref_mut()).find(|used| used.secret == secret) {
+        let is_its = |used: &&mut Use| used.secret == secret;
+        let known = match used.as_mut().filter(is_its) {
+            None => more_used.as_deref_mut().filter(is_its),
+            first => first,
+        };
+        if let Some(used) = known {
             // Looked at before it is written, since it seldom changes.
             if used.address != address || !used.placed {
                 let network = arrival.network();
@@ -273,13 +282,13 @@ impl State {
         let new = Use {
             at,
             dirty: true,
+            placed: true,
             agent,
             secret,
             address,
             user_agent: text.into(),
             network,
             logged: None,
-            placed: true,
         };
         if self.used.is_none() {
             self.used = Some(new);
@@ -292,9 +301,13 @@ impl State {
     fn count(&mut self, right: CountedRight, outcome: Outcome, now: Timestamp) {
         let hour = Hour::of(now);
         let (permission, verb) = right.map_or((u32::MAX, None), |(permission, verb)| (permission, Some(verb)));
-        let alike = self.calls.iter_mut().chain(&mut self.more_calls).find(|calls| {
+        let is_alike = |calls: &&mut Calls| {
             calls.permission == permission && calls.verb == verb && calls.outcome == outcome && calls.hour == hour
-        });
+        };
+        let alike = match self.calls.as_mut().filter(is_alike) {
+            None if self.many => self.more_calls.iter_mut().find(is_alike),
+            alike => alike,
+        };
         if let Some(calls) = alike {
             calls.count = calls.count.saturating_add(1);
             calls.last_at = calls.last_at.max(now);
@@ -303,7 +316,10 @@ impl State {
         let new = Calls { last_at: now, count: 1, permission, hour, verb, outcome };
         match &self.calls {
             None => self.calls = Some(new),
-            Some(_) => self.more_calls.push(new),
+            Some(_) => {
+                self.many = true;
+                self.more_calls.push(new);
+            }
         }
     }
 }

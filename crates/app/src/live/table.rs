@@ -1,8 +1,8 @@
-//! Where the records lie: shards, each with its records side by side in pages that never move, and an index that says where.
+//! Where the records lie: shards, each with its records side by side in extents that never move, and an index that says where.
 //!
 //! A look-up reads one piece of memory that is far away, the record's own, in place of the three or four that a map of pointers
-//! takes: the index of a million records is few enough bytes to stay near. And records take no room but their own: nothing is
-//! left free between them for others to come, and a table that grows leaves no old arrays behind.
+//! takes: the index of a million records is few enough bytes to stay near. And records take hardly any room but their own: what an
+//! extent has for others to come is not touched before they come, and a table that grows leaves no old arrays behind.
 
 use crate::live::hashing::KeyHashing;
 use parking_lot::RwLock;
@@ -10,13 +10,16 @@ use std::hash::BuildHasher as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// So many that cores seldom meet in one. A power of two.
-const SHARDS: usize = 256;
-/// Records of a page: as many as a server with few applications can leave unused in every shard.
-const PAGE: usize = 32;
+const SHARDS: usize = 64;
+/// Records of a shard's first extent: as many as a server with few applications can leave unused in every shard. Each further one
+/// has room for as many as all before it.
+const FIRST: usize = 32;
+/// Extents of a shard, at most.
+const EXTENTS: usize = PLACES.ilog2() as usize - FIRST.ilog2() as usize + 1;
 /// Stands in the index where there is nothing.
 const FREE: u32 = 0;
-/// How many bits of an entry say which record it is, from 1: of more than a million a shard, the rest is not kept.
-const PLACE_BITS: u32 = 20;
+/// How many bits of an entry say which record it is, from 1: of more than four millions a shard, the rest is not kept.
+const PLACE_BITS: u32 = 22;
 const PLACES: usize = 1 << PLACE_BITS;
 /// Entries of a shard's first index.
 const ENTRIES_MIN: usize = 8;
@@ -44,7 +47,7 @@ struct Shard<R>(RwLock<Rows<R>>);
 /// record's hash points to, or stands before that.
 #[derive(Debug)]
 struct Rows<R> {
-    pages: Vec<Box<[Option<R>; PAGE]>>,
+    extents: [Vec<R>; EXTENTS],
     /// Each [`FREE`], or some bits of a record's hash and, in the lower ones, its place from 1.
     index: Box<[u32]>,
     len: usize,
@@ -61,7 +64,7 @@ struct Hash {
 
 impl<R> Default for Rows<R> {
     fn default() -> Self {
-        Self { pages: Vec::new(), index: Box::default(), len: 0 }
+        Self { extents: std::array::from_fn(|_| Vec::new()), index: Box::default(), len: 0 }
     }
 }
 
@@ -90,7 +93,7 @@ impl<R: Keyed> Table<R> {
         let found = rows.find(record.key(), hash);
         let is_full = rows.len + 1 >= PLACES;
         // What was replaced is dropped when nobody waits for it any more.
-        let _old = match found.and_then(|(_, place)| rows.place_mut(place)?.as_mut()) {
+        let _old = match found.and_then(|(_, place)| rows.get_mut(place)) {
             Some(old) => {
                 replace(old, &record);
                 Some(std::mem::replace(old, record))
@@ -129,7 +132,7 @@ impl<R: Keyed> Table<R> {
         let mut found = Vec::new();
         for Shard(rows) in &self.shards {
             let rows = rows.read();
-            found.extend(rows.pages.iter().flat_map(|page| page.iter().flatten()).filter_map(&look));
+            found.extend(rows.extents.iter().flatten().filter_map(&look));
         }
         found
     }
@@ -144,6 +147,14 @@ impl<R: Keyed> Table<R> {
         let [shard, one, two, three, four, high, higher, _] = hash.to_le_bytes();
         let tag = u32::from(u16::from_le_bytes([high, higher])) << PLACE_BITS;
         Hash { shard: usize::from(shard) % SHARDS, start: u32::from_le_bytes([one, two, three, four]), tag }
+    }
+}
+
+/// The extent of a place, and where in it that is.
+const fn extent_of(place: usize) -> (usize, usize) {
+    match (place / FIRST).checked_ilog2() {
+        None => (0, place),
+        Some(doubled) => (doubled as usize + 1, place - (FIRST << doubled)),
     }
 }
 
@@ -166,11 +177,13 @@ impl Hash {
 
 impl<R: Keyed> Rows<R> {
     fn get(&self, place: usize) -> Option<&R> {
-        self.pages.get(place / PAGE)?.get(place % PAGE)?.as_ref()
+        let (extent, at) = extent_of(place);
+        self.extents.get(extent)?.get(at)
     }
 
-    fn place_mut(&mut self, place: usize) -> Option<&mut Option<R>> {
-        self.pages.get_mut(place / PAGE)?.get_mut(place % PAGE)
+    fn get_mut(&mut self, place: usize) -> Option<&mut R> {
+        let (extent, at) = extent_of(place);
+        self.extents.get_mut(extent)?.get_mut(at)
     }
 
     /// The entry and the place of a key, if it has one.
@@ -220,15 +233,15 @@ impl<R: Keyed> Rows<R> {
                 }
             }
         }
-        let place = self.len;
-        if place == self.pages.len() * PAGE {
-            self.pages.push(Box::new(std::array::from_fn(|_| None)));
+        let (extent, at) = extent_of(self.len);
+        if let Some(extent) = self.extents.get_mut(extent) {
+            if at == 0 {
+                *extent = Vec::with_capacity(self.len.max(FIRST));
+            }
+            extent.push(record);
+            self.enter(hash, self.len);
+            self.len += 1;
         }
-        if let Some(free) = self.place_mut(place) {
-            *free = Some(record);
-        }
-        self.enter(hash, place);
-        self.len += 1;
     }
 
     /// Enters a place at the first free entry. There is one.
@@ -250,9 +263,11 @@ impl<R: Keyed> Rows<R> {
     fn remove(&mut self, key: u128, hash: Hash, hash_of: impl Fn(u128) -> Hash) -> Option<R> {
         let (at, place) = self.find(key, hash)?;
         self.len -= 1;
-        let last = self.place_mut(self.len)?.take()?;
-        if self.len.is_multiple_of(PAGE) {
-            self.pages.pop();
+        let (extent, first) = extent_of(self.len);
+        let extent = self.extents.get_mut(extent)?;
+        let last = extent.pop()?;
+        if first == 0 {
+            *extent = Vec::new();
         }
         let removed = if place == self.len {
             last
@@ -261,7 +276,7 @@ impl<R: Keyed> Rows<R> {
             if let Some((entry, _)) = self.search(hash, |candidate| candidate == self.len) {
                 self.set(entry, hash.entry(place));
             }
-            self.place_mut(place)?.replace(last)?
+            std::mem::replace(self.get_mut(place)?, last)
         };
         self.close(at, hash_of);
         Some(removed)

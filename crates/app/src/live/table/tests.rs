@@ -44,7 +44,7 @@ proptest! {
             match step {
                 Step::Put(key, value) => {
                     match rows.find(key, hash_of(key)) {
-                        Some((_, place)) => rows.place_mut(place).unwrap().as_mut().unwrap().1 = value,
+                        Some((_, place)) => rows.get_mut(place).unwrap().1 = value,
                         None => rows.insert(Entry(key, value), hash_of(key), hash_of),
                     }
                     model.insert(key, value);
@@ -65,6 +65,19 @@ proptest! {
             prop_assert_eq!(found, model.get(&key).copied());
         }
     }
+}
+
+#[test]
+fn extents_follow_each_other_without_a_gap() {
+    let mut rooms = [0; EXTENTS];
+    let mut expected = (0, 0);
+    for place in 0..1_000_000 {
+        assert_eq!(extent_of(place), expected, "{place}");
+        rooms[expected.0] += 1;
+        let room = FIRST << usize::saturating_sub(expected.0, 1);
+        expected = if rooms[expected.0] == room { (expected.0 + 1, 0) } else { (expected.0, expected.1 + 1) };
+    }
+    assert_eq!(extent_of(PLACES - 1).0, EXTENTS - 1);
 }
 
 #[test]

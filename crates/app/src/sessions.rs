@@ -7,7 +7,7 @@ use crate::App;
 use crate::caller::{Caller, Machine, Principal};
 use crate::dpop::Thumbprint;
 use crate::live::record::Record;
-use crate::live::sessions::{Session, TokenHash};
+use crate::live::sessions::Session;
 use crate::state::State;
 use crate::unit::Unit;
 use crate::verify::{Call, advise, check, check_bound, check_bound_state, check_end, check_standing};
@@ -211,6 +211,7 @@ impl App {
             return if asks { Ok(None) } else { Err(self.stranger(Refusal::TokenInvalid, call.origin)) };
         };
         let found = state.keyring.with_key(session.place, session.application, |record| {
+            record.fetch();
             state.check_session(record, &session, call).map(|end| go_on(record, &session, end)).map_err(|refusal| {
                 self.deny_known(record, refusal.code().into(), call.origin, call.now);
                 Error::Unauthenticated(refusal)
@@ -232,14 +233,13 @@ impl App {
     /// What a token says, if a key of ours that is still accepted has signed it.
     fn read_token(&self, text: &str, now: Timestamp) -> Result<Option<Arc<Session>>> {
         let tokens = &self.state.tokens;
-        tokens.settings()?;
         if tokens.keys.are_doubted() {
             return Err(Error::Unavailable("the signing keys cannot be confirmed; try again soon".into()));
         }
         if text.len() > jws::TEXT_MAX {
             return Ok(None);
         }
-        let hash = TokenHash::of(text);
+        let hash = tokens.hash(text)?;
         if let Some(session) = tokens.sessions.find(hash) {
             return Ok(Some(session));
         }

@@ -1,15 +1,16 @@
-//! Session tokens that have been verified, by the SHA-256 of their text: a token is verified once, and then found.
+//! Session tokens that have been verified, by a keyed hash of their text: a token is verified once, and then found.
 //!
 //! Two generations bound the memory. Only tokens that were verified enter, so nobody can push them out with garbage.
 
 use crate::dpop::Thumbprint;
 use crate::live::generations::Generations;
 use crate::live::signing::SigningKey;
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::rand;
 use claviger_domain::grants::GrantSet;
 use claviger_domain::id::{ApplicationId, ClientId, SecretId, SignInId, TenantId, TokenId};
 use claviger_domain::time::Timestamp;
-use std::hash::{Hash, Hasher};
+use claviger_domain::{Error, Result};
 use std::sync::Arc;
 
 /// Most tokens of a generation.
@@ -51,25 +52,53 @@ impl Session {
     }
 }
 
-/// SHA-256 of a token's text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenHash([u8; 32]);
+/// What tells the texts of tokens apart: GMAC (NIST SP 800-38D) under a key that this process has drawn, always at the same nonce. As
+/// a universal hash of 128 bits it needs no more than that nobody sees what comes out: two texts that meet can then only be guessed.
+/// It takes a third of the time that SHA-256 takes.
+#[derive(Debug)]
+pub struct TokenHashing(LessSafeKey);
 
-impl TokenHash {
-    /// Of this text.
-    pub fn of(text: &str) -> Self {
-        let mut bytes = [0; 32];
-        bytes.iter_mut().zip(digest(&SHA256, text.as_bytes()).as_ref()).for_each(|(to, from)| *to = *from);
-        Self(bytes)
+/// The hash of a token's text, good in this process only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TokenHash(u128);
+
+impl TokenHashing {
+    /// With a new key.
+    pub fn new() -> Result<Self> {
+        let unavailable = |_| Error::Unavailable("the operating system gave no randomness".into());
+        let mut key = [0; 16];
+        rand::fill(&mut key).map_err(unavailable)?;
+        Ok(Self(LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &key).map_err(unavailable)?)))
     }
-}
 
-impl Hash for TokenHash {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let half = self.0.first_chunk().map_or(0, |half| u128::from_le_bytes(*half));
-        state.write_u128(half);
+    /// Of this text.
+    pub fn hash(&self, text: &str) -> Result<TokenHash> {
+        let nonce = Nonce::assume_unique_for_key([0; NONCE_LEN]);
+        let tag = self.0.seal_in_place_separate_tag(nonce, Aad::from(text.as_bytes()), &mut []).ok();
+        let tag = tag.as_ref().and_then(|tag| tag.as_ref().first_chunk());
+        let tag = tag.ok_or_else(|| Error::Internal("hashing a token failed".into()))?;
+        Ok(TokenHash(u128::from_le_bytes(*tag)))
     }
 }
 
 /// All verified tokens.
 pub type Sessions = Generations<TokenHash, Session, GENERATION>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_tell_texts_apart_and_processes_too() {
+        let hashing = TokenHashing::new().unwrap();
+        let long = "x".repeat(4_096);
+        let texts = ["", "a", "b", "aa", "a.b.c", "a.b.d", "a\0", &long, &long[1..]];
+        for (place, text) in texts.iter().enumerate() {
+            for (other, with) in texts.iter().enumerate() {
+                let alike = hashing.hash(text).unwrap() == hashing.hash(with).unwrap();
+                assert_eq!(alike, place == other, "{place} {other}");
+            }
+            assert_ne!(TokenHashing::new().unwrap().hash(text).unwrap(), hashing.hash(text).unwrap());
+        }
+    }
+}

@@ -5,7 +5,7 @@ use crate::live::exchanges::Exchanges;
 use crate::live::guesses::Guesses;
 use crate::live::macs::Macs;
 use crate::live::replay::Replay;
-use crate::live::sessions::Sessions;
+use crate::live::sessions::{Sessions, TokenHash, TokenHashing};
 use crate::live::sign_ins::SignIns;
 use crate::live::signing::SigningKeys;
 use crate::live::token_rules::TokenRules;
@@ -29,6 +29,7 @@ pub struct TokenSettings {
 #[derive(Debug, Default)]
 pub struct Tokens {
     settings: OnceLock<TokenSettings>,
+    hashing: OnceLock<TokenHashing>,
     /// The keys that sign them.
     pub keys: SigningKeys,
     /// Those that were verified.
@@ -56,7 +57,14 @@ pub struct Tokens {
 impl Tokens {
     /// Says how tokens are made; once.
     pub fn set(&self, settings: TokenSettings) -> Result<()> {
-        self.settings.set(settings).map_err(|_| Error::Internal("the settings of tokens are said twice".into()))
+        let twice = || Error::Internal("the settings of tokens are said twice".into());
+        self.hashing.set(TokenHashing::new()?).map_err(|_| twice())?;
+        self.settings.set(settings).map_err(|_| twice())
+    }
+
+    /// What a token's text is found by.
+    pub fn hash(&self, text: &str) -> Result<TokenHash> {
+        self.hashing.get().ok_or_else(not_ready)?.hash(text)
     }
 
     /// Remembers the stamp of a token that is signed.
@@ -71,6 +79,10 @@ impl Tokens {
 
     /// How tokens are made, once that was said.
     pub fn settings(&self) -> Result<&TokenSettings> {
-        self.settings.get().ok_or_else(|| Error::Unavailable("session tokens are not ready yet".into()))
+        self.settings.get().ok_or_else(not_ready)
     }
+}
+
+fn not_ready() -> Error {
+    Error::Unavailable("session tokens are not ready yet".into())
 }

@@ -84,6 +84,7 @@ pub(crate) async fn make_on(location: Location, directory: &Path, applications: 
         insert_applications(&mut tx, &rows).await?;
         tx.commit().await?;
     }
+    app.leave().await;
     app.store().close().await;
     Ok(Credential { client_id: first.client_id.to_string(), secret: first.secret.text.reveal() })
 }

@@ -203,6 +203,7 @@ pub(crate) async fn make(
             tx.commit().await?;
         }
     }
+    app.leave().await;
     app.store().close().await;
     let operator = Credential { client_id: first.client_id.to_string(), secret: first.secret.text.reveal() };
     Ok(MadeTree { operator, root: first.tenant_id, partner: partner(0).id, directory: directory.to_owned() })

@@ -132,6 +132,12 @@ async fn a_domain_leads_to_one_provider_in_the_whole_store(store: Store) {
     tx.update_identity_provider(tenant, &without, &key(&without.name)).await.unwrap();
     tx.commit().await.unwrap();
     insert(&store, &provider(other, 3, &["b.example", "a.example"]), None).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    tx.free_provider_domain(&domain("a.example")).await.unwrap();
+    tx.commit().await.unwrap();
+    let left = store.find_identity_provider(other, provider_id(3)).await.unwrap().unwrap();
+    assert_eq!(left.domains, [domain("b.example")]);
+    assert_eq!(store.find_provider_of_domain("a.example").await.unwrap(), None);
 }
 
 async fn a_newer_version_is_not_overwritten(store: Store) {

@@ -202,6 +202,10 @@ async fn providers_are_listed_in_pages(store: Store) {
 async fn a_level_says_which_providers_give_it(store: Store) {
     let tenant = seed_tenant(&store).await;
     insert(&store, &provider(tenant, 1, &["a.example"]), None).await.unwrap();
+    for (level, expected) in [(1, 1), (2, 1), (3, 0)] {
+        assert_eq!(store.list_level_providers(tenant, level_id(level)).await.unwrap().len(), expected, "level {level}");
+    }
+    assert!(store.list_level_providers(tenant_id(99), level_id(1)).await.unwrap().is_empty());
     let mut tx = store.begin().await.unwrap();
     for (level, expected) in [(1, 1), (2, 1), (3, 0)] {
         assert_eq!(tx.list_level_providers(tenant, level_id(level)).await.unwrap().len(), expected, "level {level}");

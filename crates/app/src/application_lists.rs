@@ -4,8 +4,9 @@ use crate::App;
 use crate::caller::Caller;
 use claviger_domain::Result;
 use claviger_domain::application::Rights;
+use claviger_domain::error::Referrer;
 use claviger_domain::grants::Verb;
-use claviger_domain::id::TenantId;
+use claviger_domain::id::{ApplicationId, TenantId};
 use claviger_domain::page::{Page, PageRequest};
 pub use claviger_store::application_lists::{ApplicationFilter, ApplicationOrder, ApplicationState, ListedApplication};
 
@@ -17,6 +18,31 @@ impl App {
         let tenant = caller.reach(tenant)?.id;
         caller.allow(PERMISSION, Verb::Read)?;
         self.state.store.count_applications(tenant).await
+    }
+
+    /// What refers to an application and so keeps it from being deleted. Needs `applications:READ`; jobs are named to who holds
+    /// `jobs:READ`, trusted issuers to who holds `trusted-issuers:READ`.
+    pub async fn list_application_referrers(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        id: ApplicationId,
+    ) -> Result<Vec<Referrer>> {
+        let tenant = caller.reach(tenant)?.id;
+        caller.allow(PERMISSION, Verb::Read)?;
+        let mut found = Vec::new();
+        if caller.holds("jobs", Verb::Read) {
+            let jobs = self.state.store.list_open_jobs(tenant, id).await?;
+            found.extend(jobs.into_iter().map(|job| Referrer {
+                kind: "job",
+                id: job.number.to_string(),
+                name: job.kind,
+            }));
+        }
+        if caller.holds("trusted-issuers", Verb::Read) {
+            found.extend(self.state.store.list_issuers_of(tenant, id).await?);
+        }
+        Ok(found)
     }
 
     /// The applications of a tenant that are wanted, with their access level's name, newest secret, last use and open notices. Needs

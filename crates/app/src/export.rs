@@ -3,6 +3,7 @@
 use crate::App;
 use crate::bulk::tenant_target;
 use crate::caller::Caller;
+use crate::identity_providers;
 use crate::sessions::SESSIONS;
 use crate::trusted_issuers;
 use crate::unit::Needs;
@@ -11,6 +12,7 @@ use claviger_domain::application::{Application, Reach};
 use claviger_domain::credential_policy::CredentialPolicy;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::TenantId;
+use claviger_domain::identity_provider::IdentityProvider;
 use claviger_domain::page::{LIMIT_MAX, Page, PageRequest};
 use claviger_domain::tenant::Tenant;
 use claviger_domain::trusted_issuer::TrustedIssuer;
@@ -42,12 +44,14 @@ pub struct ExportedTenant {
     pub token_lifetime: Option<Option<i64>>,
     /// The issuers that it trusts; none where the caller may not know.
     pub issuers: Option<Vec<TrustedIssuer>>,
+    /// Where its people sign in; none where the caller may not know.
+    pub providers: Option<Vec<IdentityProvider>>,
 }
 
 impl App {
     /// Everything about a tenant but secrets; with `beneath` also about those beneath it that are within reach, parents
-    /// first. Needs READ of `applications`, `access-levels`, `credential-policy` and `tenants`; token settings and trusted issuers
-    /// come along for who may read `sessions` and `trusted-issuers`.
+    /// first. Needs READ of `applications`, `access-levels`, `credential-policy` and `tenants`; token settings, trusted
+    /// issuers and identity providers come along for who may read `sessions`, `trusted-issuers` and `sso`.
     pub async fn export(
         self: &Arc<Self>,
         caller: &Caller,
@@ -83,7 +87,17 @@ impl App {
                 }
                 false => None,
             };
-            exported.push(ExportedTenant { tenant, path, policy, levels, applications, token_lifetime, issuers });
+            let providers = match caller.holds(identity_providers::PERMISSION, Verb::Read) {
+                true => {
+                    let read =
+                        |store: Store, page: PageRequest| async move { store.list_identity_providers(id, &page).await };
+                    Some(self.pages(&mut room, read, |one: &IdentityProvider| one.id.to_string()).await?)
+                }
+                false => None,
+            };
+            let exported_one =
+                ExportedTenant { tenant, path, policy, levels, applications, token_lifetime, issuers, providers };
+            exported.push(exported_one);
         }
         let count = |of: fn(&ExportedTenant) -> usize| exported.iter().map(of).sum::<usize>();
         let details = json!({

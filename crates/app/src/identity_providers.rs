@@ -5,7 +5,7 @@
 use crate::App;
 use crate::applications::changed;
 use crate::caller::Caller;
-use crate::revocations::PersonChange;
+use crate::revocations::{PersonChange, Provided};
 use crate::unit::{Effect, Needs, OnceFor, Posted, Unit};
 use claviger_domain::application::{Reach, Rights};
 use claviger_domain::audit::Target;
@@ -22,7 +22,7 @@ use claviger_domain::{Error, Result};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-const PERMISSION: &str = "sso";
+pub(crate) const PERMISSION: &str = "sso";
 
 impl App {
     /// Has people of a tenant sign in at a provider. Needs `sso:CREATE`, every right of the users whose addresses lead there, and
@@ -51,6 +51,10 @@ impl App {
                 unit.covers_provided(&provider).await?;
                 let sealed = unit.seal_provider_secret(tenant, id, secret.as_ref())?;
                 unit.tx.insert_identity_provider(tenant, &provider, &key, sealed).await?;
+                if Provided::of(&provider).is_required() {
+                    // It has taken their passwords from people.
+                    unit.affects(Effect::Provider(tenant, id));
+                }
                 unit.record("identity_provider.created", target(&provider), describe(&provider));
                 Ok(provider)
             })
@@ -119,6 +123,9 @@ impl App {
                     let forgotten = unit.tx.delete_provider_identities(tenant, id).await?;
                     details.insert("identities_forgotten".into(), json!(forgotten));
                 }
+                if Provided::of(&after) != Provided::of(&before) {
+                    unit.affects(Effect::Provider(tenant, id));
+                }
                 unit.record("identity_provider.updated", target(&after), details);
                 Ok(after)
             })
@@ -142,6 +149,7 @@ impl App {
             Box::pin(async move {
                 let provider = unit.provider_within_rights(tenant, id, if_match).await?;
                 unit.tx.delete_identity_provider(tenant, id).await?;
+                unit.affects(Effect::Provider(tenant, id));
                 unit.record("identity_provider.deleted", target(&provider), Map::new());
                 Ok(())
             })

@@ -27,8 +27,9 @@ impl App {
         self.state.store.count_level_uses(tenant, *first, *last).await
     }
 
-    /// The first applications and users of the tenant that have the level, at most `limit` of each. Needs
-    /// `access-levels:READ`; applications are named to who holds `applications:READ`, users to who holds `users:READ`.
+    /// The first applications and users of the tenant that have the level, at most `limit` of each, and the identity providers that
+    /// give it. Needs `access-levels:READ`; applications are named to who holds `applications:READ`, users to who holds `users:READ`,
+    /// providers to who holds `sso:READ`.
     pub async fn list_level_referrers(
         &self,
         caller: &Caller,
@@ -43,6 +44,9 @@ impl App {
         }
         if caller.holds("users", Verb::Read) {
             found.extend(self.state.store.list_level_people(tenant, level, limit).await?);
+        }
+        if caller.holds("sso", Verb::Read) {
+            found.extend(self.state.store.list_level_providers(tenant, level).await?);
         }
         Ok(found)
     }

@@ -73,12 +73,16 @@ impl App {
                 let fingerprint = new.fingerprint();
                 if let Some(Some(external_id)) = &new.tenant.details.external_id
                     && let Some(known) = unit.tx.find_tenant_by_external_id(parent, external_id).await?
-                    && let Some(mut job) = unit.tx.find_provisioning_of(parent, known.id).await?
-                    && job.fingerprint == fingerprint
                 {
-                    // Somebody asks again. That is told, so that this waits until what it answers with is durable.
-                    unit.take_up_again(&mut job, known).await?;
-                    return Ok(job);
+                    return match unit.tx.find_provisioning_of(parent, known.id).await? {
+                        // Somebody asks again. That is told, so that this waits until what it answers with is durable.
+                        Some(mut job) if job.fingerprint == fingerprint => {
+                            unit.take_up_again(&mut job, known).await?;
+                            Ok(job)
+                        }
+                        // Before anything else that stands in its way, which may be what the order before has made.
+                        _ => Err(claviger_store::tenants::external_id_taken(external_id)),
+                    };
                 }
                 unit.check_order(parent, &new).await?;
                 let more = new.application.is_some() || new.administrator.is_some();

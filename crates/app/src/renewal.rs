@@ -143,7 +143,7 @@ impl App {
             Effect::SignIn(tenant, id) => self.refresh_sign_in(tenant, id).await?,
             Effect::Usage(_) => self.flush_usage_to_the_end().await?,
             // It is read from the store at each request.
-            Effect::User(..) => {}
+            Effect::User(..) | Effect::Provider(..) => {}
         }
         Ok(())
     }
@@ -162,7 +162,7 @@ impl App {
             Effect::Issuer(_, id) => self.state.issuers.remove(id),
             Effect::SignIn(_, id) => self.state.tokens.sign_ins.end(id, self.state.clock.now()),
             // What could not be written is kept, and written with what comes next.
-            Effect::Usage(_) | Effect::User(..) => {}
+            Effect::Usage(_) | Effect::User(..) | Effect::Provider(..) => {}
         }
     }
 }

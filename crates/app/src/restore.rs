@@ -3,6 +3,10 @@
 //! The store goes on under a new history. So every server that knew the old one finds out, and has to bring in what its own
 //! file knows before it serves.
 
+mod origin;
+mod providers;
+
+use self::origin::Origin;
 use crate::clock::Clock;
 use crate::random::Random;
 use crate::revocations::{Book, Fact, Header, Limits, Line, Rule, legacy_rules};
@@ -18,7 +22,6 @@ use claviger_domain::time::Timestamp;
 use claviger_domain::user::{Status as UserStatus, User};
 use claviger_domain::{Error, Result};
 use claviger_store::{Store, Tx};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -39,19 +42,14 @@ pub struct Reapplied {
     pub tenants: u64,
     /// Bindings of trusted issuers that were taken away.
     pub bindings: u64,
+    /// Identity providers that were put as they had been, or taken away.
+    pub providers: u64,
     /// Signing keys that were revoked, so that every session token has ended.
     pub signing_keys: u64,
     /// People who were disabled.
     pub users: u64,
     /// People whose password was taken away.
     pub passwords: u64,
-}
-
-/// Where a history began: which one it goes on from, and how far the restored store was.
-#[derive(Debug, Serialize, Deserialize)]
-struct Origin {
-    parent: i64,
-    base: BTreeMap<i64, i64>,
 }
 
 /// Revokes once more, in a restored store, what the file of revocations knows beyond it, and begins a new history. None if
@@ -75,26 +73,21 @@ pub async fn confirm(store: &Store, clock: &Clock, random: &Random, file: &Path)
     let mut tx = store.begin().await?;
     let now = clock.now();
     let own = book.header.history == history;
-    let base: BTreeMap<i64, i64> =
-        if own { revisions.iter().copied().collect() } else { base_of(&mut tx, &book, history).await? };
+    let mut origin = match own {
+        true => Origin::new(history, &revisions),
+        false => Origin::find(&mut tx, book.header.history, history).await?,
+    };
     let mut done = Reapplied::default();
     for line in book.lines.values() {
-        let base = base.get(&line.shard).copied().unwrap_or(0);
-        if line.revision > base {
+        let base = origin.base_of(line.shard);
+        if line.revision > base && origin.is_news(line) {
             reapply(&mut tx, line, base, now, &mut done).await?;
         }
     }
     done.signing_keys = void_sessions(&mut tx, store, now).await?;
     let beyond = beyond(&revisions, &book);
-    let history = if own {
-        let new = i64::from_be_bytes(random.bytes::<8>()?) & i64::MAX;
-        let origin = Origin { parent: history, base };
-        let origin = serde_json::to_vec(&origin).map_err(|error| Error::Internal(error.to_string()))?;
-        tx.insert_setting(&setting(new), &origin).await?;
-        new
-    } else {
-        history
-    };
+    let history = if own { i64::from_be_bytes(random.bytes::<8>()?) & i64::MAX } else { history };
+    origin.keep(&mut tx, history).await?;
     // A server that was started meanwhile finds a gap in the feed, and reads everything again.
     tx.begin_history(history, &beyond).await?;
     record(&mut tx, store, now, done).await?;
@@ -121,18 +114,6 @@ async fn refuse_while_served(store: &Store) -> Result<()> {
             node.name
         ))),
     }
-}
-
-fn setting(history: i64) -> String {
-    format!("history_{history}")
-}
-
-/// How far the store was when the history began that it has now, if the file ends where that one began; else nothing is
-/// taken for known.
-async fn base_of(tx: &mut Tx, book: &Book, history: i64) -> Result<BTreeMap<i64, i64>> {
-    let origin = tx.find_setting(&setting(history)).await?;
-    let origin: Option<Origin> = origin.and_then(|origin| serde_json::from_slice(&origin).ok());
-    Ok(origin.filter(|origin| origin.parent == book.header.history).map(|origin| origin.base).unwrap_or_default())
 }
 
 /// Revisions beyond all that store and file have seen.
@@ -182,6 +163,10 @@ async fn reapply(tx: &mut Tx, line: &Line, base: i64, now: Timestamp, done: &mut
             issuer.updated_at = now;
             let key = Name::parse("/name", &issuer.name)?.key();
             tx.update_trusted_issuer(*tenant, &issuer, &key).await
+        }
+        Fact::IdentityProvider { tenant, id, said } => {
+            done.providers += u64::from(providers::reapply(tx, (*tenant, *id), said.as_deref(), now).await?);
+            Ok(())
         }
         Fact::User { tenant, id, active, narrowed, password } => {
             let since = |at: &Option<i64>| at.is_some_and(|at| at > base);
@@ -351,6 +336,7 @@ async fn record(tx: &mut Tx, store: &Store, now: Timestamp, done: Reapplied) -> 
         "access_levels": done.access_levels,
         "tenants": done.tenants,
         "bindings": done.bindings,
+        "providers": done.providers,
         "signing_keys": done.signing_keys,
         "users": done.users,
         "passwords": done.passwords,

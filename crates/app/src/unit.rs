@@ -8,7 +8,7 @@ use crate::caller::Caller;
 use crate::revocations::PersonChange;
 use claviger_domain::audit::{NewEntry, Target};
 use claviger_domain::grants::Verb;
-use claviger_domain::id::{AccessLevelId, ApplicationId, IssuerId, SignInId, TenantId, TokenId, UserId};
+use claviger_domain::id::{AccessLevelId, ApplicationId, IssuerId, ProviderId, SignInId, TenantId, TokenId, UserId};
 use claviger_domain::idempotency::Once;
 use claviger_domain::mail::NewMail;
 use claviger_domain::notice::Telling;
@@ -71,6 +71,8 @@ pub enum Effect {
     Usage(TenantId),
     /// A person was narrowed, or may sign in again. Nothing of it is in memory; it is kept beside the store.
     User(TenantId, UserId, PersonChange),
+    /// An identity provider was made, changed or deleted. Nothing of it is in memory; it is kept beside the store.
+    Provider(TenantId, ProviderId),
 }
 
 /// The right of verbs that every caller may call.
@@ -177,6 +179,7 @@ pub(crate) fn change(effect: &Effect) -> Change {
         Effect::SignIn(_, id) => (ChangeKind::SignIn, id.to_string()),
         Effect::Usage(id) => (ChangeKind::Usage, id.to_string()),
         Effect::User(_, id, change) => (ChangeKind::User, change.subject(*id)),
+        Effect::Provider(_, id) => (ChangeKind::IdentityProvider, id.to_string()),
     };
     Change { kind, subject }
 }

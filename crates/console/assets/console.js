@@ -111,16 +111,20 @@
     [ticked, used].forEach((one) => { if (one) one.addEventListener('change', narrow); });
   };
 
-  // Of a long list of boxes, those that fit what is searched for; one that is out of sight keeps its tick.
+  // Of a long list of boxes or options, those that fit what is searched for; one that is out of sight stays ticked or chosen.
   const ticks = (tools) => {
     const [words, status] = [tools.querySelector('input'), tools.querySelector('[role=status]')];
-    const rows = [...document.getElementById(tools.dataset.ticks).children];
+    const list = document.getElementById(tools.dataset.ticks);
+    const options = [...list.querySelectorAll('option')].filter((option) => option.value);
+    const rows = options.length ? options : [...list.children];
     tools.hidden = false;
     words.addEventListener('keydown', (event) => { if (event.key === 'Enter') event.preventDefault(); });
     words.addEventListener('input', () => {
       const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
       rows.forEach((row) => { row.hidden = !wanted.every((word) => row.textContent.toLowerCase().includes(word)); });
-      status.textContent = wanted.length ? `${rows.filter((row) => !row.hidden).length} shown` : '';
+      // Of several fields with the same options those of one are counted.
+      const shown = new Set(rows.filter((row) => !row.hidden).map((row) => row.value || row));
+      status.textContent = wanted.length ? `${shown.size} shown` : '';
     });
   };
 

@@ -1,10 +1,14 @@
 //! The audit record of a tenant: searched, filtered, followed, one entry in its place, the chain verified, exported.
 
+mod actors;
 mod entry;
 mod export;
 mod list;
 mod told;
 mod verify;
+
+pub(crate) use actors::{Actor, names};
+pub(crate) use told::Told;
 
 use crate::filters::{given, moment, with_query};
 use axum::Router;

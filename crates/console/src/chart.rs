@@ -111,8 +111,13 @@ impl Chart {
         Ok(Safe(self.dressed(drawn)))
     }
 
+    /// How it is drawn: a line through a single point would be none.
+    fn form(&self) -> Form {
+        if self.labels.len() < 2 { Form::Bars } else { self.form }
+    }
+
     fn draw(&self, area: &Area<'_>) -> Result<()> {
-        let top = self.rows().into_iter().map(|(_, numbers)| match self.form {
+        let top = self.rows().into_iter().map(|(_, numbers)| match self.form() {
             Form::Bars => numbers.iter().sum(),
             Form::Lines => numbers.iter().copied().max().unwrap_or(0),
         });
@@ -143,7 +148,7 @@ impl Chart {
             .y_label_formatter(&show::number)
             .draw()
             .map_err(internal)?;
-        match self.form {
+        match self.form() {
             Form::Bars => self.bars(&mut plot)?,
             Form::Lines => self.lines(&mut plot)?,
         }
@@ -213,6 +218,13 @@ mod tests {
             series: vec![series("allowed", Tone::Calls), series("denied", Tone::Refused), series("over", Tone::Held)],
             form,
         }
+    }
+
+    #[test]
+    fn a_single_day_is_seen() {
+        let one = chart(Form::Lines, &[7]).svg().unwrap().to_string();
+        assert!(one.contains("class=\"fill calls\""), "a line through one point draws nothing: {one}");
+        assert!(chart(Form::Lines, &[7, 8]).svg().unwrap().to_string().contains("class=\"trace calls\""));
     }
 
     #[test]

@@ -134,8 +134,9 @@ pub(crate) fn words(error: &Error) -> (&'static str, String) {
     }
 }
 
-/// A detail as a sentence of its own.
+/// A detail as a sentence of its own, with times as pages have them.
 pub(crate) fn sentence(detail: &str) -> String {
+    let detail = crate::show::with_times(detail);
     let mut chars = detail.chars();
     let first = chars.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     let end = if detail.ends_with(['.', '!', '?']) { "" } else { "." };

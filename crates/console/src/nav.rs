@@ -105,7 +105,7 @@ const KNOWN: &[Known] = &[
     },
     Known {
         section: Section::People,
-        group: "Tenants and people",
+        group: "Tenant",
         label: "People",
         rest: "/people",
         rights: &[("users", Verb::Read)],

@@ -15,6 +15,17 @@ pub(crate) fn plain(at: &Timestamp) -> String {
     minute(&at.to_string())
 }
 
+/// A text in which times stand as pages have them, and not as the wire has them.
+pub(crate) fn with_times(text: &str) -> String {
+    let told = text.split(' ').map(|word| {
+        let bare = word.trim_end_matches([',', ';', ':', '.', ')']);
+        let at = bare.ends_with('Z').then(|| Timestamp::parse(bare)).flatten();
+        let rest = word.strip_prefix(bare).unwrap_or_default();
+        at.map_or_else(|| word.to_owned(), |at| plain(&at) + rest)
+    });
+    told.collect::<Vec<_>>().join(" ")
+}
+
 /// A time as fields for times have it, to the minute and in UTC; empty for none.
 pub(crate) fn field(at: Option<Timestamp>) -> String {
     at.map(|at| at.to_string().chars().take(16).collect()).unwrap_or_default()
@@ -86,6 +97,16 @@ pub(crate) fn password_alone_hint() -> String {
     format!("{MIN_ALONE} characters or more: several words that have nothing to do with each other.")
 }
 
+/// An e-mail address, which is broken after its @ rather than in the middle of a word; what is long also at its dots.
+pub(crate) fn address(text: &str) -> Safe<String> {
+    const LONG: usize = 20;
+    let parts = text.split('@').map(|part| {
+        let shown = escaped(part);
+        if part.len() > LONG { shown.replace('.', "<wbr>.") } else { shown }
+    });
+    Safe(parts.collect::<Vec<_>>().join("@<wbr>"))
+}
+
 /// A text as HTML.
 pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
@@ -101,9 +122,18 @@ mod tests {
         let expected = "<time datetime=\"2027-01-15T08:00:00.000000Z\">2027-01-15 08:00 UTC</time>";
         assert_eq!(time(&at).to_string(), expected);
         assert_eq!(time_or(&None, "<never>").to_string(), "&lt;never&gt;");
+        assert_eq!(
+            with_times("it stops at 2027-01-15T08:00:00.000000Z; A to Z."),
+            "it stops at 2027-01-15 08:00 UTC; A to Z."
+        );
         let shown: Vec<_> = [0, 999, 1_000, 1_234_567, -1_000].iter().map(number).collect();
         assert_eq!(shown, ["0", "999", "1,000", "1,234,567", "−1,000"]);
         assert_eq!(counted(&1, "key", "keys"), "1 key");
+        assert_eq!(address("a.b@<c>.example").to_string(), "a.b@<wbr>&lt;c&gt;.example");
+        assert_eq!(
+            address("a.long.name.in.many.parts").to_string(),
+            "a<wbr>.long<wbr>.name<wbr>.in<wbr>.many<wbr>.parts"
+        );
         assert_eq!(encoded("a b/ü?"), "a%20b%2F%C3%BC%3F");
     }
 }

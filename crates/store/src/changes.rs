@@ -43,10 +43,12 @@ pub enum ChangeKind {
     Usage,
     /// A user was narrowed, or may sign in again; the subject says which of it.
     User,
+    /// An identity provider was made, changed or deleted.
+    IdentityProvider,
 }
 
 impl ChangeKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Tenant,
         Self::Application,
         Self::AccessLevel,
@@ -57,6 +59,7 @@ impl ChangeKind {
         Self::SignIn,
         Self::Usage,
         Self::User,
+        Self::IdentityProvider,
     ];
 
     const fn as_str(self) -> &'static str {
@@ -71,6 +74,7 @@ impl ChangeKind {
             Self::SignIn => "sign_in",
             Self::Usage => "usage",
             Self::User => "user",
+            Self::IdentityProvider => "identity_provider",
         }
     }
 }

@@ -111,6 +111,19 @@ const REQUIRED: &str = "select count(*) from identity_provider_domains d \
                         join identity_providers p on p.tenant_id = d.tenant_id and p.id = d.provider_id \
                         where d.tenant_id = $1 and d.domain = $2 and p.enabled and p.required";
 
+/// Of an access level.
+const GIVERS: &str = "select id, name from identity_providers \
+     where tenant_id = $1 and (role_rules like $2 or default_roles like $2) order by id";
+
+/// What the text of rules holds that name a level.
+fn naming(level: AccessLevelId) -> String {
+    format!("%\"{level}\"%")
+}
+
+fn givers(found: Vec<(String, String)>) -> Vec<Referrer> {
+    found.into_iter().map(|(id, name)| Referrer { kind: "identity_provider", id, name }).collect()
+}
+
 impl Tx {
     /// Whether people of the tenant with an address of this key can sign in at an identity provider alone.
     pub async fn requires_provider(&mut self, tenant: TenantId, email_key: &str) -> Result<bool> {
@@ -264,15 +277,7 @@ impl Tx {
 
     /// The providers that give an access level, by id.
     pub async fn list_level_providers(&mut self, tenant: TenantId, level: AccessLevelId) -> Result<Vec<Referrer>> {
-        let named = format!("%\"{level}\"%");
-        let found: Vec<(String, String)> = self
-            .all(
-                "select id, name from identity_providers \
-                 where tenant_id = $1 and (role_rules like $2 or default_roles like $2) order by id",
-                args![tenant, named],
-            )
-            .await?;
-        Ok(found.into_iter().map(|(id, name)| Referrer { kind: "identity_provider", id, name }).collect())
+        Ok(givers(self.all(GIVERS, args![tenant, naming(level)]).await?))
     }
 
     /// What the tenant's users with addresses at a domain hold, each once: how far they reach, and an access level, or none.
@@ -302,6 +307,11 @@ impl Tx {
 }
 
 impl Store {
+    /// The providers that give an access level, by id.
+    pub async fn list_level_providers(&self, tenant: TenantId, level: AccessLevelId) -> Result<Vec<Referrer>> {
+        Ok(givers(self.all(GIVERS, args![tenant, naming(level)]).await?))
+    }
+
     /// Whether people of the tenant with an address of this key can sign in at an identity provider alone.
     pub async fn requires_provider(&self, tenant: TenantId, email_key: &str) -> Result<bool> {
         let found: Option<(i64,)> =

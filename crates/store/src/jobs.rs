@@ -114,6 +114,11 @@ impl JobRow {
     }
 }
 
+/// Of an application.
+const OPEN_JOBS: &str = "select tenant_id, id, number, application_id, kind, status, parameters, created_at, updated_at, \
+     content_type, error, total, completed \
+     from jobs where tenant_id = $1 and application_id = $2 and finished_at is null order by number";
+
 impl Tx {
     /// Adds a job; its number.
     pub async fn insert_job(&mut self, tenant: TenantId, job: &NewJob) -> Result<i64> {
@@ -142,14 +147,7 @@ impl Tx {
 
     /// The jobs of an application that have not ended.
     pub async fn list_open_jobs(&mut self, tenant: TenantId, application: ApplicationId) -> Result<Vec<Job>> {
-        let found: Vec<JobRow> = self
-            .all(
-                "select tenant_id, id, number, application_id, kind, status, parameters, created_at, updated_at, \
-                 content_type, error, total, completed \
-                 from jobs where tenant_id = $1 and application_id = $2 and finished_at is null order by number",
-                args![tenant, application],
-            )
-            .await?;
+        let found: Vec<JobRow> = self.all(OPEN_JOBS, args![tenant, application]).await?;
         found.into_iter().map(JobRow::read).collect()
     }
 
@@ -187,6 +185,12 @@ impl Tx {
 }
 
 impl Store {
+    /// The jobs of an application that have not ended.
+    pub async fn list_open_jobs(&self, tenant: TenantId, application: ApplicationId) -> Result<Vec<Job>> {
+        let found: Vec<JobRow> = self.all(OPEN_JOBS, args![tenant, application]).await?;
+        found.into_iter().map(JobRow::read).collect()
+    }
+
     /// The job of that number.
     pub async fn find_job(&self, tenant: TenantId, number: i64) -> Result<Option<Job>> {
         let found: Option<JobRow> = self

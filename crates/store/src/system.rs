@@ -4,6 +4,7 @@
 mod issuers;
 mod mails;
 mod operator;
+mod settings;
 mod sign_ins;
 mod sso;
 mod tenants;
@@ -116,13 +117,6 @@ impl PlaceRow {
 }
 
 impl Store {
-    /// A setting of the store, read outside any unit.
-    pub async fn read_setting(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        let found: Option<(Vec<u8>,)> =
-            self.optional("select value from settings where name = $1", args![name]).await?;
-        Ok(found.map(|(value,)| value))
-    }
-
     /// The operator: the root of the tree, once the store is set up.
     pub async fn find_operator(&self) -> Result<Option<Tenant>> {
         let found: Option<TenantRow> = self
@@ -330,24 +324,6 @@ impl Tx {
         let found: Option<(String,)> =
             self.optional("select client_id from client_ids where client_id = $1", args![client_id]).await?;
         Ok(found.is_some())
-    }
-
-    /// A setting of the store.
-    pub async fn find_setting(&mut self, name: &str) -> Result<Option<Vec<u8>>> {
-        let found: Option<(Vec<u8>,)> =
-            self.optional("select value from settings where name = $1", args![name]).await?;
-        Ok(found.map(|(value,)| value))
-    }
-
-    /// Stores a setting that is not there yet; whether it was stored.
-    pub async fn insert_setting(&mut self, name: &str, value: &[u8]) -> Result<bool> {
-        let inserted = self
-            .execute(
-                "insert into settings (name, value) values ($1, $2) on conflict (name) do nothing",
-                args![name, value],
-            )
-            .await?;
-        Ok(inserted == 1)
     }
 
     /// Ends all jobs that have not ended and whose process is gone; how many there were.

@@ -115,9 +115,11 @@ fn name_taken(name: &str) -> String {
     format!("there is a tenant called {name:?} beneath the same parent (upper and lower case are one); choose another")
 }
 
-fn external_id_taken(tenant: &Tenant) -> String {
-    let id = tenant.details.external_id.as_deref().unwrap_or_default();
-    format!("there is a tenant with the external id {id:?} beneath the same parent; it may be the one you mean")
+/// The refusal of an external id that another tenant of the same parent has.
+pub fn external_id_taken(id: &str) -> Error {
+    let detail =
+        format!("there is a tenant with the external id {id:?} beneath the same parent; it may be the one you mean");
+    Error::conflict("external_id_taken", detail)
 }
 
 /// The values that an insert and an update have in common, in the order of their columns.
@@ -182,7 +184,7 @@ impl Tx {
             .await?;
         match found {
             None => Ok(()),
-            Some(_) => Err(Error::conflict("external_id_taken", external_id_taken(tenant))),
+            Some(_) => Err(external_id_taken(external_id)),
         }
     }
 

@@ -130,6 +130,16 @@ fn words(algorithms: &[Algorithm]) -> String {
     algorithms.iter().map(|algorithm| algorithm.as_str()).collect::<Vec<_>>().join(" ")
 }
 
+/// Of an application.
+const ISSUERS_OF: &str = "select t.id, t.name from trusted_issuers t where t.tenant_id = $1 and exists ( \
+         select 1 from issuer_bindings b \
+         where b.tenant_id = $1 and b.issuer_id = t.id and b.application_id = $2 \
+     ) order by t.id";
+
+fn issuers(found: Vec<(String, String)>) -> Vec<Referrer> {
+    found.into_iter().map(|(id, name)| Referrer { kind: "trusted_issuer", id, name }).collect()
+}
+
 impl Tx {
     /// Adds an issuer with its bindings. Conflict: `trusted_issuer_taken`.
     pub async fn insert_trusted_issuer(
@@ -270,16 +280,7 @@ impl Tx {
 
     /// The issuers whose tokens stand for an application, by id.
     pub async fn list_issuers_of(&mut self, tenant: TenantId, application: ApplicationId) -> Result<Vec<Referrer>> {
-        let found: Vec<(String, String)> = self
-            .all(
-                "select t.id, t.name from trusted_issuers t where t.tenant_id = $1 and exists ( \
-                     select 1 from issuer_bindings b \
-                     where b.tenant_id = $1 and b.issuer_id = t.id and b.application_id = $2 \
-                 ) order by t.id",
-                args![tenant, application],
-            )
-            .await?;
-        Ok(found.into_iter().map(|(id, name)| Referrer { kind: "trusted_issuer", id, name }).collect())
+        Ok(issuers(self.all(ISSUERS_OF, args![tenant, application]).await?))
     }
 
     /// The applications that need no secret, by id: that tokens of issuers stand for which the tenant trusts now, or that have a
@@ -313,6 +314,11 @@ impl Tx {
 }
 
 impl Store {
+    /// The issuers whose tokens stand for an application, by id.
+    pub async fn list_issuers_of(&self, tenant: TenantId, application: ApplicationId) -> Result<Vec<Referrer>> {
+        Ok(issuers(self.all(ISSUERS_OF, args![tenant, application]).await?))
+    }
+
     /// The last uses of the bindings of issuers from one to another, of those that were used.
     pub async fn list_binding_uses(
         &self,

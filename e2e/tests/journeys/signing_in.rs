@@ -1,7 +1,7 @@
 //! Signing in, by whatever a person has.
 
 use crate::harness::{Look, PASSWORD, World, journey};
-use crate::server::{Mode, SUPER_ADMIN, Server, id};
+use crate::server::{Mode, SUPER_ADMIN, Server};
 use crate::totp::Authenticator;
 use serde_json::json;
 
@@ -43,7 +43,7 @@ async fn a_person_signs_in_and_out() {
     .await;
 }
 
-/// Somebody is invited where an authenticator is asked for: by the mail, to the app, to the recovery codes.
+/// A tenant is provisioned that asks for an authenticator, and its first person comes: by the mail, to the app, to the recovery codes.
 #[tokio::test]
 async fn an_invited_person_sets_up_an_authenticator() {
     journey("totp", Mode::Serve, Look::default(), async |World { server, browser }| {
@@ -167,12 +167,10 @@ async fn a_forgotten_password_is_reset_by_mail() {
     .await;
 }
 
-/// An organisation that asks for an authenticator or a passkey, and somebody invited there.
+/// An organisation that was provisioned to ask for an authenticator or a passkey, and whose first person was invited.
 async fn strict(server: &Server) -> String {
-    let body = json!({ "name": "Acme", "kind": "organization", "parent_id": server.root, "mfa_required": "totp" });
-    let org = id(&server.post("/v1/tenants", &body).await);
-    let level = server.level(&server.root, SUPER_ADMIN).await;
-    let body = json!({ "email": GRACE, "first_name": "Grace", "access_level_ids": [level] });
-    server.post(&format!("/v1/tenants/{org}/users"), &body).await;
-    org
+    let body = json!({ "tenant": { "name": "Acme", "kind": "organization", "mfa_required": "totp" },
+        "administrator": { "email": GRACE, "first_name": "Grace" } });
+    let job = server.post(&format!("/v1/tenants/{}/provisionings", server.root), &body).await;
+    job["tenant_id"].as_str().unwrap().to_owned()
 }

@@ -1,6 +1,6 @@
 //! Tenants, and who sees what of them.
 
-use crate::harness::{Look, World, journey};
+use crate::harness::{Look, PASSWORD, World, journey};
 use crate::server::{Credential, Mode, SUPER_ADMIN};
 
 /// Whoever belongs to a tenant finds nothing of what stands beside it.
@@ -49,6 +49,7 @@ async fn an_organisation_is_provisioned() {
         browser.press("Provision a tenant").await;
         browser.fill("name", "Acme").await;
         browser.click("input[name=kind][value=organization]").await;
+        browser.choose("mfa_required", "An authenticator or a passkey").await;
         browser.fill("application_name", "Bootstrap").await;
         browser.choose("application_access_level_id", SUPER_ADMIN).await;
         browser.fill("administrator_email", "grace@acme.example").await;
@@ -66,9 +67,15 @@ async fn an_organisation_is_provisioned() {
         assert_eq!(browser.path().await, job);
         browser.see("was shown").await;
         assert!(!browser.client.source().await.unwrap().contains(&secret));
-        server.mail("grace@acme.example", "/people/invitation#").await;
+        let invitation = server.mail("grace@acme.example", "/people/invitation#").await.link();
         browser.press("Go to the tenant").await;
         browser.see("You are acting in Acme").await;
+        browser.client.delete_all_cookies().await.unwrap();
+        browser.open(&invitation).await;
+        browser.fill("password", PASSWORD).await;
+        browser.press("Set the password").await;
+        browser.sign_in("grace@acme.example").await;
+        browser.see("Your organization asks for an authenticator or a passkey").await;
     })
     .await;
 }

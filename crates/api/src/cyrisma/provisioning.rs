@@ -76,7 +76,7 @@ pub(super) async fn create(State(api): State<Api>, PartnerCaller(caller): Partne
     let tenant = new_tenant(&form, parent)?;
     let new = NewProvisioning { tenant, application: None, administrator: None };
     let once = once.map(|once| OnceFor { once, keep: kept });
-    let id = match api.app.provision_tenant(&caller, new, once).await? {
+    let id = match api.app.provision_tenant(&caller, new, once).await.map_err(in_their_words)? {
         Posted::Done(job) => job.tenant_id,
         Posted::Replayed(kept) => made(&kept)?,
     };
@@ -106,6 +106,15 @@ fn new_tenant(form: &LooseForm, parent: TenantId) -> Result<NewTenant> {
         ..DetailsPatch::default()
     };
     Ok(NewTenant { details, ..NewTenant::new(parse_name("name", form.require("name")?)?, kind, parent) })
+}
+
+/// Whatever is wrong with the place is wrong with the parent that was named.
+fn in_their_words(error: Error) -> Error {
+    let Error::Invalid(mut fields) = error else { return error };
+    for field in fields.iter_mut().filter(|field| matches!(field.pointer.as_str(), "/kind" | "/parent_id")) {
+        field.pointer = "parent_instance_id".into();
+    }
+    Error::Invalid(fields)
 }
 
 /// What is kept for whoever repeats the call: the key that goes with it is read anew.

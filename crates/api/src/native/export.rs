@@ -1,5 +1,8 @@
 //! Export of a tenant: everything but secrets, as `claviger apply` takes it.
 
+mod providers;
+
+use self::providers::ProviderEntry;
 use crate::kit::{Api, Authenticated, Path, Query};
 use crate::native::answer::{Answer, json};
 use crate::native::applications::{KeyTypeWord, ReachWord};
@@ -54,6 +57,10 @@ pub(crate) struct ExportBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     trusted_issuers: Option<Vec<IssuerEntry>>,
+    /// Identity providers; missing without `sso:READ`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    identity_providers: Option<Vec<ProviderEntry>>,
 }
 
 /// How long a tenant's session tokens live by its own word.
@@ -215,7 +222,9 @@ pub(crate) struct ApplicationEntry {
 impl ExportBody {
     fn of(exported: &[ExportedTenant], catalogue: &Catalogue) -> Self {
         let mut body = Self::default();
-        for ExportedTenant { tenant, path, policy, levels, applications, token_lifetime, issuers } in exported {
+        for ExportedTenant { tenant, path, policy, levels, applications, token_lifetime, issuers, providers } in
+            exported
+        {
             if let [parent @ .., name] = &path[..] {
                 body.tenants.push(TenantEntry {
                     parent: parent.to_vec(),
@@ -257,6 +266,10 @@ impl ExportBody {
             if let Some(issuers) = issuers {
                 let entries = issuers.iter().map(|issuer| issuer_entry(issuer, path, applications));
                 body.trusted_issuers.get_or_insert_default().extend(entries);
+            }
+            if let Some(providers) = providers {
+                let entries = providers.iter().map(|provider| ProviderEntry::of(provider, path, &names));
+                body.identity_providers.get_or_insert_default().extend(entries);
             }
         }
         body

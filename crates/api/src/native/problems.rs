@@ -62,6 +62,7 @@ const ENTRIES: &[Entry] = &[
     Entry("malformed_json", "The body is not acceptable JSON", "Send UTF-8 JSON with at most 32 levels in which no object names a member twice. detail names line and column."),
     Entry("media_type_unsupported", "The media type is not supported", "Send the body as application/json; a PATCH may also be application/merge-patch+json."),
     Entry("method_not_allowed", "The path does not take that method", "The Allow header lists the methods that it takes."),
+    Entry("misdirected", "The host is none of this server's", "The operator has listed the hosts that requests may name. Call the server by its public URL."),
     Entry("no_factor", "There is no second factor", "Recovery codes stand in for an authenticator or a passkey. Set one up first."),
     Entry("not_an_instance", "The tenant is not an instance", "Only instances are on trial, so only an instance can be converted."),
     Entry("not_found", "Not found", "There is nothing there, or it belongs to a tenant out of reach: the two look alike."),

@@ -111,12 +111,12 @@ fn client_credentials(
     api.app.issue_bound_token(caller, &wish, binding)
 }
 
-/// How long the token is to live at most, as the client says.
+/// How long the token is to live at most, as the client says. More than any token lives is not granted and not refused.
 pub(super) fn lifetime(form: &Form) -> Result<Option<i64>> {
     let Some(text) = form.get("expires_in") else { return Ok(None) };
-    let seconds = text.parse().ok().filter(|seconds| (1..=LIFETIME_MAX).contains(seconds));
-    seconds.map(Some).ok_or_else(|| {
-        let detail = format!("expires_in is not a number of seconds from 1 to {LIFETIME_MAX}");
+    let seconds = text.parse().ok().filter(|seconds| *seconds >= 1);
+    seconds.map(|seconds: i64| Some(seconds.min(LIFETIME_MAX))).ok_or_else(|| {
+        let detail = "expires_in is not a number of seconds, 1 or more".into();
         Error::Malformed { code: "invalid_request", detail }
     })
 }

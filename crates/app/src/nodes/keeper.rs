@@ -4,7 +4,7 @@ use super::{LEASE, MARGIN, OFFSET_MAX, Seen};
 use crate::App;
 use crate::revocations::PersonChange;
 use crate::unit::Effect;
-use claviger_domain::id::{AccessLevelId, ApplicationId, IssuerId, SignInId, TenantId, TokenId};
+use claviger_domain::id::{AccessLevelId, ApplicationId, IssuerId, ProviderId, SignInId, TenantId, TokenId};
 use claviger_domain::time::Timestamp;
 use claviger_domain::{Error, Result};
 use claviger_store::Store;
@@ -266,6 +266,9 @@ fn effect(tenant: TenantId, change: &Change) -> Result<Effect> {
             Effect::Application(tenant, ApplicationId::parse(&change.subject).ok_or_else(unreadable)?)
         }
         ChangeKind::TrustedIssuer => Effect::Issuer(tenant, IssuerId::parse(&change.subject).ok_or_else(unreadable)?),
+        ChangeKind::IdentityProvider => {
+            Effect::Provider(tenant, ProviderId::parse(&change.subject).ok_or_else(unreadable)?)
+        }
         ChangeKind::AccessLevel => Effect::Level(tenant, AccessLevelId::parse(&change.subject).ok_or_else(unreadable)?),
         ChangeKind::TokenRules => Effect::TokenRules(tenant),
         ChangeKind::RevokedToken => {

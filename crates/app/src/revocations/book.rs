@@ -1,6 +1,7 @@
 //! The file itself: lines of JSON, of which the newest about each thing counts.
 
-use claviger_domain::id::{AccessLevelId, ApplicationId, BindingId, IssuerId, SecretId, TenantId, UserId};
+use super::provider::Provided;
+use claviger_domain::id::{AccessLevelId, ApplicationId, BindingId, IssuerId, ProviderId, SecretId, TenantId, UserId};
 use claviger_domain::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -71,6 +72,8 @@ pub(crate) enum Fact {
     SigningKeys,
     /// A trusted issuer: the bindings it has still. Whatever changes takes away a binding and makes another one.
     TrustedIssuer { tenant: TenantId, id: IssuerId, bindings: Vec<BindingId> },
+    /// An identity provider; none if it was deleted.
+    IdentityProvider { tenant: TenantId, id: ProviderId, said: Option<Box<Provided>> },
     /// A person.
     User {
         tenant: TenantId,
@@ -109,7 +112,7 @@ pub(crate) struct Rule {
 }
 
 impl Fact {
-    fn subject(&self) -> (&'static str, u128) {
+    pub(crate) fn subject(&self) -> (&'static str, u128) {
         match self {
             Self::Application { id, .. } => ("application", id.as_u128()),
             Self::AccessLevel { id, .. } => ("access_level", id.as_u128()),
@@ -117,6 +120,7 @@ impl Fact {
             Self::Tokens { tenant, .. } => ("tokens", tenant.as_u128()),
             Self::SigningKeys => ("signing_keys", 0),
             Self::TrustedIssuer { id, .. } => ("trusted_issuer", id.as_u128()),
+            Self::IdentityProvider { id, .. } => ("identity_provider", id.as_u128()),
             Self::User { id, .. } => ("user", id.as_u128()),
         }
     }

@@ -5,10 +5,12 @@
 //! narrowed is answered. The file is read at a start: a store that is not as far as the file is an old one.
 
 mod book;
+mod provider;
 mod tenant;
 mod user;
 
 pub(crate) use book::{Book, Fact, Header, Limits, Line, Rule};
+pub(crate) use provider::Provided;
 pub(crate) use tenant::{TenantStanding, legacy_rules};
 pub use user::PersonChange;
 
@@ -166,7 +168,8 @@ impl App {
             | Effect::RevokedToken(..)
             | Effect::SignIn(..)
             | Effect::Usage(_)
-            | Effect::User(..) => None,
+            | Effect::User(..)
+            | Effect::Provider(..) => None,
         };
         found.unwrap_or_default()
     }
@@ -180,6 +183,7 @@ impl App {
         for (effect, before, shard, revision) in changes {
             lines.extend(match effect {
                 Effect::User(tenant, id, change) => Some(self.user_line((tenant, id), change, shard, revision).await),
+                Effect::Provider(tenant, id) => Some(self.provider_line((tenant, id), shard, revision).await),
                 _ => self.line(effect, &before, shard, revision),
             });
         }
@@ -232,8 +236,8 @@ impl App {
                 };
                 let narrowed = match before {
                     Standing::AccessLevel(was) => grants.first_missing(was, &self.state.catalogue).is_some(),
-                    // It may be one that was not read yet.
-                    _ => !self.state.keyring.is_complete(),
+                    // It is one that no application in memory has: people may hold it, and nobody knows what it was.
+                    _ => true,
                 };
                 if !narrowed && self.state.revocations.known(("access_level", id.as_u128())).is_none() {
                     return None;
@@ -254,7 +258,7 @@ impl App {
             Effect::TokenRules(tenant) | Effect::RevokedToken(tenant, _) | Effect::SignIn(tenant, _) => {
                 Fact::Tokens { tenant, lifetime: self.state.tokens.rules.lifetime_of(tenant) }
             }
-            Effect::Usage(_) | Effect::User(..) => return None,
+            Effect::Usage(_) | Effect::User(..) | Effect::Provider(..) => return None,
             Effect::SigningKeys => {
                 let (Standing::SigningKeys(was), Standing::SigningKeys(now)) = (before, &after) else { return None };
                 if was.iter().all(|kid| now.contains(kid)) {

@@ -30,6 +30,7 @@ use std::sync::Arc;
 on_both![
     d6_a_restored_backup_revives_nothing,
     a_restored_backup_revives_no_token,
+    the_file_of_a_server_that_was_down_gives_nothing_back,
     a_store_that_goes_back_under_a_server_is_not_served,
 ];
 
@@ -217,6 +218,40 @@ async fn d6_a_restored_backup_revives_nothing(f: Fixture) {
     assert!(open(&f, "one", &files[0]).await.is_err());
     assert_eq!(confirm(&f, &files[0]).await.unwrap().applications, 3);
     end(open(&f, "one", &files[0]).await.unwrap()).await;
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+async fn the_file_of_a_server_that_was_down_gives_nothing_back(f: Fixture) {
+    let org = f.organization("Acme").await;
+    let level = NewAccessLevel {
+        name: Name::parse("/name", "Level").unwrap(),
+        description: String::new(),
+        grants: grants(&[("org.audits", &["READ"]), ("org.alerts", &["READ"])]),
+    };
+    let level = done(f.app.create_access_level(&f.operator, org.id, level, None).await.unwrap());
+    end(Arc::clone(&f.app)).await;
+    let (directory, names) = (scratch(), ["two", "one"]);
+    let mut narrower = [grants(&[("org.audits", &["READ"])]), grants(&[])].into_iter();
+    for name in names {
+        let app = open(&f, name, &directory.join(name)).await.unwrap();
+        if name == "two" {
+            run(app.store(), &BACK_UP).await;
+        }
+        let operator = operator_on(&f, &app).await;
+        let narrowed = AccessLevelPatch { grants: narrower.next(), ..AccessLevelPatch::default() };
+        app.update_access_level(&operator, org.id, level.id, narrowed, None).await.unwrap();
+        if name == "one" {
+            run(app.store(), &RESTORE).await;
+        }
+        end(app).await;
+    }
+    assert_eq!(confirm(&f, &directory.join("one")).await.unwrap().access_levels, 1);
+    assert_eq!(confirm(&f, &directory.join("two")).await.unwrap().access_levels, 0, "it knows less");
+    let app = open(&f, "one", &directory.join("one")).await.unwrap();
+    let operator = operator_on(&f, &app).await;
+    let level = app.find_access_level(&operator, org.id, level.id).await.unwrap();
+    assert_eq!(level.grants, grants(&[]));
+    end(app).await;
     std::fs::remove_dir_all(directory).unwrap();
 }
 

@@ -6,7 +6,6 @@ use crate::nav::Section;
 use crate::page::{Answer, Page, see_other};
 use crate::place::Place;
 use crate::session::Person;
-use crate::show;
 use askama::Template;
 use axum::extract::State;
 use claviger_domain::access_level::{AccessLevel, LevelUses};
@@ -26,6 +25,12 @@ struct Delete<'a> {
     errors: &'a Errors,
     uses: LevelUses,
     named: Vec<Referrer>,
+}
+
+impl Delete<'_> {
+    fn holders(&self) -> String {
+        super::holders(&self.uses, &self.named)
+    }
 }
 
 /// Asks.

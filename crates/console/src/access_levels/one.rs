@@ -68,6 +68,10 @@ struct May {
 }
 
 impl One<'_> {
+    fn holders(&self) -> String {
+        super::holders(&self.uses, &self.named)
+    }
+
     fn path(&self, rest: &str) -> String {
         self.place.path(&format!("/access-levels/{}{rest}", self.level.id))
     }

@@ -3,6 +3,7 @@
 use super::create::question;
 use super::{Head, Ids, found, path_of};
 use crate::api_call::ApiCall;
+use crate::audit::Told;
 use crate::form::{Errors, Form};
 use crate::nav::Section;
 use crate::page::{Answer, Page, see_other};
@@ -13,7 +14,7 @@ use askama::Template;
 use axum::extract::State;
 use claviger_app::findings::FindingsQuery;
 use claviger_domain::application::{Application, ApplicationPatch, Reach, Rights, Secret};
-use claviger_domain::audit::{Entry, Filter};
+use claviger_domain::audit::Filter;
 use claviger_domain::findings::Finding;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{ApplicationId, TenantId};
@@ -25,6 +26,7 @@ use claviger_kit::{Api, Failure, Path, Query, status};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 #[derive(Template)]
 #[template(path = "applications/one.html")]
@@ -142,29 +144,13 @@ struct Audit {
     head: Head,
     path: String,
     by: bool,
-    items: Vec<Line>,
+    items: Vec<Told>,
+    /// Names of actors, by id.
+    names: BTreeMap<String, String>,
+    /// Where entries are shown.
+    entries: String,
     first: bool,
     next: Option<String>,
-}
-
-/// An entry as it is shown.
-struct Line {
-    entry: Entry,
-    action: String,
-    actor: String,
-    address: String,
-    details: String,
-}
-
-impl From<Entry> for Line {
-    fn from(entry: Entry) -> Self {
-        let text =
-            |pointer: &str| entry.body.pointer(pointer).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
-        let details =
-            entry.body.get("details").filter(|details| details.as_object().is_some_and(|map| !map.is_empty()));
-        let details = details.and_then(|details| serde_json::to_string_pretty(details).ok()).unwrap_or_default();
-        Self { action: text("/action"), actor: text("/actor/id"), address: text("/address"), details, entry }
-    }
 }
 
 /// Which entries are shown.
@@ -193,6 +179,7 @@ pub(super) async fn audit(
     };
     let request = PageRequest::parse(None, query.cursor.as_deref())?;
     let page = api.app.list_audit(&person.caller, tenant, &filter, &request).await?;
+    let items: Vec<_> = page.items.iter().map(Told::of).collect();
     let head = Head::of(&person, &place, &application, "/audit");
     let path = format!("{}/audit{}", head.path, if by { "?by=it" } else { "" });
     let content = Audit {
@@ -201,7 +188,9 @@ pub(super) async fn audit(
         by,
         first: query.cursor.is_none(),
         next: page.next,
-        items: page.items.into_iter().map(Line::from).collect(),
+        names: crate::audit::names(&api, &person, items.iter().map(Told::actor)).await?,
+        items,
+        entries: place.path("/audit"),
     };
     let call = format!("/v1/tenants/{tenant}/audit?{name}={}", show::encoded(&subject));
     Page::new(&application.name, Section::Applications)

@@ -12,6 +12,7 @@ use askama::Template;
 use axum::extract::State;
 use claviger_app::usage::UsageQuery;
 use claviger_domain::application::{Application, Secret};
+use claviger_domain::error::Referrer;
 use claviger_domain::grants::Verb;
 use claviger_domain::id::{ApplicationId, TenantId};
 use claviger_domain::page::{LIMIT_MAX, PageRequest};
@@ -25,6 +26,9 @@ struct Delete<'a> {
     head: Head,
     application: Application,
     secrets: Vec<Secret>,
+    referrers: Vec<Referrer>,
+    /// Where trusted issuers are shown.
+    issuers: String,
     traffic: Option<Traffic>,
     form: &'a Form,
     errors: &'a Errors,
@@ -66,14 +70,17 @@ async fn page(
     } else {
         None
     };
+    let referrers = api.app.list_application_referrers(&person.caller, tenant, id).await?;
     let name = application.name.clone();
     let head = Head::of(person, &place, &application, "/delete");
     let path = format!("/v1/tenants/{tenant}/applications/{id}");
+    let issuers = place.path("/security/issuers");
+    let content = Delete { head, application, secrets, referrers, issuers, traffic, form, errors };
     Page::new(&name, Section::Applications)
         .at(&place)
         .status(status)
         .call(ApiCall::new("Delete it", "DELETE", &path))
-        .render(person, &Delete { head, application, secrets, traffic, form, errors })
+        .render(person, &content)
 }
 
 /// Deletes it.
@@ -88,7 +95,9 @@ pub(super) async fn delete(State(api): State<Api>, person: Person, Path((tenant,
         Ok(()) => Ok(see_other(&format!("/console/tenants/{tenant}/applications"))),
         Err(error) => {
             let status = status(&error);
-            let errors = Errors::of(error).map_err(Failure)?;
+            let mut errors = Errors::of(error).map_err(Failure)?;
+            // The page names them itself.
+            errors.referrers.clear();
             page(&api, &person, (tenant, id), (&form, &errors), status).await
         }
     }

@@ -71,11 +71,11 @@ pub(super) async fn usage(State(api): State<Api>, person: Person, Path((tenant, 
     let days = days(&rows, since);
     let labels: Vec<_> = days.iter().map(|day| day.label.clone()).collect();
     let series = vec![
-        Series { name: "allowed", tone: Tone::Calls, values: days.iter().map(|day| day.allowed).collect() },
-        Series { name: "denied", tone: Tone::Refused, values: days.iter().map(|day| day.denied).collect() },
-        Series { name: "over the limit", tone: Tone::Held, values: days.iter().map(|day| day.limited).collect() },
+        Series { name: "Allowed", tone: Tone::Calls, values: days.iter().map(|day| day.allowed).collect() },
+        Series { name: "Denied", tone: Tone::Refused, values: days.iter().map(|day| day.denied).collect() },
+        Series { name: "Over the rate limit", tone: Tone::Held, values: days.iter().map(|day| day.limited).collect() },
     ];
-    let title = format!("Calls of {} a day, last {DAYS} days", application.name);
+    let title = format!("Calls a day, last {DAYS} days");
     let chart = Chart { title, over: "Day (UTC)", labels, series, form: Form::Bars };
     let sum = |outcome| rows.iter().filter(|row| row.outcome == outcome).map(|row| row.count).sum();
     let mut last = api.app.last_use_of_rights(&person.caller, tenant, id).await?;

@@ -13,11 +13,14 @@ use claviger_app::audit_chain::{PlacedEntry, SignedHead};
 use claviger_domain::id::TenantId;
 use claviger_kit::{Api, Path};
 use std::borrow::Borrow;
+use std::collections::BTreeMap;
 
 #[derive(Template)]
 #[template(path = "audit/entry.html")]
 struct EntryPage {
     told: Told,
+    /// The name of the actor, by its id.
+    names: BTreeMap<String, String>,
     canonical: String,
     previous: [u8; 32],
     last: i64,
@@ -36,11 +39,12 @@ pub(super) async fn show(
     let PlacedEntry { entry, previous, last, signed } = found;
     let base = place.path("/audit");
     let told = Told::of(&entry);
+    let names = super::names(&api, &person, std::iter::once(told.actor())).await?;
     let canonical = entry.body.to_string();
     let (after, until) = (told.at.to_string(), told.at.plus_seconds(1).to_string());
     let values = [("action", Some(told.action.as_str())), ("since", Some(&after)), ("until", Some(&until))];
     let call = with_query(&format!("/v1/tenants/{tenant}/audit"), &values);
-    let content = EntryPage { told, canonical, previous, last, signed, base };
+    let content = EntryPage { told, names, canonical, previous, last, signed, base };
     Page::new(&format!("Entry {number}"), Section::Audit)
         .at(&place)
         .call(ApiCall::new("Read the audit record of that moment", "GET", &call))

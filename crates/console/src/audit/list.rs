@@ -18,6 +18,7 @@ use claviger_domain::page::{self, PageRequest};
 use claviger_domain::{Error, Result};
 use claviger_kit::{Api, Failure, Path, Query, status};
 use http::StatusCode;
+use std::collections::BTreeMap;
 
 /// How often a page that follows the record asks: for a quarter of an hour, every five seconds. A page that is left open does not keep
 /// its session alive for longer.
@@ -30,6 +31,8 @@ struct List<'a> {
     form: Form,
     errors: Errors,
     items: Vec<Told>,
+    /// Names of actors, by id.
+    names: BTreeMap<String, String>,
     path: String,
     all: String,
     csv: String,
@@ -61,6 +64,8 @@ pub(super) async fn list(
         }
         Err(error) => return Err(Failure(error)),
     };
+    let items: Vec<_> = found.items.iter().map(Told::of).collect();
+    let names = super::names(&api, &person, items.iter().map(Told::actor)).await?;
     let base = place.path("/audit");
     let first = query.cursor.as_deref().is_none_or(str::is_empty);
     let left = query.follow.as_deref().and_then(|left| left.parse::<u32>().ok()).map(|left| left.min(FOLLOWS));
@@ -75,13 +80,14 @@ pub(super) async fn list(
     let content = List {
         place: &place,
         form: Form::of(query.values().map(|(name, value)| (name, value.unwrap_or_default().to_owned()))),
-        items: found.items.iter().map(Told::of).collect(),
         filtered: path != base,
         searched: query.words().is_some(),
         csv: query.path(&export, &[("format", Some("csv"))]),
         lines: query.path(&export, &[("format", Some("jsonl"))]),
         follow: query.path(&base, &[("follow", Some(&FOLLOWS.to_string()))]),
         next: found.next,
+        items,
+        names,
         all: base.clone(),
         errors,
         path,

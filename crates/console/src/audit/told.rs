@@ -1,30 +1,31 @@
 //! An entry as pages and files tell it.
 
+use super::Actor;
 use claviger_domain::audit::Entry;
 use claviger_domain::time::Timestamp;
 use serde_json::Value;
 
 /// What an entry says.
 #[derive(Clone, Debug)]
-pub(super) struct Told {
-    pub(super) number: i64,
-    pub(super) at: Timestamp,
-    pub(super) action: String,
-    pub(super) actor_kind: String,
-    pub(super) actor: String,
-    pub(super) actor_tenant: String,
-    pub(super) target_kind: String,
-    pub(super) target: String,
-    pub(super) target_name: String,
-    pub(super) address: String,
-    pub(super) request: String,
-    pub(super) request_id: String,
-    pub(super) details: Value,
-    pub(super) hash: [u8; 32],
+pub(crate) struct Told {
+    pub(crate) number: i64,
+    pub(crate) at: Timestamp,
+    pub(crate) action: String,
+    pub(crate) actor_kind: String,
+    pub(crate) actor: String,
+    pub(crate) actor_tenant: String,
+    pub(crate) target_kind: String,
+    pub(crate) target: String,
+    pub(crate) target_name: String,
+    pub(crate) address: String,
+    pub(crate) request: String,
+    pub(crate) request_id: String,
+    pub(crate) details: Value,
+    pub(crate) hash: [u8; 32],
 }
 
 impl Told {
-    pub(super) fn of(entry: &Entry) -> Self {
+    pub(crate) fn of(entry: &Entry) -> Self {
         let text = |pointer: &str| entry.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         Self {
             number: entry.number,
@@ -44,8 +45,13 @@ impl Told {
         }
     }
 
+    /// Who it was.
+    pub(crate) fn actor(&self) -> Actor<'_> {
+        (&self.actor_kind, &self.actor_tenant, &self.actor)
+    }
+
     /// Who it was, where there is no id to show.
-    pub(super) fn nameless(&self) -> &'static str {
+    pub(crate) fn nameless(&self) -> &'static str {
         match self.actor_kind.as_str() {
             "system" => "the server",
             "stranger" => "a stranger",
@@ -54,22 +60,28 @@ impl Told {
     }
 
     /// Whether it calls for somebody's attention.
-    pub(super) fn alarms(&self) -> bool {
+    pub(crate) fn alarms(&self) -> bool {
         self.details.get("alarm").and_then(Value::as_bool).unwrap_or(false)
     }
 
-    /// How often, where it tells of more than one time.
-    pub(super) fn count(&self) -> Option<i64> {
+    /// How often, where it tells of a minute in which something happened more than once.
+    pub(crate) fn count(&self) -> Option<i64> {
+        self.details.get("minute")?;
         self.details.get("count").and_then(Value::as_i64).filter(|count| *count > 1)
     }
 
     /// Why, where it says so in a word.
-    pub(super) fn reason(&self) -> Option<&str> {
+    pub(crate) fn reason(&self) -> Option<&str> {
         self.details.get("reason").and_then(Value::as_str)
     }
 
+    /// Whether there is more to say.
+    pub(crate) fn has_details(&self) -> bool {
+        self.details.as_object().is_some_and(|details| !details.is_empty())
+    }
+
     /// The details, to be read.
-    pub(super) fn pretty(&self) -> String {
+    pub(crate) fn pretty(&self) -> String {
         serde_json::to_string_pretty(&self.details).unwrap_or_default()
     }
 }

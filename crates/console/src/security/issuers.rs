@@ -17,13 +17,14 @@ use claviger_domain::application::LastUse;
 use claviger_domain::claim::{Condition, Draft};
 use claviger_domain::foreign_key::Algorithm;
 use claviger_domain::grants::Verb;
-use claviger_domain::id::{BindingId, IssuerId, TenantId};
+use claviger_domain::id::{ApplicationId, BindingId, IssuerId, TenantId};
 use claviger_domain::page::PageRequest;
 use claviger_domain::trusted_issuer::{ISSUERS_MAX, KeySource, TrustedIssuer};
 use claviger_domain::{Error, Result};
 use claviger_kit::{Api, Failure, Path, Query, status};
 use http::StatusCode;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 #[derive(Template)]
 #[template(path = "security/issuers.html")]
@@ -39,6 +40,8 @@ struct List<'a> {
 struct One<'a> {
     place: &'a Place,
     found: &'a IssuerAndUses,
+    /// Names of applications, where the person may know them.
+    names: BTreeMap<ApplicationId, String>,
     form: &'a Form,
     errors: &'a Errors,
     told: &'static str,
@@ -194,10 +197,13 @@ pub(super) async fn page(
     let place = person.at(api, tenant).await?;
     let found = api.app.find_trusted_issuer(&person.caller, tenant, id).await?;
     let stored = filled(&found.issuer);
+    let bound = found.issuer.bindings.iter().map(|binding| binding.application_id);
+    let names = crate::access_record::names(api, person, tenant, bound).await?;
     let form = sent.unwrap_or(&stored);
     let content = One {
         place: &place,
         found: &found,
+        names,
         form,
         errors,
         told,

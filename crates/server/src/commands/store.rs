@@ -41,7 +41,7 @@ pub async fn confirm_restore(args: &StoreArgs) -> Result<(), Failure> {
         None => "the store is not behind what this data directory knows; nothing was done\n".to_owned(),
         Some(done) => format!(
             "revoked again: {} secrets, {} applications disabled, {} access levels narrowed, {} tenants suspended, \
-             {} bindings taken away, {} users disabled, {} passwords taken away\n\
+             {} bindings taken away, {} identity providers put back, {} users disabled, {} passwords taken away\n\
              every session token has ended: {} signing keys revoked\n\
              run this on the data directory of every other server of the store, then start them\n",
             done.secrets,
@@ -49,6 +49,7 @@ pub async fn confirm_restore(args: &StoreArgs) -> Result<(), Failure> {
             done.access_levels,
             done.tenants,
             done.bindings,
+            done.providers,
             done.users,
             done.passwords,
             done.signing_keys

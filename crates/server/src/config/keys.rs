@@ -56,6 +56,7 @@ keys! {
     "tls_key" => tls_key;
     "tls_ca_file" => tls_ca_file;
     "public_names" => public_names;
+    "hosts" => hosts;
     "trusted_proxies" => trusted_proxies;
     "catalogue_dirs" => catalogue_dirs;
     "metrics_listen" => metrics_listen;

@@ -41,6 +41,7 @@ pub struct Config {
     pub tls_key: Option<PathBuf>,
     pub tls_ca_file: Option<PathBuf>,
     pub public_names: Vec<HostName>,
+    pub hosts: Vec<HostName>,
     pub trusted_proxies: Vec<IpNet>,
     pub catalogue_dirs: Vec<PathBuf>,
     pub metrics_listen: Option<SocketAddr>,
@@ -220,6 +221,7 @@ impl Config {
             url_bytes: self.limits.url.0,
             body_bytes: self.limits.body.0,
             streams: self.limits.streams,
+            hosts: self.hosts(),
             timers: edge::Timers {
                 handshake: self.timers.handshake,
                 first_byte: self.timers.first_byte,
@@ -230,6 +232,14 @@ impl Config {
                 drain: self.timers.drain,
             },
         }
+    }
+
+    /// The hosts that requests may name; none is any.
+    fn hosts(&self) -> Option<edge::Hosts> {
+        let public = self.public_url.as_ref().map(PublicUrl::host);
+        let names = self.hosts.iter().map(|name| name.0.clone()).chain(public);
+        let suffix = self.instance_host_suffix.as_ref().map(|suffix| suffix.0.as_str());
+        (!self.hosts.is_empty()).then(|| edge::Hosts::new(names, suffix))
     }
 
     /// The hosts that the private CA's certificate is to cover.
@@ -255,6 +265,7 @@ impl Config {
             tls_key: None,
             tls_ca_file: None,
             public_names: Vec::new(),
+            hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             catalogue_dirs: Vec::new(),
             metrics_listen: None,

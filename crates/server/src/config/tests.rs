@@ -150,3 +150,13 @@ fn what_is_said_of_mail_fits_together() {
     assert_eq!(config.mail.port, Some(2_525));
     assert!(config.render_masked().contains("from = \"X <a@b>\""));
 }
+
+#[test]
+fn any_host_is_answered_unless_some_are_listed() {
+    let hosts = |file| load(file, &[], Overrides::default()).unwrap().edge_limits().hosts;
+    assert_eq!(hosts("public_url = \"https://claviger.example\""), None);
+    let listed = "public_url = \"https://claviger.example\"\nhosts = [\"inside\", \"10.0.0.7\"]";
+    let names = ["inside", "10.0.0.7", "claviger.example"].map(str::to_owned);
+    assert_eq!(hosts(listed), Some(edge::Hosts::new(names, None)));
+    assert!(refused("hosts = [\"https://a.example\"]", &[]).contains("expected host names or addresses"));
+}

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::Hosts;
+
 /// Caps and sizes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
@@ -25,6 +27,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Concurrent HTTP/2 streams per connection.
     pub streams: u32,
+    /// The hosts that requests may name; none is any.
+    pub hosts: Option<Hosts>,
     /// How long anything may take.
     pub timers: Timers,
 }
@@ -60,6 +64,7 @@ impl Default for Limits {
             url_bytes: 8 * 1024,
             body_bytes: 1024 * 1024,
             streams: 100,
+            hosts: None,
             timers: Timers::default(),
         }
     }

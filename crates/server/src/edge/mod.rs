@@ -5,6 +5,7 @@
 
 mod body;
 mod connection;
+mod hosts;
 mod limits;
 mod peers;
 mod pulse;
@@ -31,6 +32,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_rustls::TlsAcceptor;
 
+pub use self::hosts::Hosts;
 pub use self::limits::{Limits, Timers};
 
 use self::connection::{Connection, Engines};

@@ -18,6 +18,8 @@ pub(crate) enum Refusal {
     UrlTooLong,
     /// The body announces more than the limit.
     BodyTooLarge,
+    /// It names a host that is none of ours.
+    Misdirected,
 }
 
 impl Refusal {
@@ -34,12 +36,14 @@ impl Refusal {
             Some(Self::HeadersTooLarge)
         } else if request.body().size_hint().lower() > limits.body_bytes as u64 {
             Some(Self::BodyTooLarge)
+        } else if limits.hosts.as_ref().is_some_and(|hosts| !hosts.admit(request.uri(), headers)) {
+            Some(Self::Misdirected)
         } else {
             None
         }
     }
 
-    /// The answer. What follows an over-long body is not read, so the connection ends with it.
+    /// The answer. What follows an over-long body, or comes to a host of somebody else, is not read, so the connection ends with it.
     pub(crate) fn answer(self, id: RequestId, version: Version) -> Response {
         let (status, code, title) = match self {
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
@@ -48,6 +52,7 @@ impl Refusal {
             }
             Self::UrlTooLong => (StatusCode::URI_TOO_LONG, "url_too_long", "URL too long"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "Body too large"),
+            Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "misdirected", "Misdirected request"),
         };
         let number = status.as_u16();
         let text = format!(
@@ -58,7 +63,7 @@ impl Refusal {
         let headers = answer.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self == Self::BodyTooLarge && version <= Version::HTTP_11 {
+        if matches!(self, Self::BodyTooLarge | Self::Misdirected) && version <= Version::HTTP_11 {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         answer

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use claviger_server::edge::{Drained, Limits};
+use claviger_server::edge::{Drained, Hosts, Limits};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
@@ -153,6 +153,29 @@ async fn heads_and_bodies_have_limits() {
     let mut io = running.connect().await;
     let answer = ask(&mut io, head(&many(100)).as_bytes()).await;
     assert!(answer.contains("application/problem+json") || answer.starts_with("HTTP/1.1 431"), "{answer}");
+}
+
+#[tokio::test]
+async fn only_listed_hosts_are_answered_where_some_are() {
+    let hosts = Hosts::new(["claviger.example".to_owned()], None);
+    let running = Running::start(Limits { hosts: Some(hosts), ..Limits::default() }, None);
+    let peer = |host: &str| format!("GET /peer HTTP/1.1\r\n{host}connection: close\r\n\r\n");
+    for (request, expected) in [
+        (peer("host: claviger.example\r\n"), "HTTP/1.1 200"),
+        (peer("host: CLAVIGER.example:8443\r\n"), "HTTP/1.1 200"),
+        (peer("host: evil.example\r\n"), "HTTP/1.1 421"),
+        (peer("host: evil.example\r\nx-forwarded-host: claviger.example\r\n"), "HTTP/1.1 421"),
+        (peer("host: claviger.example\r\nhost: evil.example\r\n"), "HTTP/1.1 4"),
+        (peer(""), "HTTP/1.1 4"),
+        ("GET http://evil.example/peer HTTP/1.1\r\nhost: claviger.example\r\n\r\n".to_owned(), "HTTP/1.1 421"),
+        ("GET /express HTTP/1.1\r\nhost: evil.example\r\n\r\n".to_owned(), "HTTP/1.1 421"),
+        ("GET /healthz HTTP/1.1\r\nhost: 10.1.2.3\r\nconnection: close\r\n\r\n".to_owned(), "HTTP/1.1 204"),
+    ] {
+        let answer = exchange(&mut running.connect().await, request.as_bytes()).await;
+        assert!(answer.starts_with(expected), "{request:?}\nexpected {expected}, got {answer:?}");
+    }
+    let answer = exchange(&mut running.connect().await, peer("host: evil.example\r\n").as_bytes()).await;
+    assert!(answer.contains(r#""code":"misdirected""#), "{answer}");
 }
 
 fn chunks(count: usize) -> String {

@@ -6,7 +6,7 @@ use crate::identity_providers::{ProviderRow, assemble};
 use crate::sql::{Tx, args, id_of, row};
 use claviger_domain::Result;
 use claviger_domain::id::{ProviderId, SsoSignInId, TenantId};
-use claviger_domain::identity_provider::IdentityProvider;
+use claviger_domain::identity_provider::{Domain, IdentityProvider};
 use claviger_domain::secret::SecretHash;
 use claviger_domain::sso::PENDING_SECONDS;
 use claviger_domain::time::Timestamp;
@@ -124,6 +124,12 @@ impl Tx {
             })
         };
         found.map(read).transpose()
+    }
+
+    /// Takes a domain away from the provider that it leads to.
+    pub async fn free_provider_domain(&mut self, domain: &Domain) -> Result<()> {
+        self.execute("delete from identity_provider_domains where domain = $1", args![domain.as_str()]).await?;
+        Ok(())
     }
 
     /// Removes sign-ins that nobody can come back from any more.

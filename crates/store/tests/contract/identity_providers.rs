@@ -132,6 +132,12 @@ async fn a_domain_leads_to_one_provider_in_the_whole_store(store: Store) {
     tx.update_identity_provider(tenant, &without, &key(&without.name)).await.unwrap();
     tx.commit().await.unwrap();
     insert(&store, &provider(other, 3, &["b.example", "a.example"]), None).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    tx.free_provider_domain(&domain("a.example")).await.unwrap();
+    tx.commit().await.unwrap();
+    let left = store.find_identity_provider(other, provider_id(3)).await.unwrap().unwrap();
+    assert_eq!(left.domains, [domain("b.example")]);
+    assert_eq!(store.find_provider_of_domain("a.example").await.unwrap(), None);
 }
 
 async fn a_newer_version_is_not_overwritten(store: Store) {
@@ -196,6 +202,10 @@ async fn providers_are_listed_in_pages(store: Store) {
 async fn a_level_says_which_providers_give_it(store: Store) {
     let tenant = seed_tenant(&store).await;
     insert(&store, &provider(tenant, 1, &["a.example"]), None).await.unwrap();
+    for (level, expected) in [(1, 1), (2, 1), (3, 0)] {
+        assert_eq!(store.list_level_providers(tenant, level_id(level)).await.unwrap().len(), expected, "level {level}");
+    }
+    assert!(store.list_level_providers(tenant_id(99), level_id(1)).await.unwrap().is_empty());
     let mut tx = store.begin().await.unwrap();
     for (level, expected) in [(1, 1), (2, 1), (3, 0)] {
         assert_eq!(tx.list_level_providers(tenant, level_id(level)).await.unwrap().len(), expected, "level {level}");

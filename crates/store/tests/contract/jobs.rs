@@ -54,11 +54,14 @@ async fn a_job_is_made_and_ends(store: Store) {
         total: 6,
         completed: 6,
     };
+    let read = store.list_open_jobs(tenant, application_id(1)).await.unwrap();
+    assert_eq!(store.list_open_jobs(tenant_id(2), application_id(1)).await.unwrap(), []);
     let mut tx = store.begin().await.unwrap();
     assert_eq!(tx.count_open_jobs(tenant).await.unwrap(), 2);
     assert_eq!(tx.count_open_jobs(tenant_id(2)).await.unwrap(), 0);
     let open = tx.list_open_jobs(tenant, application_id(1)).await.unwrap();
     assert_eq!(open.iter().map(|job| job.number).collect::<Vec<_>>(), [first, second]);
+    assert_eq!(open, read);
     assert_eq!(tx.list_open_jobs(tenant, application_id(2)).await.unwrap(), []);
     tx.finish_job(tenant, JobId::from_u128(1), &end, b"a,b\n").await.unwrap();
     let open = tx.list_open_jobs(tenant, application_id(1)).await.unwrap();

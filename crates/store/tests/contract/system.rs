@@ -10,7 +10,12 @@ use claviger_store::idempotency::{Claim, StoredAnswer};
 use claviger_store::jobs::{JobEnd, NewJob};
 use claviger_store::system::SignedHead;
 
-facts!(tenants_and_clients_are_found, settings_are_written_once, heads_are_signed_once, sweeping_removes_what_is_past);
+facts!(
+    tenants_and_clients_are_found,
+    settings_are_written_once_unless_they_are_replaced,
+    heads_are_signed_once,
+    sweeping_removes_what_is_past
+);
 
 async fn tenants_and_clients_are_found(store: Store) {
     assert_eq!(store.find_operator().await.unwrap(), None);
@@ -25,13 +30,17 @@ async fn tenants_and_clients_are_found(store: Store) {
     assert_eq!(store.load_tenants(Some(operator().id), 9).await.unwrap(), [crate::fixtures::tenant(1, "Tenant 1")]);
 }
 
-async fn settings_are_written_once(store: Store) {
+async fn settings_are_written_once_unless_they_are_replaced(store: Store) {
     let mut tx = store.begin().await.unwrap();
     assert_eq!(tx.find_setting("root_key").await.unwrap(), None);
     assert!(tx.insert_setting("root_key", &[1, 2]).await.unwrap());
     assert!(!tx.insert_setting("root_key", &[3]).await.unwrap());
     tx.commit().await.unwrap();
     let mut tx = store.begin().await.unwrap();
+    for value in [[4], [5]] {
+        tx.put_setting("origin", &value).await.unwrap();
+        assert_eq!(tx.find_setting("origin").await.unwrap(), Some(value.to_vec()));
+    }
     assert_eq!(tx.find_setting("root_key").await.unwrap(), Some(vec![1, 2]));
     assert_eq!(store.read_setting("root_key").await.unwrap(), Some(vec![1, 2]));
     assert_eq!(store.read_setting("other").await.unwrap(), None);

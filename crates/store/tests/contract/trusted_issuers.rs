@@ -166,8 +166,11 @@ async fn an_application_that_is_bound_stays(store: Store) {
     let (tenant, application) = seed(&store).await;
     insert(&store, &issuer(tenant, 1, vec![binding(1, application), binding(2, application)])).await.unwrap();
     insert(&store, &issuer(tenant, 2, Vec::new())).await.unwrap();
+    let read = store.list_issuers_of(tenant, application).await.unwrap();
+    assert_eq!(store.list_issuers_of(tenant_id(9), application).await.unwrap(), []);
     let mut tx = store.begin().await.unwrap();
     let found = tx.list_issuers_of(tenant, application).await.unwrap();
+    assert_eq!(found, read);
     assert_eq!(
         found.iter().map(|one| (one.kind, one.name.as_str())).collect::<Vec<_>>(),
         [("trusted_issuer", "Issuer 1")]

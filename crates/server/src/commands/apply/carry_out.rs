@@ -115,6 +115,7 @@ async fn one(client: &HttpClient, ids: &mut Ids, current: &Current, step: &Step)
             let list = match kind {
                 Kind::AccessLevel => "access-levels",
                 Kind::TrustedIssuer => "trusted-issuers",
+                Kind::IdentityProvider => "identity-providers",
                 _ => "applications",
             };
             let all = format!("/v1/tenants/{}/{list}", ids.tenant(&step.tenant)?);
@@ -182,18 +183,38 @@ fn body(ids: &Ids, step: &Step) -> Result<Value, Failure> {
     }
     for change in &step.changes {
         let (member, to) = match (change.member.as_str(), &change.to) {
-            ("access_level", Value::String(name)) => {
-                let Some(level) = ids.level(&step.tenant, name) else {
-                    return Err(Failure(format!("there is no access level {name:?}")));
-                };
-                ("access_level_id", level.clone().into())
-            }
+            ("access_level", name @ Value::String(_)) => ("access_level_id", level_id(ids, &step.tenant, name)?),
+            ("default_access_levels", names) => ("default_access_level_ids", level_ids(ids, &step.tenant, names)?),
+            ("role_mapping", to) => ("role_mapping", rules_by_id(ids, &step.tenant, to)?),
             ("bindings", to) => ("bindings", bound_by_id(ids, &step.tenant, to)?),
             (member, to) => (member, to.clone()),
         };
         members.insert(member.to_owned(), to);
     }
     Ok(Value::Object(members))
+}
+
+/// The id of an access level; what is no name stays: the server says what is wrong with it.
+fn level_id(ids: &Ids, tenant: &[String], name: &Value) -> Result<Value, Failure> {
+    let Some(name) = name.as_str() else { return Ok(name.clone()) };
+    let found = ids.level(tenant, name);
+    found.map(|id| id.clone().into()).ok_or_else(|| Failure(format!("there is no access level {name:?}")))
+}
+
+fn level_ids(ids: &Ids, tenant: &[String], names: &Value) -> Result<Value, Failure> {
+    let Some(names) = names.as_array() else { return Ok(names.clone()) };
+    names.iter().map(|name| level_id(ids, tenant, name)).collect()
+}
+
+/// Rules with the ids of access levels in place of their names.
+fn rules_by_id(ids: &Ids, tenant: &[String], rules: &Value) -> Result<Value, Failure> {
+    let mut rules = rules.clone();
+    for rule in rules.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        if let Some(names) = rule.remove("access_levels") {
+            rule.insert("access_level_ids".into(), level_ids(ids, tenant, &names)?);
+        }
+    }
+    Ok(rules)
 }
 
 /// Bindings with the ids of applications in place of their names.

@@ -64,8 +64,8 @@ async fn beneath(client: &HttpClient, base: &str) -> Result<Vec<(Path, String, M
 async fn tenant(client: &HttpClient, wanted: &Wanted, mut tenant: Tenant) -> Result<Tenant, Failure> {
     let at = format!("/v1/tenants/{}", segment(&tenant.id));
     let asks = |kind| wanted.kinds.contains(&kind);
-    // Applications name access levels, so these are needed for either.
-    if asks(Kind::AccessLevel) || asks(Kind::Application) {
+    // Applications and identity providers name access levels, so these are needed for each.
+    if asks(Kind::AccessLevel) || asks(Kind::Application) || asks(Kind::IdentityProvider) {
         tenant.levels = list(client, &format!("{at}/access-levels")).await?;
     }
     // Bindings name applications.
@@ -74,6 +74,9 @@ async fn tenant(client: &HttpClient, wanted: &Wanted, mut tenant: Tenant) -> Res
     }
     if asks(Kind::TrustedIssuer) {
         tenant.issuers = list(client, &format!("{at}/trusted-issuers")).await?;
+    }
+    if asks(Kind::IdentityProvider) {
+        tenant.providers = list(client, &format!("{at}/identity-providers")).await?;
     }
     let path = key(&tenant.path);
     let has = |kind| wanted.items.iter().any(|item| item.kind == kind && key(&item.tenant) == path);

@@ -8,104 +8,7 @@ use claviger_domain::network::Network;
 use claviger_domain::time::Timestamp;
 use serde_json::{Map, Value, json};
 
-/// The kinds of things that a file may hold, in the order in which they are made.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
-pub(super) enum Kind {
-    Tenant,
-    CredentialPolicy,
-    TokenSettings,
-    AccessLevel,
-    Application,
-    TrustedIssuer,
-}
-
-impl Kind {
-    pub(super) const ALL: [Self; 6] = [
-        Self::Tenant,
-        Self::CredentialPolicy,
-        Self::TokenSettings,
-        Self::AccessLevel,
-        Self::Application,
-        Self::TrustedIssuer,
-    ];
-
-    /// The list that holds them.
-    pub(super) const fn list(self) -> &'static str {
-        match self {
-            Self::Tenant => "tenants",
-            Self::CredentialPolicy => "credential_policies",
-            Self::TokenSettings => "token_settings",
-            Self::AccessLevel => "access_levels",
-            Self::Application => "applications",
-            Self::TrustedIssuer => "trusted_issuers",
-        }
-    }
-
-    /// What one of them is called.
-    pub(super) const fn noun(self) -> &'static str {
-        match self {
-            Self::Tenant => "tenant",
-            Self::CredentialPolicy => "credential policy",
-            Self::TokenSettings => "token settings",
-            Self::AccessLevel => "access level",
-            Self::Application => "application",
-            Self::TrustedIssuer => "trusted issuer",
-        }
-    }
-
-    /// Whether a tenant has one, without a name.
-    pub(super) const fn is_single(self) -> bool {
-        matches!(self, Self::CredentialPolicy | Self::TokenSettings)
-    }
-
-    /// The members that one of them may have, besides its place and its name.
-    pub(super) const fn members(self) -> &'static [&'static str] {
-        match self {
-            Self::Tenant => &["kind", "status", "application_limit"],
-            Self::CredentialPolicy => &[
-                "max_application_lifetime_seconds",
-                "max_secret_lifetime_seconds",
-                "rotate_every_days",
-                "rotation_overlap_seconds",
-                "unused_after_days",
-                "on_leak",
-                "static_secrets",
-            ],
-            Self::TokenSettings => &["lifetime_seconds"],
-            Self::AccessLevel => &["description", "grants"],
-            Self::Application => &[
-                "description",
-                "owner",
-                "access_level",
-                "grants",
-                "key_type",
-                "reach",
-                "allowed_networks",
-                "expires_at",
-                "enabled",
-                "rate_limit",
-                "dpop_bound",
-                "client_id",
-            ],
-            Self::TrustedIssuer => &[
-                "issuer",
-                "audience",
-                "jwks_uri",
-                "jwks",
-                "algorithms",
-                "max_token_age_seconds",
-                "single_use",
-                "enabled",
-                "bindings",
-            ],
-        }
-    }
-
-    /// The member that says where it stands.
-    const fn place(self) -> &'static str {
-        if matches!(self, Self::Tenant) { "parent" } else { "tenant" }
-    }
-}
+pub(super) use super::kind::Kind;
 
 /// Names of tenants that lead from the one that is applied to down to another; none for that one itself.
 pub(super) type Path = Vec<String>;
@@ -277,6 +180,17 @@ pub(super) fn normal(member: &str, value: Value) -> Value {
             grants.into_iter().map(|(name, verbs)| (name, sorted_verbs(verbs))).collect::<Map<_, _>>().into()
         }
         ("bindings", Value::Array(bindings)) => bindings.into_iter().map(binding).collect(),
+        ("domains", Value::Array(domains)) => {
+            let read = |domain: Value| domain.as_str().map_or(domain.clone(), |d| d.trim().to_ascii_lowercase().into());
+            sorted(domains.into_iter().map(read).collect())
+        }
+        ("scopes", Value::Array(mut scopes)) => {
+            scopes.retain(|scope| scope != "openid");
+            scopes.insert(0, "openid".into());
+            scopes.into()
+        }
+        ("default_access_levels", Value::Array(levels)) => sorted(levels),
+        ("role_mapping", Value::Array(rules)) => rules.into_iter().map(rule).collect(),
         ("allowed_networks", Value::Array(networks)) => {
             let mut texts: Vec<Value> = Vec::with_capacity(networks.len());
             for network in networks {
@@ -306,6 +220,22 @@ fn binding(mut binding: Value) -> Value {
         members.insert("description".into(), text.into());
     }
     binding
+}
+
+/// A rule with its access levels in one order.
+fn rule(mut rule: Value) -> Value {
+    if let Some(Value::Array(levels)) = rule.get_mut("access_levels") {
+        *levels = sorted(std::mem::take(levels)).as_array().cloned().unwrap_or_default();
+    }
+    rule
+}
+
+/// What has no order, by names as they are compared.
+fn sorted(mut texts: Vec<Value>) -> Value {
+    let folded = |text: &Value| text.as_str().map(fold);
+    texts.sort_by_key(folded);
+    texts.dedup_by_key(|text| folded(text));
+    texts.into()
 }
 
 fn sorted_verbs(verbs: Value) -> Value {

@@ -4,6 +4,7 @@
 mod carry_out;
 mod current;
 mod document;
+mod kind;
 mod plan;
 mod show;
 mod yaml;

@@ -28,6 +28,7 @@ pub(super) struct Tenant {
     pub(super) policy: Option<Map<String, Value>>,
     pub(super) token_settings: Option<Map<String, Value>>,
     pub(super) issuers: Vec<Map<String, Value>>,
+    pub(super) providers: Vec<Map<String, Value>>,
 }
 
 impl Current {
@@ -54,6 +55,7 @@ impl Tenant {
             Kind::AccessLevel => named(&self.levels),
             Kind::Application => named(&self.applications).map(|application| self.in_words(application)),
             Kind::TrustedIssuer => named(&self.issuers).map(|issuer| self.bound_by_name(issuer)),
+            Kind::IdentityProvider => named(&self.providers).map(|provider| self.levels_by_name(provider)),
         }
     }
 
@@ -67,6 +69,22 @@ impl Tenant {
             binding.insert("application".into(), name.unwrap_or(id));
         }
         issuer
+    }
+
+    /// An identity provider whose access levels are named in place of their ids.
+    fn levels_by_name(&self, mut provider: Map<String, Value>) -> Map<String, Value> {
+        let named = |ids: Option<Value>| -> Value {
+            let ids = ids.as_ref().and_then(Value::as_array).into_iter().flatten();
+            ids.map(|id| self.level_name(id).unwrap_or(id).clone()).collect()
+        };
+        let levels = named(provider.remove("default_access_level_ids"));
+        provider.insert("default_access_levels".into(), levels);
+        let rules = provider.get_mut("role_mapping").and_then(Value::as_array_mut);
+        for rule in rules.into_iter().flatten().filter_map(Value::as_object_mut) {
+            let levels = named(rule.remove("access_level_ids"));
+            rule.insert("access_levels".into(), levels);
+        }
+        provider
     }
 
     /// An application with the name of its access level in place of the id.
@@ -202,7 +220,7 @@ fn step(current: &Current, wanted: &Wanted, item: &Item) -> Result<Step, String>
     if current.tenant(&item.tenant).is_none() && !is_planned(&item.tenant) {
         return Err("there is no such tenant, and the file does not make it".to_owned());
     }
-    if let Some(Value::String(level)) = item.members.get("access_level") {
+    for level in levels(item) {
         check_level(current, wanted, item, level)?;
     }
     for name in bound(item) {
@@ -218,13 +236,15 @@ fn step(current: &Current, wanted: &Wanted, item: &Item) -> Result<Step, String>
         let from = found.get(member).cloned().map(|value| normal(member, value));
         let same = match (member.as_str(), &from, to) {
             ("access_level", Some(Value::String(from)), Value::String(to)) => fold(from) == fold(to),
-            ("bindings", Some(from), to) => named_alike(from) == named_alike(to),
+            ("bindings" | "role_mapping" | "default_access_levels", Some(from), to) => {
+                named_alike(from) == named_alike(to)
+            }
             (_, from, to) => from.as_ref() == Some(to),
         };
         match member.as_str() {
             _ if same => {}
             "kind" => return Err("the kind of a tenant cannot be changed".to_owned()),
-            "client_id" => {
+            "client_id" if item.kind == Kind::Application => {
                 let has = from.as_ref().and_then(Value::as_str).unwrap_or_default();
                 step.notes.push(format!("its client id is {has:?}, which cannot be changed"));
             }
@@ -254,13 +274,19 @@ fn create(item: &Item) -> Result<Step, String> {
         Kind::TrustedIssuer if !has("issuer") => {
             return Err("a trusted issuer to be made needs issuer, the iss of its tokens".to_owned());
         }
+        Kind::IdentityProvider if !["issuer", "client_id", "domains"].into_iter().all(has) => {
+            return Err("an identity provider to be made needs issuer, client_id and domains".to_owned());
+        }
         Kind::Application if !["grants", "access_level", "key_type"].into_iter().any(has) => {
             return Err("an application to be made needs access_level, grants or key_type".to_owned());
         }
         _ => {}
     }
+    if item.kind == Kind::IdentityProvider {
+        step.notes.push("it gets no client secret; set that by the API".to_owned());
+    }
     for (member, to) in &item.members {
-        if member == "client_id" {
+        if member == "client_id" && item.kind == Kind::Application {
             step.notes.push("it gets a client id of its own; import it to keep one".to_owned());
         } else {
             step.changes.push(Change { member: member.clone(), from: None, to: to.clone() });
@@ -282,21 +308,40 @@ fn check_level(current: &Current, wanted: &Wanted, item: &Item, level: &str) -> 
     Err(format!("its tenant has no access level {level:?}, and the file does not make it"))
 }
 
+/// The names of access levels in an item.
+fn levels(item: &Item) -> impl Iterator<Item = &str> {
+    fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
+        value.and_then(Value::as_array).into_iter().flatten()
+    }
+    let of_rules = list(item.members.get("role_mapping")).flat_map(|rule| list(rule.get("access_levels")));
+    let given = list(item.members.get("default_access_levels")).chain(of_rules);
+    item.members.get("access_level").into_iter().chain(given).filter_map(Value::as_str)
+}
+
 /// The names of applications in an issuer's bindings.
 fn bound(item: &Item) -> impl Iterator<Item = &str> {
     let bindings = item.members.get("bindings").and_then(Value::as_array);
     bindings.into_iter().flatten().filter_map(|binding| binding.get("application").and_then(Value::as_str))
 }
 
-/// Bindings with the names of applications as they are compared.
-fn named_alike(bindings: &Value) -> Value {
-    let mut bindings = bindings.clone();
-    for binding in bindings.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
-        if let Some(name) = binding.get("application").and_then(Value::as_str).map(fold) {
-            binding.insert("application".into(), name.into());
+/// What names applications or access levels, with their names as they are compared.
+fn named_alike(value: &Value) -> Value {
+    let folded = |text: &Value| text.as_str().map_or_else(|| text.clone(), |name| fold(name).into());
+    let one = |item: &Value| {
+        let Value::Object(members) = item else { return folded(item) };
+        let mut members = members.clone();
+        for (member, value) in &mut members {
+            match value {
+                Value::Array(names) if member == "access_levels" => {
+                    names.iter_mut().for_each(|name| *name = folded(name))
+                }
+                Value::String(_) if member == "application" => *value = folded(value),
+                _ => {}
+            }
         }
-    }
-    bindings
+        Value::Object(members)
+    };
+    value.as_array().into_iter().flatten().map(one).collect()
 }
 
 fn check_application(current: &Current, wanted: &Wanted, item: &Item, name: &str) -> Result<(), String> {
@@ -311,16 +356,17 @@ fn check_application(current: &Current, wanted: &Wanted, item: &Item, name: &str
 }
 
 /// What the tenants of the file hold that the file does not list: issuers first, since they refer to applications, and these to
-/// access levels.
+/// access levels, as providers do.
 fn unlisted(current: &Current, wanted: &Wanted, prune: bool) -> Vec<Step> {
     let listed: HashSet<_> = wanted.items.iter().map(|item| (item.kind, key(&item.tenant), fold(&item.name))).collect();
     let mut steps = Vec::new();
-    for kind in [Kind::TrustedIssuer, Kind::Application, Kind::AccessLevel]
+    for kind in [Kind::IdentityProvider, Kind::TrustedIssuer, Kind::Application, Kind::AccessLevel]
         .into_iter()
         .filter(|kind| wanted.kinds.contains(kind))
     {
         for tenant in wanted.tenants().iter().filter_map(|path| current.tenant(path)) {
             let all = match kind {
+                Kind::IdentityProvider => &tenant.providers,
                 Kind::TrustedIssuer => &tenant.issuers,
                 Kind::Application => &tenant.applications,
                 _ => &tenant.levels,

@@ -44,6 +44,12 @@ fn server() -> Current {
                  "conditions": [{"claim": "sub", "matches": "repo:acme/*"}]}]},
             {"id": "i2", "name": "Old", "issuer": "https://old.example", "version": 1, "bindings": []},
         ])),
+        providers: list(json!([
+            {"id": "p1", "name": "Acme", "issuer": "https://login.example", "client_id": "claviger", "version": 6,
+             "has_client_secret": true, "scopes": ["openid", "email"], "domains": ["a.example", "b.example"],
+             "create_users": false, "enabled": true, "required": false, "default_access_level_ids": ["l0"],
+             "role_mapping": [{"claim": "groups", "value": "x", "access_level_ids": ["l1", "l0"]}]},
+        ])),
     };
     let root = Tenant { id: "t0".into(), ..Tenant::default() };
     Current { tenants: vec![root, acme], built_in: vec!["View All".into()], own_application: "a2".into() }
@@ -168,4 +174,36 @@ fn token_settings_are_a_tenants_one() {
     let found = planned("token_settings: [{tenant: Acme, lifetime_seconds: null}]\n");
     assert_eq!(found.steps[0].action, Action::Update);
     assert!(show::text(&found).contains("~ update token settings of \"Acme\""));
+}
+
+#[test]
+fn identity_providers_name_access_levels() {
+    let same = "identity_providers:\n- {tenant: Acme, name: acme, issuer: 'https://login.example', client_id: claviger, \
+                scopes: [email], domains: [B.example, a.example], default_access_levels: [view all], \
+                role_mapping: [{claim: groups, value: x, access_levels: [VIEW ALL, readers]}]}\n";
+    let step = &planned(same).steps[0];
+    assert_eq!(step.changes.iter().map(|change| change.member.as_str()).collect::<Vec<_>>(), ["name"], "{step:?}");
+    let more = planned(&same.replace("name: acme", "name: Acme").replace("VIEW ALL, readers", "readers"));
+    assert_eq!(more.steps[0].changes[0].member, "role_mapping");
+    assert_eq!((more.steps[0].version, more.steps[0].id.as_deref()), (Some(6), Some("p1")));
+    let new = planned(
+        "identity_providers: [{tenant: Acme, name: N, issuer: 'https://n.example', client_id: c, domains: [n.example]}]",
+    );
+    assert_eq!(actions(&new)[0].0, Action::Create);
+    assert!(
+        new.steps[0].notes[0].contains("client secret") && new.steps[0].changes.iter().any(|c| c.member == "client_id")
+    );
+    assert_eq!(actions(&new)[1], (Action::Drift, "Acme"));
+    for (bad, why) in [
+        ("{tenant: Acme, name: N}", "needs issuer, client_id and domains"),
+        ("{tenant: Acme, name: Acme, default_access_levels: [Nobody]}", "no access level \"Nobody\""),
+        (
+            "{tenant: Acme, name: Acme, role_mapping: [{claim: a, value: b, access_levels: [Nobody]}]}",
+            "no access level",
+        ),
+    ] {
+        let refused = plan(&server(), &wanted(&format!("identity_providers: [{bad}]")), false).unwrap_err();
+        assert!(refused[0].contains(why), "{refused:?}");
+    }
+    assert!(Wanted::read(yaml::parse("identity_providers: [{name: N, client_secret: x}]").unwrap()).is_err());
 }

@@ -115,6 +115,11 @@ async fn a_level_in_use_says_who_holds_it_up(f: Arc<Fixture>) {
     let ask = browser.page(&format!("{path}/{level}/delete")).await;
     assert!(ask.contains("cannot be deleted") && ask.contains("SIEM") && ask.contains("Person"), "{ask}");
     assert!(!ask.contains("Delete it"), "{ask}");
+    let provider = json!({"name": "Acme Login", "issuer": "https://idp.example", "client_id": "x", "domains": ["a.example"],
+        "default_access_level_ids": [level]});
+    f.operator.post(&format!("/v1/tenants/{acme}/identity-providers"), &provider).await.expect(201);
+    let ask = browser.page(&format!("{path}/{level}/delete")).await;
+    assert!(ask.contains("1 person and 1 identity provider") && ask.contains("Acme Login"), "{ask}");
     let refused = browser.post(&format!("{path}/{level}/delete"), &[("version", "1")]).await;
     assert_eq!(refused.status, 409);
     assert!(refused.text.contains("SIEM"), "{}", refused.text);

@@ -240,6 +240,16 @@ async fn deleting_asks_for_the_name(f: Arc<Fixture>) {
     f.app.flush_denials().await.unwrap();
     assert!(browser.page(&format!("{path}/audit")).await.contains("application.created"));
     assert!(browser.page(&format!("{path}/audit?by=it")).await.contains("access.denied"));
+    let issuer = json!({"name": "Build service", "issuer": "https://ci.example", "audience": "x", "algorithms": ["ES256"],
+        "bindings": [{"application_id": id, "conditions": [{"claim": "sub", "equals": "main"}]}]});
+    let issuer = f.operator.post(&format!("/v1/tenants/{}/trusted-issuers", f.root), &issuer).await.expect(201);
+    let held = browser.page(&format!("{path}/delete")).await;
+    let place = format!("/security/issuers/{}\">Build service</a>", issuer["id"].as_str().unwrap());
+    assert!(held.contains(&place) && !held.contains("name=\"confirm\""), "what refers to it is named: {held}");
+    let refused = browser.post(&format!("{path}/delete"), &[("version", &version), ("confirm", "SIEM")]).await;
+    assert!(refused.status == 409 && refused.text.contains("Build service"), "{}", refused.text);
+    let issuer = format!("/v1/tenants/{}/trusted-issuers/{}", f.root, issuer["id"].as_str().unwrap());
+    f.operator.delete(&issuer).await.expect(204);
     let shrink = browser.page(&format!("{path}/shrink")).await;
     assert!(shrink.contains("Shrink to what was used in 90 days"), "{shrink}");
     assert_eq!(leads_to(&browser.post(&format!("{path}/delete"), &[("confirm", "SIEM")]).await), list);

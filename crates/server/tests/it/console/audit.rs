@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 on_both!(
     the_record_is_searched_and_followed,
+    actors_are_named_to_those_who_may_know_them,
     an_entry_stands_in_its_place,
     the_chain_is_verified,
     k7_files_hold_no_formula,
@@ -50,6 +51,41 @@ async fn the_record_is_searched_and_followed(f: Arc<Fixture>) {
     assert!(!over.contains("every 5s"), "a page that is left open stops asking");
     let reader = person(&f, &f.root, "nobody@example.com", &[]).await;
     assert_eq!(Browser::of(&f, &reader).get(&format!("{base}/audit")).await.status, 403);
+}
+
+async fn actors_are_named_to_those_who_may_know_them(f: Arc<Fixture>) {
+    let (browser, base) = begin(&f).await;
+    let acme = base.rsplit('/').next().unwrap();
+    let form = [("name", "Watchers"), ("grant", "org.audits:READ")];
+    assert_eq!(browser.post(&format!("{base}/access-levels"), &form).await.status, 303);
+    let audit = f.operator.get(&format!("/v1/tenants/{acme}/audit?action=access_level.created")).await.expect(200);
+    let entry = format!("{base}/audit/{}", audit["items"][0]["number"]);
+    let owner = built_in(&f, SUPER_ADMIN).await;
+    let eve = person(&f, acme, "eve@acme.example", &[&owner]).await;
+    let eve = Browser::of(&f, &eve);
+    let app = format!("{base}/applications/{}/audit", made_last(&f, acme).await);
+    for (page, actor) in [
+        (format!("{base}/audit?action=access_level.created"), "<strong class=\"wrap\">Ada"),
+        (entry, "<strong class=\"wrap\">Ada"),
+        (app, "<strong class=\"wrap\">First application"),
+    ] {
+        let above = browser.page(&page).await;
+        assert!(above.contains(actor), "{page}: {above}");
+        let beneath = eve.page(&page).await;
+        assert!(!beneath.contains(actor), "who acts from above is not named beneath: {beneath}");
+    }
+    f.operator.put(&format!("/v1/tenants/{acme}/endpoints"), &json!({"count": 7})).await.expect(200);
+    let told = browser.page(&format!("{base}/audit?action=endpoints.reported")).await;
+    assert!(
+        told.contains("endpoints.reported") && !told.contains("× 7"),
+        "seven endpoints are not seven times: {told}"
+    );
+}
+
+/// The id of an application of the tenant.
+async fn made_last(f: &Fixture, tenant: &str) -> String {
+    let all = f.operator.get(&format!("/v1/tenants/{tenant}/applications")).await.expect(200);
+    all["items"][0]["id"].as_str().unwrap().to_owned()
 }
 
 async fn an_entry_stands_in_its_place(f: Arc<Fixture>) {

@@ -195,8 +195,14 @@ async fn what_cannot_be_made_names_its_field(f: Arc<Fixture>) {
         let refused = p.form(Method::POST, &create, &fields("organization", parent, "Acme")).await.expect(400);
         assert_eq!(refused["error"], "instance_not_found", "{parent}");
     }
-    let refused = p.form(Method::POST, &create, &fields("standard", &p.id, "Acme")).await.expect(400);
-    assert_eq!(refused["error"], "invalid_request", "an instance stands beneath an organization");
+    for (kind, parent) in [("standard", &p.id), ("organization", &p.instance), ("standard", &p.instance)] {
+        let refused = p.form(Method::POST, &create, &fields(kind, parent, "Acme")).await.expect(400);
+        assert_eq!(
+            refused["error"], "invalid_request",
+            "an instance stands beneath an organization, and nothing beneath it"
+        );
+        assert!(text(&refused, "error_description").starts_with("parent_instance_id: "), "{refused}");
+    }
     let twice = p.form(Method::POST, &create, &fields("organization", &p.id, "BETA")).await.expect(400);
     assert_eq!(twice["error"], "conflict");
 }

@@ -51,6 +51,16 @@ trusted_issuers:
     conditions:
     - {claim: sub, matches: 'repo:acme/app:*'}
     - {claim: env, one_of: [prod, stage]}
+identity_providers:
+- tenant: Customer
+  name: Login
+  issuer: https://login.example
+  client_id: claviger
+  scopes: [email, groups]
+  domains: [Customer.example]
+  role_mapping:
+  - {claim: groups, value: auditors, access_levels: [view all, Readers]}
+  default_access_levels: [readers]
 ";
 
 struct Tool {
@@ -136,11 +146,24 @@ async fn a_file_becomes_so_once(f: Arc<Fixture>) {
     assert_eq!(issuer["bindings"][0]["application_id"], application["id"]);
     let settings = f.operator.get(&format!("{customer}/token-settings")).await.expect(200);
     assert_eq!(settings["lifetime_seconds"], 600);
+    let provider = tool.list(&format!("{customer}/identity-providers")).await.remove(0);
+    assert_eq!((&provider["domains"], &provider["has_client_secret"]), (&json!(["customer.example"]), &json!(false)));
+    assert_eq!(provider["role_mapping"][0]["access_level_ids"].as_array().unwrap().len(), 2);
+    let provider = format!("{customer}/identity-providers/{}", provider["id"].as_str().unwrap());
+    f.operator.patch(&provider, &json!({"client_secret": "hush hush"})).await.expect(200);
 
     assert!(!tool.check(FILE).await, "nothing is pending any more");
     assert_eq!(tool.apply(FILE).await, [] as [Value; 0]);
     assert_eq!(tool.list(&format!("{customer}/trusted-issuers")).await[0]["version"], 1, "nothing was touched");
     assert_eq!(tool.list(&format!("{customer}/applications")).await[0]["version"], 1, "nothing was touched");
+    let other = FILE.replace("value: auditors", "value: readers");
+    tool.apply(&other).await;
+    let provider = f.operator.get(&provider).await.expect(200);
+    assert_eq!((&provider["role_mapping"][0]["value"], &provider["version"]), (&json!("readers"), &json!(3)));
+    assert_eq!(provider["has_client_secret"], true, "it stays");
+    let exported = f.operator.get(&format!("/v1/tenants/{}/export?beneath=true", f.root)).await.expect(200);
+    assert_eq!(exported["identity_providers"][0]["default_access_levels"], json!(["Readers"]));
+    assert!(!tool.check(&serde_json::to_string(&exported).unwrap()).await, "an export is such a file");
 }
 
 async fn changes_by_hand_are_drift(f: Arc<Fixture>) {
@@ -210,13 +233,17 @@ async fn what_is_exported_can_be_applied_elsewhere(f: Arc<Fixture>) {
     let tool = Tool::new(&f);
     tool.apply(FILE).await;
     let customer = tool.tenant("Customer").await;
-    let exported = f.operator.get(&format!("{customer}/export?beneath=true")).await.expect(200);
+    let mut exported = f.operator.get(&format!("{customer}/export?beneath=true")).await.expect(200);
     let text = exported.to_string();
     let at = |tenant: &str| {
         let id = tenant.rsplit('/').next().unwrap().to_owned();
         move |args: &mut ApplyArgs| (args.check, args.client.tenant) = (true, Some(id))
     };
     assert!(!tool.run(&text, at(&customer)).await.unwrap(), "it is as it was exported");
+    // A domain leads to one provider of a server.
+    let providers = exported.as_object_mut().unwrap().remove("identity_providers").unwrap();
+    assert_eq!(providers.as_array().unwrap().len(), 1);
+    let text = exported.to_string();
     let (copy, _) = f.organization("Copy").await;
     assert!(tool.run(&text, at(&copy)).await.unwrap());
     let (secrets, id) = (tool.directory.join("copied"), copy.clone());
@@ -228,6 +255,7 @@ async fn what_is_exported_can_be_applied_elsewhere(f: Arc<Fixture>) {
     assert!(!tool.run(&text, at(&copy)).await.unwrap());
     let mut again = f.operator.get(&format!("/v1/tenants/{copy}/export?beneath=true")).await.expect(200);
     let mut before = exported;
+    again.as_object_mut().unwrap().remove("identity_providers").unwrap();
     for document in [&mut again, &mut before] {
         for application in document["applications"].as_array_mut().unwrap() {
             application["client_id"] = Value::Null;

@@ -176,6 +176,16 @@ async fn f13_the_same_order_is_done_once(f: Arc<Fixture>) {
     other["tenant"]["name"] = json!("Acme 2");
     let path = format!("/v1/tenants/{}/provisionings", f.root);
     assert_eq!(f.operator.post(&path, &other).await.code(409), "external_id_taken");
+    // Also where what the first order has made is in the way of another one: its administrator.
+    let with_administrator = |name: &str| {
+        let mut order = order("Staffed");
+        order["tenant"]["name"] = json!(name);
+        order["administrator"] = json!({"email": "ada@staffed.example"});
+        order
+    };
+    let (staffed, _) = provision(&f, &with_administrator("Staffed")).await;
+    complete(&f, &staffed).await;
+    assert_eq!(f.operator.post(&path, &with_administrator("Renamed")).await.code(409), "external_id_taken");
     let mut twin = order("Acme");
     twin["tenant"]["external_id"] = json!("B");
     assert_eq!(f.operator.post(&path, &twin).await.code(409), "tenant_name_taken");

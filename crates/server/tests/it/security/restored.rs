@@ -4,7 +4,7 @@ use crate::fixture::{Client, Fixture, START, run, start_again};
 use crate::mails::newest;
 use crate::native::factors::code;
 use crate::native::sign_in::{PASSWORD, give_password, sign_in};
-use crate::people::{Person, SUPER_ADMIN, built_in, person, stepped_up};
+use crate::people::{Person, SUPER_ADMIN, built_in, person, stepped_up, user};
 use claviger_app::clock::Clock;
 use claviger_app::random::Random;
 use claviger_app::restore::{self, Reapplied};
@@ -242,4 +242,110 @@ async fn d6_every_node_keeps_what_one_has_narrowed() {
         node.stop().await;
     })
     .await;
+}
+
+/// Where people of an organisation sign in, each with what becomes of it after the backup.
+struct Providers {
+    deleted: String,
+    loose: String,
+    off: String,
+    open: String,
+}
+
+impl Providers {
+    async fn make(f: &Fixture, org: &str, role: &str) -> Self {
+        let make = async |name: &str, more: Value| {
+            let mut body = json!({
+                "name": name, "issuer": "https://login.acme.example", "client_id": "claviger", "client_secret": "hush hush",
+                "domains": [format!("{name}.example")],
+            });
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let path = format!("/v1/tenants/{org}/identity-providers");
+            let made = f.operator.post(&path, &body).await.expect(201);
+            format!("{path}/{}", made["id"].as_str().unwrap())
+        };
+        make("kept", json!({})).await;
+        Self {
+            deleted: make("deleted", json!({})).await,
+            loose: make(
+                "loose",
+                json!({"domains": ["loose.example", "moved.example"], "create_users": true, "default_access_level_ids": [role]}),
+            )
+            .await,
+            off: make("off", json!({})).await,
+            open: make("open", json!({"domains": ["acme.example"]})).await,
+        }
+    }
+
+    /// What becomes of them; and one that is made.
+    async fn narrow(&self, f: &Fixture, org: &str) {
+        assert_eq!(f.operator.delete(&self.deleted).await.status, 204);
+        let less = json!({"domains": ["loose.example"], "create_users": false, "default_access_level_ids": []});
+        f.operator.patch(&self.loose, &less).await.expect(200);
+        f.operator.patch(&self.off, &json!({"enabled": false})).await.expect(200);
+        f.operator.patch(&self.open, &json!({"required": true})).await.expect(200);
+        let new = json!({
+            "name": "new", "issuer": "https://login.acme.example/new", "client_id": "new", "client_secret": "hush hush",
+            "domains": ["moved.example"], "required": true,
+        });
+        f.operator.post(&format!("/v1/tenants/{org}/identity-providers"), &new).await.expect(201);
+    }
+}
+
+async fn no_provider_lets_in_more_after_a_backup(engine: Engine) {
+    let Some(guard) = fresh(engine).await else { return };
+    let f = start_again(guard, &[], 41).await;
+    let (org, _) = f.organization("Acme").await;
+    let role = built_in(&f, "View All").await;
+    let providers = Providers::make(&f, &org, &role).await;
+    somebody(&f, &org, "ada", &[&role]).await;
+    let id = user(&f, &org, "bob@moved.example", &[&role]).await;
+    give_password(&f, &org, &id, PASSWORD).await;
+    for email in ["ada@acme.example", "bob@moved.example"] {
+        assert_eq!(sign_in(&f.operator, email, PASSWORD).await.status, 200, "{email}");
+    }
+    let (location, data_dir) = (f.location.clone(), f.data_dir.clone());
+    let guard = f.stop().await;
+    let older = Copy::take(&location).await;
+    let f = start_again(guard, &[], 42).await;
+    providers.narrow(&f, &org).await;
+    let guard = f.stop().await;
+    older.put_back(&location).await;
+    let file = data_dir.join("revocations");
+    assert_eq!(confirm(&location, &file).await.unwrap().providers, 5);
+    assert_eq!(confirm(&location, &file).await, None, "once");
+
+    let f = start_again(guard, &[], 43).await;
+    let Providers { deleted, loose, off, open } = &providers;
+    assert_eq!(f.operator.get(deleted).await.status, 404);
+    let loose = f.operator.get(loose).await.expect(200);
+    assert_eq!(
+        (&loose["domains"], &loose["create_users"], &loose["default_access_level_ids"], &loose["name"]),
+        (&json!(["loose.example"]), &json!(false), &json!([]), &json!("loose"))
+    );
+    assert_eq!(loose["has_client_secret"], true, "the secret of the backup");
+    assert_eq!(f.operator.get(off).await.expect(200)["enabled"], false);
+    assert_eq!(f.operator.get(open).await.expect(200)["required"], true);
+    let all = f.operator.get(&format!("/v1/tenants/{org}/identity-providers")).await.expect(200);
+    let again = all["items"].as_array().unwrap().iter().find(|one| one["domains"] == json!(["moved.example"])).unwrap();
+    assert!(again["name"].as_str().unwrap().starts_with("Restored "), "{again}");
+    assert_eq!((&again["required"], &again["has_client_secret"]), (&json!(true), &json!(false)));
+    assert_eq!(again["client_id"], "new");
+    for email in ["ada@acme.example", "bob@moved.example"] {
+        assert_eq!(sign_in(&f.operator, email, PASSWORD).await.status, 401, "{email} must come from the provider");
+    }
+    drop(f.stop().await);
+    if let Location::Postgres { .. } = location {
+        std::fs::remove_dir_all(data_dir).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d6_no_provider_lets_in_more_after_a_backup_on_sqlite() {
+    no_provider_lets_in_more_after_a_backup(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d6_no_provider_lets_in_more_after_a_backup_on_postgres() {
+    no_provider_lets_in_more_after_a_backup(Engine::Postgres).await;
 }

@@ -1,8 +1,9 @@
 //! What is checked of every page: accessibility, width, weight.
 
 use crate::browser::Browser;
+use crate::furniture::furnish;
 use crate::harness::{Look, World, journey, target_dir};
-use crate::pages::{every_page, furnish, outside};
+use crate::pages::{every_page, opened, outside};
 use crate::server::Mode;
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -50,6 +51,7 @@ async fn no_page_has_a_serious_barrier() {
         };
         let begin = furnish(world).await;
         every_page(world, begin, look).await;
+        opened(world, look).await;
         outside(world, look).await;
         let found = found.into_inner();
         assert!(found.is_empty(), "axe-core finds:\n{}", found.join("\n"));
@@ -86,6 +88,7 @@ async fn every_page_is_narrow_enough_and_light_enough() {
                 found.borrow_mut().push(format!("{path}: {whole} bytes over the wire on the first visit"));
             }
         }
+        opened(world, look).await;
         outside(world, look).await;
         let found = found.into_inner();
         assert!(found.is_empty(), "these pages are too wide or too heavy:\n{}", found.join("\n"));
@@ -135,6 +138,7 @@ async fn pictures() {
         };
         let begin = furnish(world).await;
         every_page(world, begin, look).await;
+        opened(world, look).await;
         outside(world, look).await;
     })
     .await;

@@ -14,6 +14,7 @@ mod applications;
 mod browser;
 mod checks;
 mod children;
+mod furniture;
 mod harness;
 mod levels;
 mod pages;

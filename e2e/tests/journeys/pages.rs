@@ -5,9 +5,6 @@ use crate::server::{SUPER_ADMIN, id};
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, VecDeque};
 
-/// A name as long as they come, without a place to break it.
-const LONG_NAME: &str = "Middle-European-Security-Operations-and-Incident-Response-Centre_of_the_United_Regional_Savings_Banks_and_Building_Soc";
-
 /// Pages for whoever has not signed in.
 pub(crate) const OUTSIDE: &[&str] = &[
     "/console/sign-in",
@@ -17,35 +14,6 @@ pub(crate) const OUTSIDE: &[&str] = &[
     "/people/password-reset",
     "/people/email-change",
 ];
-
-/// Fills the demo's store with what makes pages hard, and signs in as its owner. Answers where to begin.
-pub(crate) async fn furnish(World { server, browser }: &World) -> Vec<String> {
-    let acme = server.credentials["samples"][0]["tenant_id"].as_str().unwrap().to_owned();
-    let level = server.auditor(&acme).await;
-    let long = id(&server.application(&acme, LONG_NAME, &level).await);
-    let org = server.tenant(&server.root, LONG_NAME, "organization").await;
-    server.person(&server.root, "ada@example.com", SUPER_ADMIN).await;
-    let body = json!({ "email": "a.person.with.a.rather.long.address.in.many.parts@subsidiary.of.a.large.example.com",
-        "first_name": "Wolfeschlegelsteinhausenbergerdorff", "last_name": "Featherstonehaugh-Cholmondeley" });
-    let _ = server.curl(&server.operator, "POST", &format!("/v1/tenants/{acme}/users"), Some(&body)).await;
-    browser.sign_in("ada@example.com").await;
-    let at = |tenant: &str, rest: &str| format!("/console/tenants/{tenant}{rest}");
-    let mut begin = vec![
-        at(&acme, &format!("/applications/{long}")),
-        at(&acme, "/applications"),
-        at(&acme, ""),
-        at(&server.root, ""),
-        at(&org, ""),
-        "/console/account".to_owned(),
-        "/console/switch".to_owned(),
-        "/console/step-up".to_owned(),
-        at(&acme, "/nothing-here"),
-    ];
-    begin.extend(
-        ["/applications", "/access-levels", "/people", "/tenants", "/audit", "/usage"].map(|rest| at(&org, rest)),
-    );
-    begin
-}
 
 /// Walks through every page that can be reached from there: `look` gets a name for it and its path. Each kind of page is looked at
 /// once; those that are begun with are in any case.
@@ -61,16 +29,16 @@ pub(crate) async fn every_page(world: &World, begin: Vec<String>, mut look: impl
         world.browser.open(&path).await;
         // What is no page (a file, say) or has gone on to another is not looked at.
         let is_page = world.browser.script("return document.querySelector('main h1') !== null").await;
-        if is_page != json!(true)
-            || (world.browser.path().await != path.split('?').next().unwrap_or_default() && !begun)
-        {
+        let moved = world.browser.path().await != path.split('?').next().unwrap_or_default();
+        assert!(!(begun && moved), "{path} leads on to {}", world.browser.path().await);
+        if is_page != json!(true) || moved {
             continue;
         }
         let name = if known { format!("{kind}-{}", seen.len()) } else { kind };
         look(world, &name, &path).await;
         waiting.extend(links(world).await.into_iter().map(|path| (path, false)));
     }
-    assert!(kinds.len() > 8, "only these pages were found: {kinds:?}");
+    assert!(kinds.len() > 80, "only these pages were found: {kinds:?}");
 }
 
 /// The pages that the page leads to.
@@ -94,6 +62,42 @@ fn kind_of(path: &str) -> String {
     parts.join("-").trim_matches('-').to_owned()
 }
 
+/// What is seen when something is opened, sent or refused, of the tenant of the samples.
+pub(crate) async fn opened(world: &World, mut look: impl AsyncFnMut(&World, &str, &str)) {
+    let World { server, browser } = world;
+    let acme = server.credentials["samples"][0]["tenant_id"].as_str().unwrap();
+    let new = format!("/console/tenants/{acme}/applications/new");
+    browser.open(&new).await;
+    browser.touch("Switch tenant").await;
+    browser.fill("switch-q", "acme").await;
+    browser.see("Acme Headquarters").await;
+    look(world, "opened-switcher", &new).await;
+    browser.open(&new).await;
+    browser.touch("The same by API").await;
+    look(world, "opened-api-call", &new).await;
+    browser.click("input[name=rights][value=own]").await;
+    browser.touch("Matrix of permissions").await;
+    look(world, "opened-matrix", &new).await;
+    browser.open(&new).await;
+    browser.fill("name", "Shown once").await;
+    browser.press("Add and show the secret").await;
+    browser.see("No access level is chosen").await;
+    look(world, "refused-application", &new).await;
+    browser.choose("access_level_id", "View All").await;
+    browser.press("Add and show the secret").await;
+    look(world, "shown-secret", &new).await;
+    browser.press("I have stored it").await;
+    browser.open("/console/account/enrol").await;
+    browser.press("Set up the app").await;
+    look(world, "opened-authenticator", "/console/account/authenticator").await;
+    let jobs = format!("/console/tenants/{}/provisionings", server.root);
+    browser.open(&jobs).await;
+    browser.click("tbody th a").await;
+    browser.press("Show the secret once").await;
+    look(world, "shown-first-secret", &jobs).await;
+    browser.press("I have stored it").await;
+}
+
 /// Pages outside, each with its name; whoever is signed in is signed out for it.
 pub(crate) async fn outside(world: &World, mut look: impl AsyncFnMut(&World, &str, &str)) {
     world.browser.client.delete_all_cookies().await.unwrap();
@@ -109,4 +113,14 @@ pub(crate) async fn outside(world: &World, mut look: impl AsyncFnMut(&World, &st
     world.browser.fill("password", PASSWORD).await;
     world.browser.press("Sign in").await;
     look(world, "sign-in-refused", "/console/sign-in").await;
+    // What people see whose tenant asks for a second factor: to prove it, and to set one up.
+    for (asked, name) in [("email", "sign-in-second-factor"), ("totp", "sign-in-enrol")] {
+        let body =
+            json!({ "name": name, "kind": "organization", "parent_id": world.server.root, "mfa_required": asked });
+        let tenant = id(&world.server.post("/v1/tenants", &body).await);
+        world.server.person(&tenant, &format!("{asked}@strict.example"), SUPER_ADMIN).await;
+        world.browser.sign_in(&format!("{asked}@strict.example")).await;
+        look(world, name, "/console/sign-in/second-factor").await;
+        world.browser.client.delete_all_cookies().await.unwrap();
+    }
 }

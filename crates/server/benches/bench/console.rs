@@ -8,7 +8,7 @@ use crate::{Outcome, say, stores, tenants};
 use claviger_app::passwords::Passwords;
 use claviger_app::random::Random;
 use claviger_domain::application::Reach;
-use claviger_domain::id::{TenantId, UserId};
+use claviger_domain::id::{AccessLevelId, TenantId, UserId};
 use claviger_domain::password::Password;
 use claviger_domain::user::{Status, User};
 use claviger_store::Location;
@@ -26,26 +26,61 @@ const READINGS: usize = 20;
 const EMAIL: &str = "ada@measured.example";
 const PASSWORD: &str = "a long and quiet river";
 /// Pages of the tenant with the applications, beneath its address.
-const OF_TENANT: [&str; 13] = [
+const OF_TENANT: [&str; 29] = [
     "",
     "/applications",
     "/applications?sort=name",
+    "/applications?order=last_used",
     "/applications/new",
     "/applications/APPLICATION",
     "/applications/APPLICATION/usage",
+    "/applications/APPLICATION/audit",
+    "/applications/APPLICATION/edit",
+    "/applications/APPLICATION/rotate",
+    "/applications/APPLICATION/simulate",
+    "/applications/APPLICATION/shrink",
+    "/applications/APPLICATION/delete",
     "/access-levels",
+    "/access-levels/LEVEL",
     "/security",
+    "/security/policy",
+    "/security/key-types",
+    "/security/tokens",
+    "/security/issuers",
     "/people",
+    "/people/new",
     "/audit",
     "/access-record",
     "/usage",
     "/details",
+    "/details/edit",
+    "/sso",
+    "/tenants",
 ];
 /// A search for any part of a text, which looks at each application.
 const SEARCH: &str = "/applications?q=application+7";
 /// Pages of the operator, beneath its address.
-const OF_OPERATOR: [&str; 8] =
-    ["", "/tenants", "/tenants?q=ba", "/tenants/tree", "/tenants/new", "/usage", "/utilization", "/operator"];
+const OF_OPERATOR: [&str; 19] = [
+    "",
+    "/tenants",
+    "/tenants?q=ba",
+    "/tenants/tree",
+    "/tenants/new",
+    "/provisionings",
+    "/purge-receipts",
+    "/usage",
+    "/utilization",
+    "/people",
+    "/access-levels",
+    "/security",
+    "/details",
+    "/audit",
+    "/operator",
+    "/operator/nodes",
+    "/operator/jobs",
+    "/operator/signing-keys",
+    "/operator/configuration",
+];
 
 struct Size {
     tenants: usize,
@@ -103,7 +138,7 @@ async fn open(directory: &Path, size: &Size) -> Outcome<Reader> {
     let partners = size.tenants.div_ceil(10_000);
     let made = tenants::make(location, directory, partners, size.tenants / partners, 0).await?;
     let full = stores::tenant_id(partners);
-    furnish(directory, made.root, full, size.applications).await?;
+    let level = furnish(directory, made.root, full, size.applications).await?.to_string();
     let server = Server::start(directory)?;
     server.await_log("all applications are in memory")?;
     let mut reader = Reader { stream: server.door.connect().await?, server, cookie: String::new(), pages: Vec::new() };
@@ -114,15 +149,17 @@ async fn open(directory: &Path, size: &Size) -> Outcome<Reader> {
     reader.cookie = cookie.ok_or("no session")?.0.to_owned();
     let application = stores::application_id(size.applications / 2).to_string();
     let beneath = |tenant: TenantId, pages: &[&str]| {
-        let path = |page: &&str| format!("/console/tenants/{tenant}{}", page.replace("APPLICATION", &application));
+        let path = |page: &&str| {
+            format!("/console/tenants/{tenant}{}", page.replace("APPLICATION", &application).replace("LEVEL", &level))
+        };
         pages.iter().map(path).collect::<Vec<_>>()
     };
     reader.pages = [beneath(full, &OF_TENANT), beneath(made.root, &OF_OPERATOR), beneath(full, &[SEARCH])].concat();
     Ok(reader)
 }
 
-/// Gives one tenant all the applications, and the operator somebody who may do everything.
-async fn furnish(directory: &Path, operator: TenantId, full: TenantId, applications: usize) -> Outcome<()> {
+/// Gives one tenant all the applications, and the operator somebody who may do everything; the level of the applications.
+async fn furnish(directory: &Path, operator: TenantId, full: TenantId, applications: usize) -> Outcome<AccessLevelId> {
     let app = stores::open(directory).await?;
     let level = stores::level(0, app.catalogue());
     let networks = stores::networks(0)?;
@@ -157,7 +194,7 @@ async fn furnish(directory: &Path, operator: TenantId, full: TenantId, applicati
     bulk::insert_users(&mut tx, &[ada], Some(&hash)).await?;
     tx.commit().await?;
     app.store().close().await;
-    Ok(())
+    Ok(level.id)
 }
 
 impl Reader {

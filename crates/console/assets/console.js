@@ -250,6 +250,11 @@
     // What a browser has kept is old; but a page that has shown a secret is blank, and must not be asked for again.
     if (event.persisted && !document.querySelector('[data-once]')) location.reload();
   });
+  // On a phone the menu would be half of the page; without script it is there, open.
+  const narrow = matchMedia('(max-width: 52rem)');
+  const fold = () => document.querySelectorAll('details.side').forEach((side) => { side.open = !narrow.matches; });
+  narrow.addEventListener('change', fold);
+  document.addEventListener('DOMContentLoaded', fold);
   document.addEventListener('DOMContentLoaded', () => start(document.body));
   document.addEventListener('htmx:afterSwap', (event) => start(event.target));
 })();

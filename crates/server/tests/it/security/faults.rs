@@ -1,4 +1,5 @@
-//! Faults of real processes on one PostgreSQL: killed, stopped beyond the lease, the database restarted under load.
+//! Faults of real processes on one PostgreSQL: killed, stopped beyond the lease, with a wrong clock, the database restarted under
+//! load.
 
 use crate::fixture::Client;
 use claviger_store::testing::fresh;
@@ -31,6 +32,19 @@ impl Drop for Process {
 
 impl Process {
     async fn start(directory: &Path, url: &str) -> Self {
+        let mut process = Self::launch(directory, url, None).await;
+        let (deadline, http) = (Instant::now() + Duration::from_secs(60), crate::fixture::http());
+        let ready = format!("{}/readyz", process.base);
+        while !http.get(&ready).send().await.is_ok_and(|answer| answer.status() == 200) {
+            assert!(Instant::now() < deadline, "the server is not ready");
+            assert!(process.child.try_wait().unwrap().is_none(), "the server ended at once");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        process
+    }
+
+    /// Starts it, be it ready or not; `clock` is by how much its time of day is off.
+    async fn launch(directory: &Path, url: &str, clock: Option<&str>) -> Self {
         std::fs::create_dir_all(directory).unwrap();
         let file = directory.join("credentials.json");
         // Of the file of an earlier start only the operator's secret is of interest.
@@ -39,16 +53,17 @@ impl Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_claviger"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(directory.join("data"));
         command.arg("--credentials-file").arg(&file).env("CLAVIGER_TLS", "off").env("CLAVIGER_DATABASE", url);
+        if let Some(clock) = clock {
+            command.env("LD_PRELOAD", faketime()).env("FAKETIME", clock).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        }
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let (deadline, http) = (Instant::now() + Duration::from_secs(60), crate::fixture::http());
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             assert!(Instant::now() < deadline, "the server did not start");
             assert!(child.try_wait().unwrap().is_none(), "the server ended at once");
             let text = std::fs::read_to_string(&file).ok();
             let written = text.and_then(|text| serde_json::from_str::<Value>(&text).ok());
-            if let Some(base) = written.as_ref().and_then(|written| written["base_url"].as_str())
-                && http.get(format!("{base}/readyz")).send().await.is_ok_and(|answer| answer.status() == 200)
-            {
+            if let Some(base) = written.as_ref().and_then(|written| written["base_url"].as_str()) {
                 if let Some(known) = known {
                     std::fs::write(&file, known).unwrap();
                 }
@@ -134,6 +149,13 @@ impl Pair {
     }
 }
 
+/// The library that tells a process another time.
+fn faketime() -> PathBuf {
+    let found =
+        std::fs::read_dir("/usr/lib").unwrap().flatten().map(|entry| entry.path().join("faketime/libfaketimeMT.so.1"));
+    found.into_iter().find(|path| path.exists()).expect("libfaketime: scripts/install-test-tools installs it")
+}
+
 macro_rules! database {
     () => {{
         let Some(guard) = fresh(Engine::Postgres).await else { return };
@@ -200,6 +222,31 @@ async fn d6_what_was_revoked_stays_so_when_all_nodes_are_killed() {
         assert_eq!(pair.one.status(client).await.unwrap(), 401);
     }
     assert_eq!(pair.one.status(&kept).await.unwrap(), 204);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_clock_is_off_says_not_ready_and_refuses() {
+    let (_guard, url) = database!();
+    let mut pair = Pair::start("skewed", &url).await;
+    let (_, kept) = pair.application("Kept").await;
+    assert_eq!(pair.two.status(&kept).await.unwrap(), 204);
+    for clock in ["+90s", "-90s"] {
+        pair.two = Process::launch(&pair.directory.join("two"), &pair.url, Some(clock)).await;
+        let two = pair.two.client(&kept);
+        for _ in 0..20 {
+            assert_ne!(pair.two.status(&kept).await.unwrap(), 204, "{clock}");
+        }
+        two.get("/v1/whoami").await.expect(503);
+        let said = two.get("/readyz").await;
+        assert!(said.status == 503 && said.text.contains("clock"), "{clock}: {}", said.text);
+        // It keeps nobody else from anything.
+        assert_eq!(pair.one.status(&kept).await.unwrap(), 204);
+        let (path, revoked) = pair.application(&format!("Revoked {clock}")).await;
+        pair.operator.delete(&path).await.expect(204);
+        assert_eq!(pair.one.status(&revoked).await.unwrap(), 401);
+    }
+    pair.two = Process::start(&pair.directory.join("two"), &pair.url).await;
+    pair.two.says(&kept, 204, None).await;
 }
 
 fn script(arguments: &[&str]) -> Option<String> {

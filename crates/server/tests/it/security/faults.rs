@@ -231,6 +231,7 @@ async fn a_node_whose_clock_is_off_says_not_ready_and_refuses() {
     let (_, kept) = pair.application("Kept").await;
     assert_eq!(pair.two.status(&kept).await.unwrap(), 204);
     for clock in ["+90s", "-90s"] {
+        pair.two.signal("-KILL");
         pair.two = Process::launch(&pair.directory.join("two"), &pair.url, Some(clock)).await;
         let two = pair.two.client(&kept);
         for _ in 0..20 {
@@ -245,6 +246,7 @@ async fn a_node_whose_clock_is_off_says_not_ready_and_refuses() {
         pair.operator.delete(&path).await.expect(204);
         assert_eq!(pair.one.status(&revoked).await.unwrap(), 401);
     }
+    pair.two.signal("-KILL");
     pair.two = Process::start(&pair.directory.join("two"), &pair.url).await;
     pair.two.says(&kept, 204, None).await;
 }

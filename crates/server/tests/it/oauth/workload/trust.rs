@@ -94,7 +94,7 @@ async fn tokens_are_exchanged_in_the_words_of_rfc_8693(f: Arc<Fixture>) {
         (with(&[("client_secret", "x")], ""), "invalid_request"),
         (with(&[("client_assertion", "x")], ""), "invalid_request"),
         (with(&[("audience", "https://other.example")], ""), "invalid_target"),
-        (with(&[("expires_in", "99999")], ""), "invalid_request"),
+        (with(&[("expires_in", "0")], ""), "invalid_request"),
         (with(&[("tenant_id", "x")], ""), "invalid_request"),
         (with(&[("tenant_id", "01890000-0000-7000-8000-000000000000")], ""), "invalid_grant"),
     ] {

@@ -201,6 +201,7 @@ impl App {
         tx.sweep(self.state.clock.now()).await?;
         tx.sweep_people(self.state.clock.now()).await?;
         tx.sweep_sso_sign_ins(self.state.clock.now()).await?;
+        tx.refresh_statistics().await?;
         tx.commit().await
     }
 }

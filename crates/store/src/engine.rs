@@ -2,7 +2,7 @@
 
 use crate::group::Group;
 use crate::schema::{self, SchemaState};
-use crate::sql::{Engine, Failure, Tx, Work};
+use crate::sql::{Engine, Failure, Tx, Work, args};
 use claviger_domain::{Error, Result};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -20,6 +20,9 @@ pub const FILE: &str = "claviger.db";
 const STATEMENTS: usize = 256;
 const READERS: u32 = 4;
 const CONNECTIONS: u32 = 16;
+/// Has SQLite count again whatever has become ten times larger or smaller since it was counted. Figures from when a table
+/// was small make it read all of a large one.
+const COUNT_AGAIN: &str = "pragma optimize = 0x10002";
 /// How long to wait for a connection, or for the one writer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// After which rest a pooled connection is asked whether it still lives.
@@ -225,6 +228,15 @@ impl Store {
 }
 
 impl Tx {
+    /// Brings what the engine knows of the sizes of tables up to date, from which it chooses how to read them. Connections
+    /// that are open already learn it as they are replaced. PostgreSQL does so by itself.
+    pub async fn refresh_statistics(&mut self) -> Result<()> {
+        if self.engine() == Engine::Sqlite {
+            self.execute(COUNT_AGAIN, args![]).await?;
+        }
+        Ok(())
+    }
+
     /// Makes the unit durable. When this returns `Ok`, what it wrote is on disk; when it returns an error, nothing of it
     /// remains, unless the connection was lost just then, which [`Error::Unavailable`] leaves open.
     pub async fn commit(self) -> Result<()> {
@@ -267,8 +279,9 @@ async fn open_sqlite(directory: &Path, synchronous: SqliteSynchronous) -> Result
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
         .pragma("cache_size", "-16384")
-        .optimize_on_close(true, 400);
+        .pragma("analysis_limit", "400");
     let mut writer = writing.connect().await.map_err(Failure::from)?;
+    sqlx::query(COUNT_AGAIN).execute(&mut writer).await.map_err(Failure::from)?;
 
     let (journal,): (String,) =
         sqlx::query_as("pragma journal_mode").fetch_one(&mut writer).await.map_err(Failure::from)?;

@@ -126,3 +126,11 @@ pub async fn tables_of_tenants(store: &Store) -> Vec<String> {
     let found: Vec<(String,)> = store.all(sql, args![]).await.unwrap();
     found.into_iter().map(|(name,)| name).collect()
 }
+
+/// How many rows SQLite believes a table to have, or nothing where it has not counted them.
+pub async fn believed_rows(store: &Store, table: &'static str) -> Option<i64> {
+    let sql =
+        "select cast(stat as integer) from sqlite_stat1 where tbl = $1 and idx is not null order by 1 desc limit 1";
+    let found: Vec<(i64,)> = store.all(sql, args![table]).await.unwrap();
+    found.first().map(|(rows,)| *rows)
+}

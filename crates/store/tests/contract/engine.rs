@@ -2,7 +2,7 @@
 
 use crate::fixtures::*;
 use claviger_domain::Error;
-use claviger_store::testing::{fresh, open_fresh, open_sqlite, open_weak_sqlite};
+use claviger_store::testing::{believed_rows, fresh, open_fresh, open_sqlite, open_weak_sqlite};
 use claviger_store::{Engine, Location, Options, Store};
 use std::os::unix::fs::PermissionsExt;
 
@@ -54,6 +54,28 @@ async fn sqlite_files_are_private_and_reopen() {
     drop(store);
     let store = open_sqlite(&directory).await;
     assert_eq!(store.load_tenants(None, 99).await.unwrap().len(), 4, "nor does going without a word lose anything");
+}
+
+#[tokio::test]
+async fn sqlite_counts_again_what_has_grown() {
+    let guard = fresh(Engine::Sqlite).await.unwrap();
+    let directory = guard.directory().unwrap();
+    let store = open_sqlite(directory).await;
+    insert_tenants(&store, 2).await;
+    store.close().await;
+    let store = open_sqlite(directory).await;
+    assert_eq!(believed_rows(&store, "tenants").await, Some(3), "counted on opening");
+    let mut tx = store.begin().await.unwrap();
+    for number in 3..2_000 {
+        let tenant = tenant(number, &format!("Tenant {number}"));
+        tx.insert_tenant(&tenant, &key(&tenant.name)).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    tx.refresh_statistics().await.unwrap();
+    tx.commit().await.unwrap();
+    let believed = believed_rows(&store, "tenants").await.unwrap();
+    assert!((1_000..10_000).contains(&believed), "{believed}");
 }
 
 #[tokio::test]

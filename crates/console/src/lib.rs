@@ -10,6 +10,7 @@ mod api_call;
 mod applications;
 mod assets;
 mod audit;
+mod authority;
 mod chart;
 mod csv;
 mod error;
@@ -44,6 +45,7 @@ pub use operator::Configuration;
 pub fn router(api: Api, configuration: Configuration) -> Router {
     let pages: Router<Api> = Router::new()
         .merge(home::routes())
+        .merge(authority::routes())
         .merge(sign_in::routes())
         .merge(tenants::routes())
         .merge(applications::routes())

@@ -65,18 +65,27 @@ pub struct Api {
     pub instance_hosts: InstanceHosts,
     /// What proxies ask over and over.
     pub questions: Arc<Questions>,
+    /// The certificates (PEM) that clients have to be told to trust, where ours is not signed by an authority they know.
+    pub authority: Option<Arc<str>>,
 }
 
 impl Api {
     /// Handlers that call these verbs and believe the forwarding headers of these peers.
     pub fn new(app: Arc<App>, trusted_proxies: Arc<[Network]>) -> Self {
-        Self { app, trusted_proxies, instance_hosts: InstanceHosts::default(), questions: Arc::default() }
+        let (instance_hosts, questions) = (InstanceHosts::default(), Arc::default());
+        Self { app, trusted_proxies, instance_hosts, questions, authority: None }
     }
 
     /// The same, where instances have hosts of their own.
     #[must_use]
     pub fn with_instance_hosts(self, instance_hosts: InstanceHosts) -> Self {
         Self { instance_hosts, ..self }
+    }
+
+    /// The same, where clients have to be told to trust these certificates (PEM).
+    #[must_use]
+    pub fn with_authority(self, authority: Option<Arc<str>>) -> Self {
+        Self { authority, ..self }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::edge::{self, Edge, Express};
 use crate::metrics::{self, Counters};
 use crate::probe;
 use crate::root_key::{self, Found};
-use crate::tls::TlsReloader;
+use crate::tls::{self, TlsReloader};
 use axum::Router;
 use claviger_api::kit::{Api, InstanceHosts};
 use claviger_app::clock::Clock;
@@ -167,8 +167,11 @@ impl Server {
         let trusted = self.config.trusted_proxies.iter().map(|net| Network::parse("trusted_proxies", &net.to_string()));
         let trusted_proxies: Vec<_> = trusted.collect::<Result<_, _>>().map_err(failed)?;
         let suffix = self.config.instance_host_suffix.as_ref().map(|suffix| suffix.0.as_str());
-        let api =
-            Api::new(Arc::clone(&self.app), trusted_proxies.into()).with_instance_hosts(InstanceHosts::new(suffix));
+        let authority = ca_file(&self.config, self.tls.as_deref()).map(|path| tls::certificates(&path)).transpose();
+        let authority = authority.map_err(|error| Failure(error.to_string()))?;
+        let api = Api::new(Arc::clone(&self.app), trusted_proxies.into())
+            .with_instance_hosts(InstanceHosts::new(suffix))
+            .with_authority(authority.map(Into::into));
         let app = Arc::clone(&self.app);
         let router = Router::new()
             .merge(probe::router(Arc::new(move || app.ready())))
@@ -277,7 +280,7 @@ fn open_tls(config: &Config, clock: &Clock) -> Result<Option<Arc<TlsReloader>>, 
     let clock = Arc::new(move || clock.now().seconds());
     let reloader = match (&config.tls_certificate, &config.tls_key) {
         (Some(certificate), Some(key)) => TlsReloader::from_files(certificate, key, config.host_names(), clock),
-        _ => TlsReloader::private(&crate::tls::private_directory(&config.data_dir), config.host_names(), clock),
+        _ => TlsReloader::private(&tls::private_directory(&config.data_dir), config.host_names(), clock),
     };
     reloader.map(|tls| Some(Arc::new(tls))).map_err(|error| Failure(error.to_string()))
 }

@@ -3,6 +3,7 @@
 use crate::harness::{Look, World, journey};
 use crate::server::{Credential, Mode, SUPER_ADMIN, id};
 use fantoccini::Locator;
+use tokio::process::Command;
 
 /// The first person of the operator comes in, and an integration of theirs makes its first call.
 #[tokio::test]
@@ -67,6 +68,35 @@ async fn a_secret_is_shown_once() {
         let made = server.get(&format!("/v1/tenants/{}/applications", server.root)).await;
         let named = made["items"].as_array().unwrap().iter().filter(|one| one["name"] == "Reloaded").count();
         assert_eq!(named, 1, "a reload makes no second application");
+    })
+    .await;
+}
+
+/// Each call of the page runs as it stands, beside the certificate that the page offers.
+#[tokio::test]
+async fn every_call_that_is_shown_runs() {
+    journey("calls", Mode::Serve, Look::default(), async |world| {
+        let World { server, browser } = world;
+        server.person(&server.root, "ada@example.com", SUPER_ADMIN).await;
+        browser.sign_in("ada@example.com").await;
+        add(world, &format!("/console/tenants/{}/applications", server.root), "Caller").await;
+        let link = browser.find("a[download]").await;
+        let (path, file) = (link.attr("href").await.unwrap().unwrap(), link.text().await.unwrap());
+        let folder = server.ca_file().parent().unwrap().join("caller");
+        std::fs::create_dir_all(&folder).unwrap();
+        let saved = folder.join(file.strip_prefix("save ").unwrap());
+        let fetch = format!("curl -sSf -k {}{path} -o {}", server.base, saved.display());
+        assert!(Command::new("sh").args(["-c", &fetch]).status().await.unwrap().success());
+        assert_eq!(std::fs::read(&saved).unwrap(), std::fs::read(server.ca_file()).unwrap());
+        let calls = browser.client.find_all(Locator::Css("details[name=family]")).await.unwrap();
+        assert_eq!(calls.len(), 5);
+        for call in calls {
+            let text = call.find(Locator::Css("code")).await.unwrap().prop("textContent").await.unwrap().unwrap();
+            let ran = Command::new("bash").args(["-c", &text]).current_dir(&folder).output().await.unwrap();
+            let answer = String::from_utf8(ran.stdout).unwrap();
+            let right = ["\"access_token\":\"ey", "\"num_found\":", "\"client_id\":"];
+            assert!(right.iter().any(|part| answer.contains(part)), "{text}\n{answer}\n{:?}", ran.stderr);
+        }
     })
     .await;
 }

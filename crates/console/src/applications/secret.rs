@@ -1,5 +1,6 @@
 //! The one page that shows a secret: with the calls that try it, and gone when it is left.
 
+use crate::authority;
 use crate::page::{Answer, alone};
 use crate::place::Place;
 use crate::show;
@@ -18,19 +19,28 @@ struct ShownOnce<'a> {
     secret: String,
     previous: Option<&'a Secret>,
     base: String,
+    /// Whether clients know the server's authority only if they are given its certificate.
+    own_authority: bool,
 }
 
 impl ShownOnce<'_> {
+    /// How a call begins.
+    fn curl(&self) -> String {
+        let trust = if self.own_authority { format!(" --cacert {}", authority::FILE) } else { String::new() };
+        format!("curl -sS{trust}")
+    }
+
     /// What a Cylance client does: it signs an assertion, and exchanges it.
     fn cylance(&self) -> String {
         let (id, tenant, secret, base) = (&self.application.client_id, self.place.tenant.id, &self.secret, &self.base);
+        let curl = self.curl();
         format!(
             "b64() {{ openssl base64 -A | tr '+/' '-_' | tr -d '='; }}\nnow=$(date +%s)\n\
              head=$(printf '{{\"typ\":\"JWT\",\"alg\":\"HS256\"}}' | b64)\n\
              body=$(printf '{{\"iss\":\"http://cylance.com\",\"sub\":\"{id}\",\"tid\":\"{tenant}\",\"jti\":\"%s\",\"iat\":%s,\"exp\":%s}}' \
              \"$(openssl rand -hex 16)\" \"$now\" \"$((now + 300))\" | b64)\n\
              sign=$(printf '%s' \"$head.$body\" | openssl dgst -sha256 -hmac '{secret}' -binary | b64)\n\
-             curl -sS -H 'Content-Type: application/json' -d \"{{\\\"auth_token\\\":\\\"$head.$body.$sign\\\"}}\" \\\n  '{base}/auth/v2/token'"
+             {curl} -H 'Content-Type: application/json' -d \"{{\\\"auth_token\\\":\\\"$head.$body.$sign\\\"}}\" \\\n  '{base}/auth/v2/token'"
         )
     }
 }
@@ -51,5 +61,6 @@ pub(super) fn shown_once(
 ) -> Answer {
     let base = api.app.token_settings()?.issuer.clone();
     let secret = secret.map(PlainSecret::reveal).unwrap_or_default();
-    alone("Store this secret now", status, &ShownOnce { place, application, secret, previous, base })
+    let own_authority = api.authority.is_some();
+    alone("Store this secret now", status, &ShownOnce { place, application, secret, previous, base, own_authority })
 }

@@ -44,6 +44,19 @@ impl TlsError {
     }
 }
 
+/// The certificates in a PEM file, as they stand there, and nothing else of it.
+///
+/// # Errors
+/// When it cannot be read, or there is none in it.
+pub fn certificates(path: &Path) -> Result<String, TlsError> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    const END: &str = "-----END CERTIFICATE-----";
+    let text = std::fs::read_to_string(path).map_err(|error| TlsError::at(path, error))?;
+    let found = text.split_inclusive(END).filter(|part| part.ends_with(END));
+    let found: String = found.filter_map(|part| Some(format!("{}\n", part.get(part.rfind(BEGIN)?..)?))).collect();
+    if found.is_empty() { Err(TlsError::at(path, "there is no certificate in it")) } else { Ok(found) }
+}
+
 /// The certificate in use and how to get the next one.
 pub struct TlsReloader {
     config: Arc<ServerConfig>,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use claviger_server::edge::Limits;
-use claviger_server::tls::TlsReloader;
+use claviger_server::tls::{TlsReloader, certificates};
 use http::Method;
 use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -51,6 +51,8 @@ async fn the_private_ca_is_made_once_and_serves_both_protocols() {
     let before = std::fs::read(&ca).unwrap();
     let again = TlsReloader::private(&scratch.0, names(), clock()).unwrap();
     assert_eq!(std::fs::read(&ca).unwrap(), before, "the CA is kept");
+    let text = certificates(&ca).unwrap();
+    assert_eq!(text.into_bytes(), before);
     running.stop.send(()).unwrap();
     running.task.await.unwrap();
     let running = Running::start(Limits::default(), Some(Arc::new(again)));
@@ -75,6 +77,20 @@ async fn the_private_certificate_is_renewed_before_it_runs_out() {
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
     let refused = TlsReloader::private(&scratch.0, vec!["localhost".to_owned()], self::clock());
     assert!(refused.err().unwrap().to_string().contains("chmod 600"));
+}
+
+#[test]
+fn of_a_file_only_certificates_are_shown() {
+    let scratch = Scratch::new();
+    let (file, other) = (scratch.0.join("ca.pem"), scratch.0.join("other.pem"));
+    let made: Vec<_> = ["one", "two"].map(|name| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap()).into();
+    let certificates_alone: String = made.iter().map(|made| made.cert.pem().replace('\r', "")).collect();
+    let with_keys: String = made.iter().map(|made| made.signing_key.serialize_pem() + &made.cert.pem()).collect();
+    std::fs::write(&file, format!("a word before\n{with_keys}and after")).unwrap();
+    assert_eq!(certificates(&file).unwrap().replace('\r', ""), certificates_alone);
+    std::fs::write(&other, made[0].signing_key.serialize_pem()).unwrap();
+    assert!(certificates(&other).unwrap_err().to_string().contains("no certificate in it"));
+    assert!(certificates(&scratch.0.join("none")).unwrap_err().to_string().contains("none"));
 }
 
 #[tokio::test]

@@ -107,4 +107,5 @@ async fn files_are_kept(f: Arc<Fixture>) {
         assert_eq!(file.header("cache-control"), Some("public, max-age=31536000, immutable"));
     }
     assert_eq!(send(f.operator.bare(Method::GET, "/console/assets/0/console.css")).await.status, 404);
+    assert_eq!(send(f.operator.bare(Method::GET, "/console/ca.pem")).await.status, 404, "without TLS there is none");
 }

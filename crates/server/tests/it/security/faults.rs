@@ -78,6 +78,12 @@ impl Process {
         assert!(sent.success());
     }
 
+    /// Ends it without a word, and waits until it is gone: another one takes its directory.
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     fn client(&self, client: &Client) -> Client {
         Client { base: self.base.clone(), ..client.clone() }
     }
@@ -201,7 +207,7 @@ async fn d6_what_was_revoked_stays_so_when_all_nodes_are_killed() {
     let (second_path, second) = pair.application("Second").await;
     let (_, kept) = pair.application("Kept").await;
     assert_eq!(pair.two.status(&revoked).await.unwrap(), 204);
-    pair.two.signal("-KILL");
+    pair.two.kill();
     let began = Instant::now();
     pair.operator.delete(&path).await.expect(204);
     assert!(began.elapsed() < LEASE + SLACK, "{:?}", began.elapsed());
@@ -210,8 +216,8 @@ async fn d6_what_was_revoked_stays_so_when_all_nodes_are_killed() {
     pair.two.says(&revoked, 401, Some(204)).await;
     pair.operator.delete(&second_path).await.expect(204);
     assert_eq!(pair.two.status(&second).await.unwrap(), 401);
-    pair.one.signal("-KILL");
-    pair.two.signal("-KILL");
+    pair.one.kill();
+    pair.two.kill();
     pair.two = Process::start(&pair.directory.join("two"), &pair.url).await;
     for client in [&revoked, &second] {
         assert_eq!(pair.two.status(client).await.unwrap(), 401);
@@ -231,7 +237,7 @@ async fn a_node_whose_clock_is_off_says_not_ready_and_refuses() {
     let (_, kept) = pair.application("Kept").await;
     assert_eq!(pair.two.status(&kept).await.unwrap(), 204);
     for clock in ["+90s", "-90s"] {
-        pair.two.signal("-KILL");
+        pair.two.kill();
         pair.two = Process::launch(&pair.directory.join("two"), &pair.url, Some(clock)).await;
         let two = pair.two.client(&kept);
         for _ in 0..20 {
@@ -246,7 +252,7 @@ async fn a_node_whose_clock_is_off_says_not_ready_and_refuses() {
         pair.operator.delete(&path).await.expect(204);
         assert_eq!(pair.one.status(&revoked).await.unwrap(), 401);
     }
-    pair.two.signal("-KILL");
+    pair.two.kill();
     pair.two = Process::start(&pair.directory.join("two"), &pair.url).await;
     pair.two.says(&kept, 204, None).await;
 }

@@ -11,11 +11,12 @@ use askama::Template;
 use axum::extract::State;
 use claviger_app::shrink::{Shrinking, Shrunk};
 use claviger_app::unit::Posted;
-use claviger_domain::findings::DAYS_DEFAULT;
+use claviger_domain::findings::{DAYS_DEFAULT, parse_days};
 use claviger_domain::id::{ApplicationId, TenantId};
 use claviger_domain::{Error, Result};
-use claviger_kit::{Api, Failure, Path, status};
+use claviger_kit::{Api, Failure, Path, Query, status};
 use http::StatusCode;
+use serde::Deserialize;
 use serde_json::json;
 
 #[derive(Template)]
@@ -23,6 +24,7 @@ use serde_json::json;
 struct Shrink<'a> {
     head: Head,
     errors: &'a Errors,
+    form: &'a Form,
     plan: Option<Shrunk>,
     days: i64,
 }
@@ -37,32 +39,60 @@ impl Shrink<'_> {
     }
 }
 
-/// Shows what would go.
-pub(super) async fn ask(State(api): State<Api>, person: Person, Path(ids): Ids) -> Answer {
-    page(&api, &person, ids, Errors::default(), StatusCode::OK).await
+/// Without how many days of use a right goes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DaysQuery {
+    days: Option<String>,
 }
 
+/// Shows what would go.
+pub(super) async fn ask(
+    State(api): State<Api>,
+    person: Person,
+    Path(ids): Ids,
+    Query(DaysQuery { days }): Query<DaysQuery>,
+) -> Answer {
+    let form = Form::of([("days", days.unwrap_or_else(|| DAYS_DEFAULT.to_string()))]);
+    page(&api, &person, ids, &form, None).await
+}
+
+/// What would go, and why nothing was taken away, if that was tried.
 async fn page(
     api: &Api,
     person: &Person,
     (tenant, id): (TenantId, ApplicationId),
-    errors: Errors,
-    status: StatusCode,
+    form: &Form,
+    refused: Option<Error>,
 ) -> Answer {
     let (place, application) = found(api, person, tenant, id).await?;
-    let shrinking = Shrinking { days: DAYS_DEFAULT, dry_run: true, if_match: None };
-    let (plan, errors) = match shrunk(api, person, (tenant, id), shrinking).await {
-        Ok(plan) => (Some(plan), errors),
-        // Why nothing can go is what the page has to say.
-        Err(error) => (None, if errors.any() { errors } else { Errors::of(error).map_err(Failure)? }),
+    let refused = refused.map(|error| (status(&error), error));
+    let (days, plan, wrong) = match days(form) {
+        Err(error) => (DAYS_DEFAULT, None, Some((status(&error), error))),
+        Ok(days) => match shrunk(api, person, (tenant, id), Shrinking { days, dry_run: true, if_match: None }).await {
+            Ok(plan) => (days, Some(plan), refused),
+            // Why nothing can go is what the page has to say.
+            Err(error) => (days, None, Some(refused.unwrap_or((StatusCode::OK, error)))),
+        },
+    };
+    let (status, errors) = match wrong {
+        None => (StatusCode::OK, Errors::default()),
+        Some((status, error)) => (status, Errors::of(error).map_err(Failure)?),
     };
     let head = Head::of(person, &place, &application, "/shrink");
     let path = format!("/v1/tenants/{tenant}/applications/{id}/shrink");
     Page::new(&application.name, Section::Applications)
         .at(&place)
         .status(status)
-        .call(ApiCall::with_body("Shrink it", "POST", &path, &json!({ "days": DAYS_DEFAULT, "dry_run": true })))
-        .render(person, &Shrink { head, errors: &errors, plan, days: DAYS_DEFAULT })
+        .call(ApiCall::with_body("Shrink it", "POST", &path, &json!({ "days": days, "dry_run": true })))
+        .render(person, &Shrink { head, errors: &errors, form, plan, days })
+}
+
+fn days(form: &Form) -> Result<i64> {
+    let text = form.get("days");
+    let number =
+        text.parse().map_err(|_| Error::invalid("/days", format!("“{text}” is no number of days"), "give a whole one"));
+    parse_days("/days", number?)
 }
 
 async fn shrunk(
@@ -79,13 +109,9 @@ async fn shrunk(
 
 /// Takes the rights away.
 pub(super) async fn shrink(State(api): State<Api>, person: Person, Path((tenant, id)): Ids, form: Form) -> Answer {
-    let shrinking = Shrinking { days: DAYS_DEFAULT, dry_run: false, if_match: form.version()? };
+    let shrinking = Shrinking { days: days(&form)?, dry_run: false, if_match: form.version()? };
     match shrunk(&api, &person, (tenant, id), shrinking).await {
         Ok(_) => Ok(see_other(&path_of(tenant, id))),
-        Err(error) => {
-            let status = status(&error);
-            let errors = Errors::of(error).map_err(Failure)?;
-            page(&api, &person, (tenant, id), errors, status).await
-        }
+        Err(error) => page(&api, &person, (tenant, id), &form, Some(error)).await,
     }
 }

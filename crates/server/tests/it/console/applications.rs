@@ -14,6 +14,7 @@ on_both!(
     rights_are_ticked_and_bounds_are_kept,
     a_secret_is_rotated_and_revoked,
     deleting_asks_for_the_name,
+    what_was_not_used_is_taken_away,
     a_form_that_is_sent_again_does_nothing,
 );
 
@@ -252,7 +253,34 @@ async fn deleting_asks_for_the_name(f: Arc<Fixture>) {
     f.operator.delete(&issuer).await.expect(204);
     let shrink = browser.page(&format!("{path}/shrink")).await;
     assert!(shrink.contains("Shrink to what was used in 90 days"), "{shrink}");
+    for wrong in ["0", "366", "x"] {
+        let refused = browser.get(&format!("{path}/shrink?days={wrong}")).await;
+        assert!(refused.status == 422 && refused.text.contains("id=\"days-told\""), "{wrong}: {}", refused.text);
+    }
     assert_eq!(leads_to(&browser.post(&format!("{path}/delete"), &[("confirm", "SIEM")]).await), list);
     assert_eq!(browser.get(&path).await.status, 404);
     client.get("/v1/whoami").await.expect(401);
+}
+
+async fn what_was_not_used_is_taken_away(f: Arc<Fixture>) {
+    let owner = built_in(&f, SUPER_ADMIN).await;
+    let (id, client) = f.application(&f.root, "SIEM", json!({"org.audits": ["READ"], "org.alerts": ["READ"]})).await;
+    f.app.clock().advance(3 * 86_400);
+    client.verify("org.audits:READ").await;
+    f.app.flush_usage().await.unwrap();
+    let ada = person(&f, &f.root, "ada@example.com", &[&owner]).await;
+    let browser = Browser::of(&f, &ada);
+    let path = format!("/console/tenants/{}/applications/{id}", f.root);
+    let asked = browser.page(&format!("{path}/shrink?days=2")).await;
+    assert!(asked.contains("used in 2 days") && asked.contains("<li><code>org.alerts:READ</code></li>"), "{asked}");
+    let version = field(&asked, "version");
+    let wrong = browser.post(&format!("{path}/shrink"), &[("days", "90"), ("version", &version)]).await;
+    assert!(wrong.status == 409 && wrong.text.contains("give fewer days"), "{}", wrong.text);
+    let sent = [("days", field(&asked, "days")), ("version", version)];
+    let sent: Vec<_> = sent.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(leads_to(&browser.post(&format!("{path}/shrink"), &sent).await), path);
+    let left = f.operator.get(&format!("/v1/tenants/{}/applications/{id}", f.root)).await.expect(200);
+    assert_eq!(left["grants"], json!({"org.audits": ["READ"]}));
+    let page = browser.page(&format!("{path}/shrink?days=2")).await;
+    assert!(page.contains("Nothing to take away"), "{page}");
 }

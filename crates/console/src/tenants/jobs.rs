@@ -37,7 +37,8 @@ struct JobsQuery {
 struct Jobs<'a> {
     tab: &'static str,
     place: &'a Place,
-    jobs: Vec<Provisioning>,
+    /// Each with the tenant that it makes; none once that is gone.
+    jobs: Vec<(Option<Tenant>, Provisioning)>,
     now: Timestamp,
     first: bool,
     next: Option<String>,
@@ -129,10 +130,14 @@ async fn list(
     let cursor = super::asked(&query.cursor);
     let request = PageRequest::parse(None, cursor)?;
     let found = api.app.list_provisionings(&person.caller, tenant, &request).await?;
+    let mut jobs = Vec::with_capacity(found.items.len());
+    for job in found.items {
+        jobs.push((made_by(&api, &person, &job).await?, job));
+    }
     let content = Jobs {
         tab: "provisionings",
         place: &place,
-        jobs: found.items,
+        jobs,
         now: api.app.clock().now(),
         first: cursor.is_none(),
         next: found.next,
@@ -142,6 +147,14 @@ async fn list(
         .at(&place)
         .call(ApiCall::new("List them", "GET", &format!("/v1/tenants/{tenant}/provisionings")))
         .render(&person, &content)
+}
+
+async fn made_by(api: &Api, person: &Person, job: &Provisioning) -> Result<Option<Tenant>, Failure> {
+    match api.app.find_tenant(&person.caller, job.tenant_id).await {
+        Ok(made) => Ok(Some(made)),
+        Err(Error::NotFound(_)) => Ok(None),
+        Err(error) => Err(Failure(error)),
+    }
 }
 
 async fn show(State(api): State<Api>, person: Person, Path((tenant, id)): Path<(TenantId, ProvisioningId)>) -> Answer {
@@ -157,11 +170,7 @@ async fn page(
 ) -> Answer {
     let place = person.at(api, tenant).await?;
     let job = api.app.find_provisioning(&person.caller, tenant, id).await?;
-    let made = match api.app.find_tenant(&person.caller, job.tenant_id).await {
-        Ok(made) => Some(made),
-        Err(Error::NotFound(_)) => None,
-        Err(error) => return Err(Failure(error)),
-    };
+    let made = made_by(api, person, &job).await?;
     let path = format!("/v1/tenants/{tenant}/provisionings/{id}");
     let may_claim = person.may("applications", Verb::Update);
     let may_retry = made.is_some() && may_create(person, &place);

@@ -72,7 +72,8 @@ async fn a_tenant_is_provisioned_and_its_secret_shown_once(f: Arc<Fixture>) {
     assert!(again.text.contains("claimed before") && !again.text.contains(&secret), "{}", again.text);
     let page = browser.page(&place).await;
     assert!(!page.contains(&secret) && page.contains("was shown") && !page.contains("Show the secret once"), "{page}");
-    assert!(browser.page(&format!("{base}/provisionings")).await.contains("was shown"));
+    let list = browser.page(&format!("{base}/provisionings")).await;
+    assert!(list.contains("was shown") && list.contains(">Acme</a>"), "{list}");
 }
 
 async fn what_has_failed_is_tried_again(f: Arc<Fixture>) {

@@ -110,12 +110,9 @@ impl App {
         let life = lifetime(wish.usual, tokens.rules.lifetimes(&record.tenant).into_iter(), wish.lifetime);
         let exp = (now.seconds() + life).min(key.times().retires_at.seconds());
         let id = TokenId::new(at, self.state.random.id_bytes()?);
-        let client_id = record.client_id().to_string();
         let claims = Claims {
             iss: settings.issuer.clone(),
-            sub: client_id.clone(),
-            aud: settings.issuer.clone(),
-            client_id,
+            client_id: record.client_id().to_string(),
             tid: record.tenant.id,
             app: record.id,
             sid: *secret,
@@ -252,8 +249,7 @@ impl App {
             }
             let claims = Claims::decode(parts.payload)?;
             // Each server of the store signs in its own name; that it is one of them, the key says.
-            let ours = claims.iss == claims.aud && claims.sub == claims.client_id;
-            if !ours || !claims.is_plausible(now) {
+            if !claims.is_plausible(now) {
                 return None;
             }
             Some(Arc::new(Session {

@@ -31,6 +31,11 @@ macro_rules! id {
                 Uuid::try_parse(text).ok().map(Self)
             }
 
+            /// Appends its text, as [`Display`](fmt::Display) gives it.
+            pub fn push_to(self, text: &mut String) {
+                text.push_str(self.0.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+            }
+
             /// The 128 bits, as the keyring indexes them.
             pub const fn as_u128(self) -> u128 {
                 self.0.as_u128()

@@ -18,20 +18,15 @@ pub const LIFETIME_DEFAULT: i64 = 900;
 pub const LEEWAY: i64 = 30;
 
 /// What a token says.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
-    /// Who signed it: the server's public URL.
+    /// Who signed it, and who accepts it (`aud`): the server's public URL.
     pub iss: String,
-    /// For whom it stands: the client id.
-    pub sub: String,
-    /// Who accepts it: the server's public URL.
-    pub aud: String,
-    /// The client id once more, as RFC 9068 wants it.
+    /// For whom it stands (`sub`): the client id.
     pub client_id: String,
     /// The tenant.
     pub tid: TenantId,
-    /// The application.
+    /// The application. Its member is left out where the client id says it.
     pub app: ApplicationId,
     /// The secret that it was got with.
     pub sid: SecretId,
@@ -45,14 +40,35 @@ pub struct Claims {
     /// When it ends, in seconds since 1970.
     pub exp: i64,
     /// What it is narrowed to; none for everything that the application may do.
-    #[serde(default, deserialize_with = "present")]
     pub scope: Option<String>,
     /// The key that it is bound to; none for whoever bears it.
-    #[serde(default, deserialize_with = "present")]
     pub cnf: Option<Confirmation>,
     /// The sign-in that it belongs to, and which generation of its tokens; none for one that belongs to none.
-    #[serde(default, deserialize_with = "present")]
     pub ses: Option<(SignInId, i64)>,
+}
+
+/// The members of a payload.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Payload {
+    iss: String,
+    sub: String,
+    aud: String,
+    client_id: String,
+    tid: TenantId,
+    #[serde(default, deserialize_with = "present")]
+    app: Option<ApplicationId>,
+    sid: SecretId,
+    jti: TokenId,
+    iat: i64,
+    iat_us: i64,
+    exp: i64,
+    #[serde(default, deserialize_with = "present")]
+    scope: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    cnf: Option<Confirmation>,
+    #[serde(default, deserialize_with = "present")]
+    ses: Option<(SignInId, i64)>,
 }
 
 /// The key that a token is bound to (RFC 9449, 6).
@@ -76,13 +92,22 @@ impl Claims {
         let mut json = String::with_capacity(512);
         json.push('{');
         for (name, value) in
-            [("iss", &self.iss), ("sub", &self.sub), ("aud", &self.aud), ("client_id", &self.client_id)]
+            [("iss", &self.iss), ("sub", &self.client_id), ("aud", &self.iss), ("client_id", &self.client_id)]
         {
             quote(&mut json, name, value);
         }
-        let (tid, app, sid, jti) = (self.tid, self.app, self.sid, self.jti);
+        json.push_str("\"tid\":\"");
+        self.tid.push_to(&mut json);
+        if ApplicationId::parse(&self.client_id) != Some(self.app) {
+            json.push_str("\",\"app\":\"");
+            self.app.push_to(&mut json);
+        }
+        json.push_str("\",\"sid\":\"");
+        self.sid.push_to(&mut json);
+        json.push_str("\",\"jti\":\"");
+        self.jti.push_to(&mut json);
+        json.push_str("\",");
         // Writing to a text cannot fail.
-        let _ = write!(json, r#""tid":"{tid}","app":"{app}","sid":"{sid}","jti":"{jti}","#);
         if let Some(scope) = &self.scope {
             quote(&mut json, "scope", scope);
         }
@@ -98,7 +123,13 @@ impl Claims {
 
     /// The claims of a payload's segment.
     pub fn decode(payload: &str) -> Option<Self> {
-        serde_json::from_slice(&jws::decode(payload)?).ok()
+        let Payload { iss, sub, aud, client_id, tid, app, sid, jti, iat, iat_us, exp, scope, cnf, ses } =
+            serde_json::from_slice(&jws::decode(payload)?).ok()?;
+        if aud != iss || sub != client_id {
+            return None;
+        }
+        let app = app.or_else(|| ApplicationId::parse(&client_id))?;
+        Some(Self { iss, client_id, tid, app, sid, jti, iat, iat_us, exp, scope, cnf, ses })
     }
 
     /// What cut-offs are compared with.
@@ -126,7 +157,9 @@ impl Claims {
 
 /// `"name":"value",` with what JSON wants escaped.
 fn quote(json: &mut String, name: &str, value: &str) {
-    let _ = write!(json, "\"{name}\":\"");
+    json.push('"');
+    json.push_str(name);
+    json.push_str("\":\"");
     let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
     if value.bytes().all(plain) {
         json.push_str(value);
@@ -192,8 +225,6 @@ mod tests {
     fn claims() -> Claims {
         Claims {
             iss: "https://claviger.example".into(),
-            sub: "client".into(),
-            aud: "https://claviger.example".into(),
             client_id: "client".into(),
             tid: TenantId::from_u128(1),
             app: ApplicationId::from_u128(2),
@@ -228,6 +259,21 @@ mod tests {
     }
 
     #[test]
+    fn the_application_is_named_where_the_client_id_does_not() {
+        let named = |claims: &Claims| jws::object(&encode(claims)).unwrap().contains_key("app");
+        let own = Claims { client_id: ApplicationId::from_u128(2).to_string(), ..claims() };
+        let others = Claims { client_id: ApplicationId::from_u128(7).to_string(), ..claims() };
+        assert_eq!((named(&own), named(&others), named(&claims())), (false, true, true));
+        for claims in [own, others, claims()] {
+            assert_eq!(Claims::decode(&encode(&claims)), Some(claims));
+        }
+        let nobodys = String::from_utf8(jws::decode(&encode(&claims())).unwrap()).unwrap();
+        let app = format!("\"app\":\"{}\",", claims().app);
+        assert!(nobodys.contains(&app));
+        assert_eq!(Claims::decode(&jws::encode(nobodys.replace(&app, "").as_bytes())), None);
+    }
+
+    #[test]
     fn members_are_there_once_and_of_their_type() {
         let good = String::from_utf8(jws::decode(&encode(&claims())).unwrap()).unwrap();
         let read = |json: &str| Claims::decode(&jws::encode(json.as_bytes()));
@@ -251,12 +297,17 @@ mod tests {
             "\"cnf\":null",
             "\"cnf\":{\"jkt\":\"x\",\"y\":1}",
             "\"aud\":\"x\"",
+            "\"app\":null",
             "\"ses\":null",
             "\"ses\":[]",
         ] {
             assert_eq!(read(&good.replacen('{', &format!("{{{more},"), 1)), None, "{more}");
         }
-        assert_eq!(read(&good.replace("\"aud\":\"https://claviger.example\"", "\"aud\":[\"x\"]")), None);
+        let aud = "\"aud\":\"https://claviger.example\"";
+        for other in ["\"aud\":[\"x\"]", "\"aud\":\"https://other.example\""] {
+            assert_eq!(read(&good.replace(aud, other)), None, "{other}");
+        }
+        assert_eq!(read(&good.replace("\"sub\":\"client\"", "\"sub\":\"other\"")), None);
     }
 
     #[test]
@@ -299,7 +350,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_client_id_comes_back(client_id in "\\PC{0,128}|[\\x00-\\x7f]{0,40}", scope in proptest::option::of("[ -~]{0,60}")) {
-            let claims = Claims { sub: client_id.clone(), client_id, scope, ..claims() };
+            let claims = Claims { client_id, scope, ..claims() };
             prop_assert_eq!(Claims::decode(&encode(&claims)), Some(claims));
         }
 

@@ -70,6 +70,7 @@ impl App {
                         self.log("sweeping what deleted tenants left", self.sweep_purged().await);
                         self.log("sweeping what was accepted once", self.sweep_replay().await);
                         self.log("destroying removed texts of secrets", self.finish_removals().await);
+                        self.log("counting tables again", self.refresh_statistics().await);
                     }
                 }
                 _ = stopping.changed() => break,
@@ -195,13 +196,19 @@ impl App {
         tx.commit().await
     }
 
+    /// In a unit of its own, since it is only advice.
+    async fn refresh_statistics(&self) -> Result<()> {
+        let mut tx = self.state.store.begin().await?;
+        tx.refresh_statistics().await?;
+        tx.commit().await
+    }
+
     async fn sweep(&self) -> Result<()> {
         let mut tx = self.state.store.begin().await?;
         self.still_in_charge(&mut tx).await?;
         tx.sweep(self.state.clock.now()).await?;
         tx.sweep_people(self.state.clock.now()).await?;
         tx.sweep_sso_sign_ins(self.state.clock.now()).await?;
-        tx.refresh_statistics().await?;
         tx.commit().await
     }
 }

@@ -172,6 +172,14 @@ impl App {
         Ok(Page::cut(jobs, page, |job| job.id.to_string()))
     }
 
+    /// The tenant that a provisioning makes, where the caller reaches it.
+    pub async fn find_provisioned(&self, caller: &Caller, job: &Provisioning) -> Result<Option<Tenant>> {
+        if !caller.reaches(job.tenant_id) {
+            return Ok(None);
+        }
+        self.state.store.find_tenant(job.tenant_id).await
+    }
+
     /// Hands the first secret of a provisioned tenant out, once. Needs `applications:UPDATE` and every right that its
     /// application has.
     pub async fn claim_first_secret(

@@ -128,7 +128,11 @@ impl Claims {
         if aud != iss || sub != client_id {
             return None;
         }
-        let app = app.or_else(|| ApplicationId::parse(&client_id))?;
+        let app = match (app, ApplicationId::parse(&client_id)) {
+            (Some(app), own) if own != Some(app) => app,
+            (None, Some(own)) => own,
+            _ => return None,
+        };
         Some(Self { iss, client_id, tid, app, sid, jti, iat, iat_us, exp, scope, cnf, ses })
     }
 
@@ -267,6 +271,10 @@ mod tests {
         for claims in [own, others, claims()] {
             assert_eq!(Claims::decode(&encode(&claims)), Some(claims));
         }
+        let told_twice = Claims { client_id: ApplicationId::from_u128(2).to_string(), ..claims() };
+        let told_twice = String::from_utf8(jws::decode(&encode(&told_twice)).unwrap()).unwrap();
+        let told_twice = told_twice.replace("{", &format!("{{\"app\":\"{}\",", ApplicationId::from_u128(2)));
+        assert_eq!(Claims::decode(&jws::encode(told_twice.as_bytes())), None);
         let nobodys = String::from_utf8(jws::decode(&encode(&claims())).unwrap()).unwrap();
         let app = format!("\"app\":\"{}\",", claims().app);
         assert!(nobodys.contains(&app));

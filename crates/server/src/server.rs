@@ -52,6 +52,7 @@ pub struct Server {
     config: Config,
     listener: TcpListener,
     tls: Option<Arc<TlsReloader>>,
+    authority: Option<Arc<str>>,
     counters: Arc<Counters>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
@@ -88,6 +89,7 @@ impl Server {
         let listener = edge::bind(config.listen).map_err(|error| Failure(format!("{}: {error}", config.listen)))?;
         let listening = listener.local_addr().map_err(|error| Failure(error.to_string()))?;
         let tls = open_tls(&config, &clock)?;
+        let authority = authority(&config, tls.as_deref())?;
         let Found { key: root_key, made } = root_key::find(&config, &random).map_err(Failure)?;
         let catalogue = load_catalogue(&config)?;
         let store = open_store(&config).await?;
@@ -140,6 +142,7 @@ impl Server {
             config,
             listener,
             tls,
+            authority,
             counters: Arc::default(),
             stop,
             tasks: Vec::new(),
@@ -167,11 +170,9 @@ impl Server {
         let trusted = self.config.trusted_proxies.iter().map(|net| Network::parse("trusted_proxies", &net.to_string()));
         let trusted_proxies: Vec<_> = trusted.collect::<Result<_, _>>().map_err(failed)?;
         let suffix = self.config.instance_host_suffix.as_ref().map(|suffix| suffix.0.as_str());
-        let authority = ca_file(&self.config, self.tls.as_deref()).map(|path| tls::certificates(&path)).transpose();
-        let authority = authority.map_err(|error| Failure(error.to_string()))?;
         let api = Api::new(Arc::clone(&self.app), trusted_proxies.into())
             .with_instance_hosts(InstanceHosts::new(suffix))
-            .with_authority(authority.map(Into::into));
+            .with_authority(self.authority);
         let app = Arc::clone(&self.app);
         let router = Router::new()
             .merge(probe::router(Arc::new(move || app.ready())))
@@ -334,6 +335,17 @@ fn identity(
         address: base_url(config, tls, listening),
         revocations: Some(config.data_dir.join(REVOCATIONS)),
     })
+}
+
+/// What callers have to be told to trust. Behind a proxy they see the proxy's certificate, of which only `tls_ca_file` tells.
+fn authority(config: &Config, tls: Option<&TlsReloader>) -> Result<Option<Arc<str>>, Failure> {
+    let (path, key) = match (&config.tls_ca_file, tls.and_then(TlsReloader::ca_file)) {
+        (Some(path), _) => (path.as_path(), "tls_ca_file: "),
+        (None, Some(path)) if config.trusted_proxies.is_empty() => (path, ""),
+        (None, _) => return Ok(None),
+    };
+    let found = tls::certificates(path).map_err(|error| Failure(format!("{key}{error}")))?;
+    Ok(Some(found.into()))
 }
 
 fn ca_file(config: &Config, tls: Option<&TlsReloader>) -> Option<PathBuf> {

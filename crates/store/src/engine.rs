@@ -164,7 +164,12 @@ impl Store {
         match &self.0.pools {
             Pools::Sqlite { group, .. } => {
                 let mut alone = group.alone().await?;
-                schema::migrate(alone.connection()?, Engine::Sqlite).await
+                let applied = schema::migrate(alone.connection()?, Engine::Sqlite).await?;
+                // Only advice: a disk that is full must not keep the store closed.
+                if let Err(error) = sqlx::query(COUNT_AGAIN).execute(alone.connection()?).await {
+                    tracing::warn!(%error, "the sizes of tables could not be counted again");
+                }
+                Ok(applied)
             }
             Pools::Postgres(pool) => {
                 // Not given back: were migrating to fail, its lock would live on in the pool.
@@ -281,7 +286,6 @@ async fn open_sqlite(directory: &Path, synchronous: SqliteSynchronous) -> Result
         .pragma("cache_size", "-16384")
         .pragma("analysis_limit", "400");
     let mut writer = writing.connect().await.map_err(Failure::from)?;
-    sqlx::query(COUNT_AGAIN).execute(&mut writer).await.map_err(Failure::from)?;
 
     let (journal,): (String,) =
         sqlx::query_as("pragma journal_mode").fetch_one(&mut writer).await.map_err(Failure::from)?;

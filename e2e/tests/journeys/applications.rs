@@ -87,7 +87,6 @@ async fn every_call_that_is_shown_runs() {
         let saved = folder.join(file.strip_prefix("save ").unwrap());
         let fetch = format!("curl -sSf -k {}{path} -o {}", server.base, saved.display());
         assert!(Command::new("sh").args(["-c", &fetch]).status().await.unwrap().success());
-        assert_eq!(std::fs::read(&saved).unwrap(), std::fs::read(server.ca_file()).unwrap());
         let calls = browser.client.find_all(Locator::Css("details[name=family]")).await.unwrap();
         assert_eq!(calls.len(), 5);
         for call in calls {

@@ -19,7 +19,7 @@ struct ShownOnce<'a> {
     secret: String,
     previous: Option<&'a Secret>,
     base: String,
-    /// Whether clients know the server's authority only if they are given its certificate.
+    /// Whether clients have to be told to trust the authority that has signed the server's certificate.
     own_authority: bool,
 }
 

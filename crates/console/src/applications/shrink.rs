@@ -109,8 +109,12 @@ async fn shrunk(
 
 /// Takes the rights away.
 pub(super) async fn shrink(State(api): State<Api>, person: Person, Path((tenant, id)): Ids, form: Form) -> Answer {
-    let shrinking = Shrinking { days: days(&form)?, dry_run: false, if_match: form.version()? };
-    match shrunk(&api, &person, (tenant, id), shrinking).await {
+    let if_match = form.version()?;
+    let outcome = match days(&form) {
+        Ok(days) => shrunk(&api, &person, (tenant, id), Shrinking { days, dry_run: false, if_match }).await,
+        Err(error) => Err(error),
+    };
+    match outcome {
         Ok(_) => Ok(see_other(&path_of(tenant, id))),
         Err(error) => page(&api, &person, (tenant, id), &form, Some(error)).await,
     }

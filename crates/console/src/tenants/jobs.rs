@@ -37,7 +37,7 @@ struct JobsQuery {
 struct Jobs<'a> {
     tab: &'static str,
     place: &'a Place,
-    /// Each with the tenant that it makes; none once that is gone.
+    /// Each with the tenant that it makes, where that is within reach.
     jobs: Vec<(Option<Tenant>, Provisioning)>,
     now: Timestamp,
     first: bool,
@@ -50,7 +50,7 @@ struct Jobs<'a> {
 struct Job<'a> {
     place: &'a Place,
     job: Provisioning,
-    /// The tenant that it makes; none once that is gone.
+    /// The tenant that it makes, where that is within reach.
     made: Option<Tenant>,
     errors: &'a Errors,
     now: Timestamp,
@@ -132,7 +132,7 @@ async fn list(
     let found = api.app.list_provisionings(&person.caller, tenant, &request).await?;
     let mut jobs = Vec::with_capacity(found.items.len());
     for job in found.items {
-        jobs.push((made_by(&api, &person, &job).await?, job));
+        jobs.push((api.app.find_provisioned(&person.caller, &job).await?, job));
     }
     let content = Jobs {
         tab: "provisionings",
@@ -149,14 +149,6 @@ async fn list(
         .render(&person, &content)
 }
 
-async fn made_by(api: &Api, person: &Person, job: &Provisioning) -> Result<Option<Tenant>, Failure> {
-    match api.app.find_tenant(&person.caller, job.tenant_id).await {
-        Ok(made) => Ok(Some(made)),
-        Err(Error::NotFound(_)) => Ok(None),
-        Err(error) => Err(Failure(error)),
-    }
-}
-
 async fn show(State(api): State<Api>, person: Person, Path((tenant, id)): Path<(TenantId, ProvisioningId)>) -> Answer {
     page(&api, &person, (tenant, id), &Errors::default(), StatusCode::OK).await
 }
@@ -170,7 +162,7 @@ async fn page(
 ) -> Answer {
     let place = person.at(api, tenant).await?;
     let job = api.app.find_provisioning(&person.caller, tenant, id).await?;
-    let made = made_by(api, person, &job).await?;
+    let made = api.app.find_provisioned(&person.caller, &job).await?;
     let path = format!("/v1/tenants/{tenant}/provisionings/{id}");
     let may_claim = person.may("applications", Verb::Update);
     let may_retry = made.is_some() && may_create(person, &place);

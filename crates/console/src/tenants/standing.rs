@@ -41,6 +41,13 @@ const CONVERT: Deed =
     Deed { standing: Standing::Converted, word: "convert", title: "Convert to standard", call: ("POST", "/convert") };
 const DELETE: Deed = Deed { standing: Standing::Deleted, word: "delete", title: "Delete", call: ("DELETE", "") };
 
+impl Deed {
+    /// The title, parted where a heading has the tenant's name: after the verb.
+    fn heading(&self) -> (&'static str, &'static str) {
+        self.title.split_at(self.title.find(' ').unwrap_or(self.title.len()))
+    }
+}
+
 #[derive(Template)]
 #[template(path = "tenants/standing.html")]
 struct StandingPage<'a> {

@@ -18,7 +18,8 @@ use rustls::client::verify_server_name;
 use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls_pki_types::ServerName;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName};
 
 use self::authority::Authority;
 use self::files::Files;
@@ -44,17 +45,19 @@ impl TlsError {
     }
 }
 
-/// The certificates in a PEM file, as they stand there, and nothing else of it.
+/// The certificates of a PEM file, written anew, and nothing else of it.
 ///
 /// # Errors
 /// When it cannot be read, or there is none in it.
 pub fn certificates(path: &Path) -> Result<String, TlsError> {
-    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-    const END: &str = "-----END CERTIFICATE-----";
-    let text = std::fs::read_to_string(path).map_err(|error| TlsError::at(path, error))?;
-    let found = text.split_inclusive(END).filter(|part| part.ends_with(END));
-    let found: String = found.filter_map(|part| Some(format!("{}\n", part.get(part.rfind(BEGIN)?..)?))).collect();
-    if found.is_empty() { Err(TlsError::at(path, "there is no certificate in it")) } else { Ok(found) }
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let found = read.map_err(|error| TlsError::at(path, error))?;
+    if found.is_empty() {
+        return Err(TlsError::at(path, "there is no certificate in it"));
+    }
+    let lines = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+    let pem = |der: CertificateDer<'_>| pem::encode_config(&pem::Pem::new("CERTIFICATE", der.to_vec()), lines);
+    Ok(found.into_iter().map(pem).collect())
 }
 
 /// The certificate in use and how to get the next one.

@@ -52,7 +52,7 @@ async fn the_private_ca_is_made_once_and_serves_both_protocols() {
     let again = TlsReloader::private(&scratch.0, names(), clock()).unwrap();
     assert_eq!(std::fs::read(&ca).unwrap(), before, "the CA is kept");
     let text = certificates(&ca).unwrap();
-    assert_eq!(text.into_bytes(), before);
+    assert_eq!(text, String::from_utf8(before.clone()).unwrap().replace('\r', ""));
     running.stop.send(()).unwrap();
     running.task.await.unwrap();
     let running = Running::start(Limits::default(), Some(Arc::new(again)));
@@ -87,8 +87,12 @@ fn of_a_file_only_certificates_are_shown() {
     let certificates_alone: String = made.iter().map(|made| made.cert.pem().replace('\r', "")).collect();
     let with_keys: String = made.iter().map(|made| made.signing_key.serialize_pem() + &made.cert.pem()).collect();
     std::fs::write(&file, format!("a word before\n{with_keys}and after")).unwrap();
-    assert_eq!(certificates(&file).unwrap().replace('\r', ""), certificates_alone);
-    std::fs::write(&other, made[0].signing_key.serialize_pem()).unwrap();
+    assert_eq!(certificates(&file).unwrap(), certificates_alone);
+    let key = made[0].signing_key.serialize_pem();
+    let hidden = format!("-----BEGIN CERTIFICATE-----\n{key}-----END CERTIFICATE-----\n");
+    std::fs::write(&other, hidden).unwrap();
+    assert!(certificates(&other).is_err(), "a key between the marks of a certificate");
+    std::fs::write(&other, key).unwrap();
     assert!(certificates(&other).unwrap_err().to_string().contains("no certificate in it"));
     assert!(certificates(&scratch.0.join("none")).unwrap_err().to_string().contains("none"));
 }

@@ -274,6 +274,8 @@ async fn what_was_not_used_is_taken_away(f: Arc<Fixture>) {
     let asked = browser.page(&format!("{path}/shrink?days=2")).await;
     assert!(asked.contains("used in 2 days") && asked.contains("<li><code>org.alerts:READ</code></li>"), "{asked}");
     let version = field(&asked, "version");
+    let wrong = browser.post(&format!("{path}/shrink"), &[("days", "x"), ("version", &version)]).await;
+    assert!(wrong.status == 422 && wrong.text.contains("id=\"days-told\""), "{}", wrong.text);
     let wrong = browser.post(&format!("{path}/shrink"), &[("days", "90"), ("version", &version)]).await;
     assert!(wrong.status == 409 && wrong.text.contains("give fewer days"), "{}", wrong.text);
     let sent = [("days", field(&asked, "days")), ("version", version)];

@@ -70,7 +70,7 @@ impl App {
                         self.log("sweeping what deleted tenants left", self.sweep_purged().await);
                         self.log("sweeping what was accepted once", self.sweep_replay().await);
                         self.log("destroying removed texts of secrets", self.finish_removals().await);
-                        self.log("counting tables again", self.refresh_statistics().await);
+                        self.log("counting tables again", self.state.store.refresh_statistics().await);
                     }
                 }
                 _ = stopping.changed() => break,
@@ -193,13 +193,6 @@ impl App {
         for tally in tallies {
             tx.append_audit(tally.denial.tenant_id, &entry(tally, now)).await?;
         }
-        tx.commit().await
-    }
-
-    /// In a unit of its own, since it is only advice.
-    async fn refresh_statistics(&self) -> Result<()> {
-        let mut tx = self.state.store.begin().await?;
-        tx.refresh_statistics().await?;
         tx.commit().await
     }
 

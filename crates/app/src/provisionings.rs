@@ -172,9 +172,9 @@ impl App {
         Ok(Page::cut(jobs, page, |job| job.id.to_string()))
     }
 
-    /// The tenant that a provisioning makes, where the caller reaches it.
+    /// The tenant that a provisioning makes, where the caller reaches it and may read it; neither is noted as a denial.
     pub async fn find_provisioned(&self, caller: &Caller, job: &Provisioning) -> Result<Option<Tenant>> {
-        if !caller.reaches(job.tenant_id) {
+        if !caller.reaches(job.tenant_id) || !caller.holds(PERMISSION, Verb::Read) {
             return Ok(None);
         }
         self.state.store.find_tenant(job.tenant_id).await

@@ -248,7 +248,6 @@ impl App {
                 return None;
             }
             let claims = Claims::decode(parts.payload)?;
-            // Each server of the store signs in its own name; that it is one of them, the key says.
             if !claims.is_plausible(now) {
                 return None;
             }

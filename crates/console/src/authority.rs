@@ -21,9 +21,9 @@ pub(crate) fn routes() -> Router<Api> {
 async fn certificate(State(api): State<Api>) -> Response {
     let Some(text) = &api.authority else { return StatusCode::NOT_FOUND.into_response() };
     let headers = [
-        (CONTENT_TYPE, "application/x-pem-file"),
-        (CONTENT_DISPOSITION, "attachment; filename=\"ca.pem\""),
-        (CACHE_CONTROL, "no-cache"),
+        (CONTENT_TYPE, "application/x-pem-file".to_owned()),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"{FILE}\"")),
+        (CACHE_CONTROL, "no-cache".to_owned()),
     ];
     (headers, text.to_string()).into_response()
 }

@@ -107,10 +107,10 @@ impl Claims {
         json.push_str("\",\"jti\":\"");
         self.jti.push_to(&mut json);
         json.push_str("\",");
-        // Writing to a text cannot fail.
         if let Some(scope) = &self.scope {
             quote(&mut json, "scope", scope);
         }
+        // Writing to a text cannot fail.
         if let Some(Confirmation { jkt }) = &self.cnf {
             let _ = write!(json, r#""cnf":{{"jkt":"{jkt}"}},"#);
         }
@@ -125,9 +125,11 @@ impl Claims {
     pub fn decode(payload: &str) -> Option<Self> {
         let Payload { iss, sub, aud, client_id, tid, app, sid, jti, iat, iat_us, exp, scope, cnf, ses } =
             serde_json::from_slice(&jws::decode(payload)?).ok()?;
+        // Each server of the store signs in its own name; that it is one of them, the key says.
         if aud != iss || sub != client_id {
             return None;
         }
+        // One spelling for each: what the client id says is not said again.
         let app = match (app, ApplicationId::parse(&client_id)) {
             (Some(app), own) if own != Some(app) => app,
             (None, Some(own)) => own,

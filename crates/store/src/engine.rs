@@ -183,6 +183,17 @@ impl Store {
         }
     }
 
+    /// Brings what the engine knows of the sizes of tables up to date, from which it chooses how to read them. Connections
+    /// that are open already learn it as they are replaced. PostgreSQL does so by itself.
+    pub async fn refresh_statistics(&self) -> Result<()> {
+        if self.engine() == Engine::Postgres {
+            return Ok(());
+        }
+        let mut tx = self.begin().await?;
+        tx.execute(COUNT_AGAIN, args![]).await?;
+        tx.commit().await
+    }
+
     /// How the stored schema compares with the one this program knows. Changes nothing.
     pub async fn check_schema(&self) -> Result<SchemaState> {
         schema::check(self).await
@@ -233,15 +244,6 @@ impl Store {
 }
 
 impl Tx {
-    /// Brings what the engine knows of the sizes of tables up to date, from which it chooses how to read them. Connections
-    /// that are open already learn it as they are replaced. PostgreSQL does so by itself.
-    pub async fn refresh_statistics(&mut self) -> Result<()> {
-        if self.engine() == Engine::Sqlite {
-            self.execute(COUNT_AGAIN, args![]).await?;
-        }
-        Ok(())
-    }
-
     /// Makes the unit durable. When this returns `Ok`, what it wrote is on disk; when it returns an error, nothing of it
     /// remains, unless the connection was lost just then, which [`Error::Unavailable`] leaves open.
     pub async fn commit(self) -> Result<()> {

@@ -20,13 +20,13 @@ struct ShownOnce<'a> {
     previous: Option<&'a Secret>,
     base: String,
     /// Whether clients have to be told to trust the authority that has signed the server's certificate.
-    own_authority: bool,
+    needs_ca: bool,
 }
 
 impl ShownOnce<'_> {
     /// How a call begins.
     fn curl(&self) -> String {
-        let trust = if self.own_authority { format!(" --cacert {}", authority::FILE) } else { String::new() };
+        let trust = if self.needs_ca { format!(" --cacert {}", authority::FILE) } else { String::new() };
         format!("curl -sS{trust}")
     }
 
@@ -61,6 +61,6 @@ pub(super) fn shown_once(
 ) -> Answer {
     let base = api.app.token_settings()?.issuer.clone();
     let secret = secret.map(PlainSecret::reveal).unwrap_or_default();
-    let own_authority = api.authority.is_some();
-    alone("Store this secret now", status, &ShownOnce { place, application, secret, previous, base, own_authority })
+    let needs_ca = api.authority.is_some();
+    alone("Store this secret now", status, &ShownOnce { place, application, secret, previous, base, needs_ca })
 }

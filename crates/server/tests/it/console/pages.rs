@@ -15,7 +15,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("/console", "leads on"),
     ("/console/", "leads on"),
     ("/console/{*rest}", "there is nothing"),
-    ("/console/ca.pem", "a file, where the server has an authority of its own"),
+    ("/console/ca.pem", "a file, where clients have to be told of an authority"),
     ("/console/assets/{*rest}", "there is nothing"),
     ("/console/tenants/{tenant_id}/access-levels/{id}/export", "a file, and no table"),
     ("/console/tenants/{tenant_id}/operator", "says which engine there is, and how far its clock is off"),
